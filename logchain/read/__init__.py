@@ -1,0 +1,1 @@
+"""Looks at a store and never writes."""
