@@ -1,0 +1,128 @@
+"""What `ratchet` and `births` hold: the keys of now, and how far they reach (docs/spec/keystate.md)."""
+
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from logchain.format.errors import FormatError, UsageError
+from logchain.format.limits import (
+    MAX_BIRTHS,
+    MAX_NUMBER,
+    MAX_SEGMENT,
+    MAX_SEGMENT_RECORDS,
+    MAX_TIME,
+)
+from logchain.format.names import check_stream, check_vm
+
+__all__ = [
+    "BIRTHS_MAGIC",
+    "NO_KEY",
+    "NO_SESSION",
+    "RATCHET_MAGIC",
+    "BirthState",
+    "KeyState",
+    "Status",
+    "format_births",
+    "format_keystate",
+    "parse_births",
+    "parse_keystate",
+]
+
+RATCHET_MAGIC, BIRTHS_MAGIC = b"lcratch1", b"lcbirth1"
+NO_KEY, NO_SESSION = bytes(32), bytes(8)
+
+_KEYSTATE = Struct("<8Q16s32s32s32s8s128s")
+_RESUME = Struct("<8sQ")
+
+
+class Status(IntEnum):
+    """How a stream's last segment stands, and so what the next one has to say."""
+
+    CLOSED = 0
+    OPEN = 1
+    GIVEN_UP = 2  # a write failed; the segment ends where it was durable
+    BROKEN = 3  # a new birth, because the old key state did not fit what was on disk
+
+
+class KeyState(NamedTuple):
+    """The body of `ratchet`: one stream's position and keys. Times in µs, sizes in bytes."""
+
+    birth: int
+    segment: int
+    status: Status
+    opened: int
+    first: int
+    records: int
+    end: int
+    time: int
+    boot: bytes
+    tag: bytes
+    key: bytes
+    next: bytes
+    session: bytes
+    resume: tuple[tuple[bytes, int], ...]
+
+    @property
+    def next_number(self) -> int:
+        """The number that the stream's next record gets."""
+        return self.first + self.records
+
+
+def format_keystate(state: KeyState) -> bytes:
+    """Return the 312 bytes of the body."""
+    resume = b"".join(_RESUME.pack(session, lines) for session, lines in state.resume)
+    return _KEYSTATE.pack(*state[:-1], resume)
+
+
+def parse_keystate(body: bytes) -> KeyState:
+    """Return the key state, or raise FormatError where the body breaks a rule of the page."""
+    if len(body) != _KEYSTATE.size:
+        raise FormatError("a key state of the wrong length")
+    *fields, table = _KEYSTATE.unpack(body)
+    resume = tuple((session, lines) for session, lines in _RESUME.iter_unpack(table) if session != NO_SESSION)
+    state = KeyState(*fields, resume)
+    if (
+        not 1 <= state.birth <= MAX_BIRTHS
+        or state.segment > MAX_SEGMENT
+        or state.records > MAX_SEGMENT_RECORDS
+        or state.time > MAX_TIME
+        or max(state.opened, state.first, state.end, *(lines for _, lines in resume), 0) > MAX_NUMBER
+    ):
+        raise FormatError("a key state with a number out of range")
+    if state.status not in list(Status):
+        raise FormatError("a key state with an unknown status")
+    is_open = state.status == Status.OPEN
+    if is_open != (state.key != NO_KEY) or (is_open and not state.segment):
+        raise FormatError("a key state whose key does not fit its status")
+    if format_keystate(state) != body:
+        raise FormatError("a key state that is not canonical")
+    return state._replace(status=Status(state.status))
+
+
+class BirthState(NamedTuple):
+    """The body of `births`: the next birth's number and secret, and the stream it is being given to, if any."""
+
+    birth: int
+    secret: bytes
+    pending: tuple[str, str] | None = None
+
+
+def format_births(state: BirthState) -> bytes:
+    """Return the body."""
+    names = b"".join(bytes([len(name)]) + name.encode() for name in state.pending or ("", ""))
+    return state.birth.to_bytes(8, "little") + state.secret + names
+
+
+def parse_births(body: bytes) -> BirthState:
+    """Return the birth state, or raise FormatError."""
+    birth, secret, rest = int.from_bytes(body[:8], "little"), body[8:40], body[40:]
+    try:
+        vm = rest[1 : 1 + rest[0]].decode("ascii")
+        stream = rest[2 + len(vm) :].decode("ascii")
+        pending = (check_vm(vm), check_stream(stream)) if vm or stream else None
+    except (IndexError, UnicodeDecodeError, UsageError) as error:
+        raise FormatError("a birth state with bad names") from error
+    state = BirthState(birth, secret, pending)
+    if not 1 <= birth <= MAX_BIRTHS + 1 or format_births(state) != body:
+        raise FormatError("a birth state that is not canonical")
+    return state

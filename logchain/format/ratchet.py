@@ -1,0 +1,61 @@
+"""The ratchet: a key that each record evolves, and the secrets it comes from (docs/spec/ratchet.md).
+
+Composed of BLAKE2b (RFC 7693) and SHA-256 (FIPS 180-4), and of nothing else.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b, sha256
+
+__all__ = ["KEY_SIZE", "chain", "seed", "segment_key", "step", "stream_id", "stream_secret", "successor"]
+
+KEY_SIZE = 32
+
+
+def step(key: bytes, record: bytes) -> tuple[bytes, bytes]:
+    """Authenticate one record, given without its newline: returns the next key and the tag, 32 bytes each."""
+    out = blake2b(record, digest_size=64, key=key, person=b"logchain.record").digest()
+    return out[:32], out[32:]
+
+
+def chain(key: bytes, records: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
+    """Authenticate records in order, as `step` does each: returns the key after the last and their tags."""
+    tags: list[bytes] = []
+    append = tags.append
+    for record in records:  # the hot loop of append and of verify: no call but the hash
+        out = blake2b(record, digest_size=64, key=key, person=b"logchain.record").digest()
+        key = out[:32]
+        append(out[32:])
+    return key, tags
+
+
+def _kdf(key: bytes, label: bytes, *fields: bytes) -> bytes:
+    data = b"".join(len(field).to_bytes(2, "little") + field for field in fields)
+    return blake2b(data, digest_size=KEY_SIZE, key=key, person=label).digest()
+
+
+def seed(audit_secret: bytes, store_id: bytes) -> bytes:
+    """Derive B_1, all that a LogVM is given, from the audit secret (32 bytes) and the store id (16 bytes)."""
+    return _kdf(audit_secret, b"births", store_id)
+
+
+def stream_secret(birth_secret: bytes, stream: bytes) -> bytes:
+    """Derive R_1 of the stream id that this birth is given to."""
+    return _kdf(birth_secret, b"stream", stream)
+
+
+def successor(secret: bytes, steps: int = 1) -> bytes:
+    """Derive B_(i+1) from B_i, or R_(n+1) from R_n, `steps` times."""
+    for _ in range(steps):
+        secret = _kdf(secret, b"next")
+    return secret
+
+
+def segment_key(secret: bytes, stream: bytes, segment: int) -> bytes:
+    """Derive K, the key of the first record of segment n, from R_n and the stream id."""
+    return _kdf(secret, b"segment", stream, segment.to_bytes(8, "little"))
+
+
+def stream_id(salt: bytes, vm: str, stream: str) -> bytes:
+    """Return the 32 bytes by which manifests and ledger know a stream."""
+    names = b"".join(len(name).to_bytes(2, "little") + name for name in (vm.encode(), stream.encode()))
+    return sha256(salt + names).digest()
