@@ -40,9 +40,7 @@ class Seed(NamedTuple):
 
 def format_lines(first: str, **values: str) -> bytes:
     """Return a small file: its first line, then a line `word value` for each."""
-    return "".join(
-        f"{line}\n" for line in [first, *(f"{word} {value}" for word, value in values.items())]
-    ).encode()
+    return "".join(f"{line}\n" for line in [first, *(f"{word} {value}" for word, value in values.items())]).encode()
 
 
 def parse_lines(data: bytes, first: str, *words: str) -> list[str]:

@@ -16,6 +16,7 @@ from logchain.format.names import check_stream, check_vm
 
 __all__ = [
     "BIRTHS_MAGIC",
+    "BROKEN",
     "NO_KEY",
     "NO_SESSION",
     "RATCHET_MAGIC",
@@ -41,7 +42,16 @@ class Status(IntEnum):
     CLOSED = 0
     OPEN = 1
     GIVEN_UP = 2  # a write failed; the segment ends where it was durable
-    BROKEN = 3  # a new birth, because the old key state did not fit what was on disk
+    LOST_KEYS = 3  # a new birth: there was no valid key state
+    LOST_ID = 4  # a new birth: the stream's id was gone or not its own
+    LOST_TEXT = 5  # a new birth: what the key state says is durable was not there
+
+
+BROKEN = {
+    Status.LOST_KEYS: "keys",
+    Status.LOST_ID: "id",
+    Status.LOST_TEXT: "text",
+}  # what the note gives as reason
 
 
 class KeyState(NamedTuple):
@@ -80,7 +90,7 @@ def parse_keystate(body: bytes) -> KeyState:
         raise FormatError("a key state of the wrong length")
     *fields, table = _KEYSTATE.unpack(body)
     resume = tuple((session, lines) for session, lines in _RESUME.iter_unpack(table) if session != NO_SESSION)
-    state = KeyState(*fields, resume)
+    state = KeyState._make([*fields, resume])
     if (
         not 1 <= state.birth <= MAX_BIRTHS
         or state.segment > MAX_SEGMENT
@@ -92,15 +102,17 @@ def parse_keystate(body: bytes) -> KeyState:
     if state.status not in list(Status):
         raise FormatError("a key state with an unknown status")
     is_open = state.status == Status.OPEN
-    if is_open != (state.key != NO_KEY) or (is_open and not state.segment):
+    if is_open != (state.key != NO_KEY):
         raise FormatError("a key state whose key does not fit its status")
+    if (is_open or state.status == Status.GIVEN_UP) and not (state.segment and state.records and state.end):
+        raise FormatError("a key state of a segment without its first record")
     if format_keystate(state) != body:
         raise FormatError("a key state that is not canonical")
     return state._replace(status=Status(state.status))
 
 
 class BirthState(NamedTuple):
-    """The body of `births`: the next birth's number and secret, and the stream it is being given to, if any."""
+    """The body of `births`: the next birth's number and secret, and to which stream it is being given."""
 
     birth: int
     secret: bytes

@@ -22,7 +22,5 @@ def check_vm(untrusted_name: str) -> str:
 def check_stream(untrusted_name: str) -> str:
     """Return a stream's name, or raise UsageError."""
     if not _STREAM.match(untrusted_name):
-        raise UsageError(
-            "not a stream name: 1 to 48 letters, digits, '_', '.', '-', not starting with a sign"
-        )
+        raise UsageError("not a stream name: 1 to 48 letters, digits, '_', '.', '-', not starting with a sign")
     return untrusted_name

@@ -1,0 +1,38 @@
+"""The LogVM's clocks: the wall clock that records carry, and the boot clock that no one can set."""
+
+import time
+from pathlib import Path
+from typing import Protocol
+
+from logchain.format.limits import MAX_TIME
+
+__all__ = ["Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """What the store asks of time."""
+
+    def wall(self) -> int:
+        """Return µs since 1970, within what a record can say."""
+
+    def running(self) -> int:
+        """Return CLOCK_BOOTTIME in µs: goes on while suspended, never back."""
+
+    def boot_id(self) -> bytes:
+        """Return the 16 bytes that name this boot."""
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def wall(self) -> int:
+        """Return CLOCK_REALTIME."""
+        return min(max(time.time_ns() // 1000, 0), MAX_TIME)
+
+    def running(self) -> int:
+        """Return CLOCK_BOOTTIME."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+    def boot_id(self) -> bytes:
+        """Return the kernel's boot id."""
+        return bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))

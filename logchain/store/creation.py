@@ -1,0 +1,35 @@
+"""Making a store, and the secrets it begins with."""
+
+import os
+from pathlib import Path
+
+from logchain.format.audit import AuditSecret
+from logchain.format.errors import StoreError, UsageError
+from logchain.format.identity import Seed, StoreIdentity, format_store
+from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births
+from logchain.format.ratchet import KEY_SIZE, seed
+from logchain.store.clock import Clock
+from logchain.store.durable import SlotFile, create, make_directory
+from logchain.store.layout import BIRTHS, FORMAT, LIVE, open_store
+
+__all__ = ["create_store", "new_secrets"]
+
+
+def new_secrets() -> tuple[AuditSecret, Seed]:
+    """Make a new store's audit secret, which stays in the vault, and the seed, which goes to the LogVM."""
+    audit = AuditSecret(os.urandom(16), os.urandom(KEY_SIZE))
+    return audit, Seed(audit.store_id, seed(audit.secret, audit.store_id))
+
+
+def create_store(path: Path, given: Seed, clock: Clock) -> None:
+    """Make an empty store in a directory that is empty or not there yet."""
+    try:
+        path.mkdir(mode=0o2770, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make {path}: {error.strerror}") from error
+    with open_store(path) as store:
+        if store.names():
+            raise UsageError(f"{path} is not empty; give --store a new directory")
+        make_directory(store, LIVE).close()
+        create(store, BIRTHS, SlotFile.initial(BIRTHS_MAGIC, format_births(BirthState(1, given.secret))))
+        create(store, FORMAT, format_store(StoreIdentity(given.store_id, clock.wall())))  # last: now it is a store

@@ -1,0 +1,116 @@
+"""Bytes that are on the disk when a call returns; a write or a sync that fails is never tried again."""
+
+import errno
+import os
+from collections.abc import Iterable
+
+from logchain.format.errors import Full, WriteFailed
+from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
+from logchain.store.layout import Directory
+
+__all__ = ["SlotFile", "create", "make_directory", "sync", "write"]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+def write(fd: int, data: bytes, offset: int) -> None:
+    """Write all of `data` at an offset; Full where there is no room, WriteFailed where the disk refuses."""
+    view = memoryview(data)
+    while view:
+        try:
+            count = os.pwrite(fd, view, offset)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise Full("no room on the disk") from error
+            raise WriteFailed(f"the disk refused a write: {error.strerror}") from error
+        view, offset = view[count:], offset + count
+
+
+def sync(fds: Iterable[int]) -> None:
+    """Wait until what was written to these is on the disk, or raise WriteFailed: then nobody knows what is."""
+    for fd in fds:
+        try:
+            os.fdatasync(fd)
+        except OSError as error:  # the kernel may have dropped the pages: trying again would only lie
+            raise WriteFailed(f"the disk refused a sync: {error.strerror}") from error
+
+
+def create(directory: Directory, name: str, data: bytes) -> None:
+    """Put a file in place whole, or not at all; one that is there is replaced."""
+    temporary = f".{name}.new"
+    fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        write(fd, data, 0)
+        sync([fd])
+    finally:
+        os.close(fd)
+    os.rename(temporary, name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+    sync([directory.fd])
+
+
+def make_directory(parent: Directory, name: str) -> Directory:
+    """Open a directory, making it first where there is none."""
+    try:
+        os.mkdir(name, 0o2770, dir_fd=parent.fd)
+        sync([parent.fd])
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise (Full if error.errno in _NO_ROOM else WriteFailed)(f"cannot make {parent.path}/{name}") from error
+    return parent.directory(name)
+
+
+class SlotFile:
+    """A file of two slots, opened for writing; FormatError on opening where neither slot is valid."""
+
+    def __init__(self, fd: int, magic: bytes) -> None:
+        self._fd, self._magic = fd, magic
+        self._failed = self._unsynced = False
+        try:
+            self._slot = newest(magic, os.pread(fd, FILE_SIZE + 1, 0))
+            # what was read may be in the page cache only, after a sync that failed: write what we go on from
+            self._put(self._slot.place, format_slot(magic, self._slot.generation, self._slot.body))
+            self._wipe(1 - self._slot.place)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    @property
+    def body(self) -> bytes:
+        """The body that counts now."""
+        return self._slot.body
+
+    def store(self, body: bytes) -> None:
+        """Make a new body durable and wipe the old one; the wipe is durable with the next `store` or `settle`."""
+        old = self._slot
+        slot = Slot(1 - old.place, old.generation + 1, body)
+        self._put(slot.place, format_slot(self._magic, slot.generation, body))
+        self._slot = slot  # the commit point
+        self._wipe(old.place)
+
+    def settle(self) -> None:
+        """Make a wipe durable that is not yet."""
+        if self._unsynced:
+            sync([self._fd])
+            self._unsynced = False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def _put(self, place: int, data: bytes) -> None:
+        if self._failed:  # which slot is on the disk is not known, so neither may be touched
+            raise WriteFailed("the key state's last write failed")
+        self._failed = True
+        write(self._fd, data, place * SLOT_SIZE)
+        sync([self._fd])
+        self._failed = self._unsynced = False
+
+    def _wipe(self, place: int) -> None:
+        write(self._fd, WIPED, place * SLOT_SIZE)
+        self._unsynced = True
+
+    @staticmethod
+    def initial(magic: bytes, body: bytes) -> bytes:
+        """Return the bytes of a new file that holds this body."""
+        return format_slot(magic, 1, body) + WIPED

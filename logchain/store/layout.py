@@ -1,0 +1,138 @@
+"""Every name and path in a store, and the only way to open them: by directory, never through a link.
+
+format                              store id, creation time
+births                              the state from which new streams get their secret
+live/<vm>/<stream>/id               the stream's salt and id
+                   lock             held (flock) by whoever writes this stream; never unlinked
+                   ratchet          key state, two slots
+                   00000012.log     a segment, text
+                   00000012.tags    its tags
+                   quarantine/      what recovery cut off
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from logchain.format.errors import StoreError, UsageError
+from logchain.format.names import check_stream, check_vm
+
+__all__ = [
+    "BIRTHS",
+    "DEFAULT_STORE",
+    "FORMAT",
+    "ID",
+    "LIVE",
+    "LOCK",
+    "QUARANTINE",
+    "RATCHET",
+    "Directory",
+    "log_name",
+    "open_store",
+    "segment_number",
+    "streams",
+    "tags_name",
+]
+
+DEFAULT_STORE = "/var/lib/logchain"
+FORMAT, BIRTHS, LIVE = "format", "births", "live"
+ID, LOCK, RATCHET, QUARANTINE = "id", "lock", "ratchet", "quarantine"
+
+_LOG = re.compile(r"\A([0-9]{8})\.log\Z")
+
+
+class Directory:
+    """An open directory; whatever is in it is reached by its name alone, and no link is followed."""
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.fd, self.path = fd, path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def directory(self, name: str) -> "Directory":
+        """Open a directory in this one; FileNotFoundError where there is none, StoreError where it is no directory."""
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.fd)
+        except NotADirectoryError as error:
+            raise StoreError(f"{self.path}/{name} is not a directory; move it away") from error
+        return Directory(fd, f"{self.path}/{name}")
+
+    def file(self, name: str, flags: int = os.O_RDONLY) -> int:
+        """Open a regular file in this one; FileNotFoundError where there is none, StoreError where it is odd."""
+        try:
+            # O_NONBLOCK: a FIFO put in a file's place must not hang whoever opens it
+            fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o660, dir_fd=self.fd)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as error:
+            raise StoreError(f"cannot open {self.path}/{name}: {error.strerror}") from error
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise StoreError(f"{self.path}/{name} is not a regular file; move it away")
+        return fd
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return a small file's bytes; StoreError where it has more than `limit`."""
+        with open(self.file(name), "rb", buffering=0) as file:
+            data = file.read(limit + 1) or b""
+        if len(data) > limit:
+            raise StoreError(f"{self.path}/{name} is larger than {limit} bytes; it is not ours")
+        return data
+
+    def names(self) -> list[str]:
+        """Return the names in it, sorted."""
+        return sorted(os.listdir(self.fd))
+
+
+def open_store(path: str | Path) -> Directory:
+    """Open a store's root, or raise StoreError."""
+    try:
+        return Directory(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), str(path))
+    except OSError as error:
+        raise StoreError(f"no store at {path}: {error.strerror}; make one with 'logchain init'") from error
+
+
+def log_name(segment: int) -> str:
+    """Return the name of a segment's text."""
+    return f"{segment:08}.log"
+
+
+def tags_name(segment: int) -> str:
+    """Return the name of a segment's tags."""
+    return f"{segment:08}.tags"
+
+
+def segment_number(name: str) -> int | None:
+    """Return the number of the segment whose text has this name, or None."""
+    match = _LOG.match(name)
+    return int(match[1]) if match else None
+
+
+def _valid(names: Iterable[str], check: Callable[[str], str]) -> Iterator[str]:
+    for name in names:
+        with suppress(UsageError):
+            yield check(name)
+
+
+def streams(store: Directory) -> Iterator[tuple[str, str]]:
+    """Yield VM and stream of every stream in the store, sorted; names that no stream can have are left out."""
+    with store.directory(LIVE) as live:
+        for vm in _valid(live.names(), check_vm):
+            with live.directory(vm) as vm_directory:
+                names = vm_directory.names()
+            yield from ((vm, stream) for stream in _valid(names, check_stream))
