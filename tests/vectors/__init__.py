@@ -1,0 +1,1 @@
+"""The test vectors, their generator, and the reading of the spec pages that it writes."""
