@@ -81,10 +81,9 @@ class StreamWriter:
         """Bytes of text that a crash may still lose."""
         return self._head.end - self._durable.end
 
-    @property
-    def durable_lines(self) -> int:
-        """Lines of the connected session that are durable."""
-        return _lines(self._durable)
+    def durable_lines(self, session: bytes) -> int:
+        """Return how many lines of a session are durable."""
+        return _lines(self._durable, session)
 
     @property
     def resume(self) -> tuple[tuple[bytes, int], ...]:
@@ -102,7 +101,7 @@ class StreamWriter:
             self.append(PART, [partial], self._clock.wall())
         session = self._head.session.hex()
         fields = {"partial": cut} if cut else {}
-        self.note("session-end", session=session, reason=reason, lines=_lines(self._head), **fields)
+        self.note("session-end", session=session, reason=reason, lines=_lines(self._head, self._head.session), **fields)
         self._head = self._head._replace(session=NO_SESSION)
         self._in_line = False
 
@@ -130,7 +129,7 @@ class StreamWriter:
         resume = head.resume
         if lines:
             others = (entry for entry in resume if entry[0] != head.session)
-            resume = ((head.session, _lines(head) + lines), *others)[:RESUME_SESSIONS]
+            resume = ((head.session, _lines(head, head.session) + lines), *others)[:RESUME_SESSIONS]
         self._head = head._replace(
             records=head.records + len(records), end=ends[-1], tag=tags[-1], key=key, resume=resume
         )
@@ -312,8 +311,5 @@ class StreamWriter:
             os.close(fd)
 
 
-def _lines(state: KeyState) -> int:
-    """Lines of the connected session."""
-    if state.resume and state.resume[0][0] == state.session:
-        return state.resume[0][1]
-    return 0
+def _lines(state: KeyState, session: bytes) -> int:
+    return dict(state.resume).get(session, 0)
