@@ -1,0 +1,174 @@
+"""One call of the transport: a greeting, lines up, acknowledgements down."""
+
+import math
+import select
+import time
+from dataclasses import dataclass
+
+from log_exporter.errors import ConnectionLost, NotDelivered, Refused, WireError
+from log_exporter.sources import Source
+from log_exporter.stop import Stop
+from log_exporter.transport import POLICY_REFUSED, Transport
+from log_exporter.wire import Event, Greeting, Incoming, Ok
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long to wait for what, in seconds."""
+
+    greeting: float = 20.0  # one call in a thousand hangs for ever (a race in qrexec)
+    silence: float = 90.0  # the collector says `ok` every 30 s
+    last_words: float = 5.0  # after a stop, or when the collector takes no more
+    first_retry: float = 0.2
+    longest_retry: float = 60.0
+    refused: float = 180.0  # the policy says no: each try costs dom0 a line in its journal
+
+
+class Patience:
+    """How much longer to try, if there is a limit; progress starts it anew."""
+
+    def __init__(self, limit: float | None) -> None:
+        self._limit = math.inf if limit is None else limit
+        self.progress()
+
+    def progress(self) -> None:
+        """Note that it is going on."""
+        self._until = time.monotonic() + self._limit
+
+    def left(self) -> float:
+        """Return the seconds left; raise NotDelivered if there are none."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise NotDelivered(f"gave up: nothing was acknowledged for {self._limit:g} s")
+        return left
+
+
+class Call:
+    """The loop over one open stream; `run` returns when all is delivered or a stop was asked."""
+
+    def __init__(self, link: Transport, source: Source, stop: Stop, timing: Timing, patience: Patience) -> None:
+        self._link = link
+        self._source = source
+        self._stop = stop
+        self._timing = timing
+        self._patience = patience
+        self._incoming = Incoming()
+        self._data = b""  # what the source gave last,
+        self._at = 0  # and how much of it has gone
+        self._sent = self._acknowledged = 0  # lines
+        self._sending = True  # our half of the stream is open
+        self._taken = True  # the program took all that we gave it, so far
+        self._stopping = False
+        self._greeted = False
+        self._deadline = time.monotonic() + timing.greeting
+
+    @property
+    def useful(self) -> bool:
+        """Whether the call got a line stored."""
+        return self._acknowledged > 0
+
+    def run(self) -> None:
+        """Send until the source has no more, and wait for the last `ok`."""
+        while not self._finished():
+            if self._sending and self._greeted and not self._pending():
+                self._next()
+            if self._stop.asked and not self._stopping:
+                self._stopping = True
+                self._deadline = min(self._deadline, time.monotonic() + self._timing.last_words)
+            self._turn()
+
+    def _finished(self) -> bool:
+        if self._stopping and (not self._greeted or time.monotonic() >= self._deadline):
+            return True
+        everything = self._taken and self._acknowledged == self._sent
+        if self._greeted and everything:
+            self._patience.progress()
+        return everything and not self._sending
+
+    def _pending(self) -> bool:
+        return self._at < len(self._data)
+
+    def _next(self) -> None:
+        if not self._stopping:
+            self._data, self._at = self._source.read(), 0
+        if not self._pending() and (self._stopping or self._source.finished):
+            self._close_our_half()
+
+    def _close_our_half(self) -> None:
+        self._link.half_close()
+        self._sending = False
+
+    def _turn(self) -> None:
+        """Wait until something can be done, and do it."""
+        waiting = self._sending and self._greeted and not self._pending()  # for the source
+        source = None if self._stopping else self._source.fileno()
+        poll = select.poll()
+        poll.register(self._link.down, select.POLLIN)
+        if not self._stopping:
+            poll.register(self._stop.fileno(), select.POLLIN)
+        if self._pending():
+            poll.register(self._link.up, select.POLLOUT)
+        if source is not None:
+            poll.register(source, select.POLLIN)
+        seconds = min(max(0.0, self._deadline - time.monotonic()), self._patience.left())
+        if waiting and self._source.pause is not None:
+            seconds = min(seconds, self._source.pause)
+        ready = dict(poll.poll(math.ceil(seconds * 1000)))
+
+        if self._link.down in ready:
+            self._receive()
+        if self._pending() and self._link.up in ready:
+            self._send()
+        if source in ready:
+            self._source.take()
+        # The deadline comes last: after a suspend the `ok` may long be there.
+        if time.monotonic() >= self._deadline and not self._stopping:
+            self._too_late()
+
+    def _too_late(self) -> None:
+        if not self._taken:
+            raise ConnectionLost("the transport takes no more")
+        raise ConnectionLost("the collector has gone silent" if self._greeted else "no greeting came")
+
+    def _receive(self) -> None:
+        untrusted_data = self._link.receive()
+        if untrusted_data is None:
+            return
+        if not untrusted_data:
+            self._lost()
+        for event in self._incoming.feed(untrusted_data):
+            self._hear(event)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Greeting):
+            self._greeted = True
+            self._source.begin(event)
+        elif isinstance(event, Ok):
+            if event.lines > self._sent:
+                raise WireError("the collector acknowledged lines that were not sent")
+            if event.lines > self._acknowledged:
+                self._acknowledged = event.lines
+                self._source.acknowledge(event.lines)
+                self._patience.progress()
+        else:
+            raise ConnectionLost(f"the collector says: {event.words}")
+        if self._taken and not self._stopping:
+            self._deadline = time.monotonic() + self._timing.silence
+
+    def _send(self) -> None:
+        try:
+            gone = self._at + self._link.send(memoryview(self._data)[self._at :])
+        except BrokenPipeError:
+            # Its last words may still be on their way to us.
+            self._taken = False
+            self._data = b""
+            self._close_our_half()
+            self._deadline = min(self._deadline, time.monotonic() + self._timing.last_words)
+            return
+        self._sent += self._data.count(b"\n", self._at, gone)
+        self._at = gone
+
+    def _lost(self) -> None:
+        if self._link.exit_code(1.0) == POLICY_REFUSED and not self._greeted:
+            raise Refused("the policy refuses the call")
+        raise ConnectionLost("the call ended" if self._greeted else "nobody answers")

@@ -1,0 +1,42 @@
+"""The errors of the exporter, and the exit code of each.
+
+ExporterError
+├── UsageError        2   the command cannot work as it was given
+├── StateError        3   the cursor cannot be saved, so nothing may be sent
+├── NotDelivered      3   it ended, or was told to give up, with lines left
+└── ConnectionLost    -   this call is over, the next one may work; never reaches the user as an exit code
+    ├── WireError     -   the collector said what docs/spec/wire.md does not allow
+    └── Refused       -   the policy does not allow the call: try again in minutes, and say nothing
+"""
+
+
+class ExporterError(Exception):
+    """What the exporter tells its user in one line."""
+
+    exit_code = 3
+
+
+class UsageError(ExporterError):
+    """The command cannot work as it was given."""
+
+    exit_code = 2
+
+
+class StateError(ExporterError):
+    """The cursor cannot be saved, so nothing may be sent."""
+
+
+class NotDelivered(ExporterError):
+    """The end has come with lines left that nobody acknowledged."""
+
+
+class ConnectionLost(ExporterError):
+    """This call is over; the next one may work."""
+
+
+class WireError(ConnectionLost):
+    """The collector said what the wire does not allow."""
+
+
+class Refused(ConnectionLost):
+    """The qrexec policy does not allow the call."""

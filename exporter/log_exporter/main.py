@@ -1,0 +1,146 @@
+"""The command line of the exporter."""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from log_exporter.call import Timing
+from log_exporter.delivery import Delivery
+from log_exporter.errors import ExporterError, NotDelivered, UsageError
+from log_exporter.line import Form, Plain, Rfc5424
+from log_exporter.messages import printable, say
+from log_exporter.sources import Source
+from log_exporter.sources.files import Files
+from log_exporter.sources.stdin import Stdin
+from log_exporter.state import State
+from log_exporter.stop import Stop
+
+_STREAM = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")
+_QREXEC = "qrexec-client-vm @default logchain.Append+STREAM"
+_EPILOG = """\
+exit status: 0 all went well, or it was stopped; 2 the command is wrong; 3 lines could not be delivered
+
+examples:
+  journalctl -f | log-exporter stdin --stream journal --plain
+  log-exporter files '/var/log/apache2/*.log*' --stream web --state-dir /var/lib/log-exporter
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{printable(message)} (see log-exporter --help)")
+
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002
+        """Print the help, also to somebody who closes the pipe early."""
+        try:
+            sys.stdout.write(self.format_help())
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer goes there
+
+
+def main(arguments: Sequence[str] | None = None, timing: Timing = Timing()) -> int:  # noqa: B008  (it is frozen)
+    """Run the command; return its exit code."""
+    stop = Stop()
+    stop.listen()
+    try:
+        options = _parser().parse_args(arguments)
+        _run(options, stop, timing)
+    except ExporterError as error:
+        say(str(error))
+        return error.exit_code
+    return 0
+
+
+def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
+    command = _command(options)
+    source = _source(options)
+    try:
+        Delivery(source, command, stop, timing, options.give_up).run()
+    finally:
+        undelivered = source.close()
+        if undelivered:
+            say(f"{undelivered} lines of standard input were not delivered")
+    if undelivered:
+        raise NotDelivered("stopped")
+
+
+def _source(options: argparse.Namespace) -> Source:
+    host = socket.gethostname()
+    form: Form = Plain() if options.plain else Rfc5424(host, options.app)
+    if options.source == "stdin":
+        return Stdin(form, host)
+    if options.give_up is not None and not options.once:
+        raise UsageError("--give-up needs --once: following files has no end")
+    return Files(options.patterns, form, host, State(options.state_dir, options.stream), once=options.once)
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    try:
+        command = shlex.split(options.transport or _QREXEC.replace("STREAM", options.stream))
+    except ValueError as error:
+        raise UsageError(f"--transport: {error}") from error
+    if not command or not shutil.which(command[0]):
+        raise UsageError(f"--transport: cannot find {printable(command[0]) if command else 'a command'}")
+    return command
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False)
+    common.add_argument("--stream", required=True, type=_stream, help="the stream's name in the LogVM")
+    common.add_argument("--plain", action="store_true", help="send each line as it is, not as RFC 5424")
+    common.add_argument("--app", default="", metavar="NAME", help="the program's name in RFC 5424 lines")
+    common.add_argument(
+        "--transport",
+        metavar="COMMAND",
+        help=f"what carries the stream on its standard input and output, split like a shell does (default: {_QREXEC})",
+    )
+    common.add_argument(
+        "--give-up", type=_seconds, metavar="SECONDS", help="exit with 3 when nothing was acknowledged for so long"
+    )
+
+    parser = _Parser(
+        prog="log-exporter",
+        description="Ships lines to logchain's LogVM, and keeps at it until each is stored there.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
+    sources.add_parser("stdin", parents=[common], help="standard input", description="Ships standard input.")
+    files = sources.add_parser(
+        "files",
+        parents=[common],
+        help="files that match patterns, each line exactly once",
+        description="Ships files, and follows them through rotation, truncation and restarts.",
+    )
+    files.add_argument("patterns", nargs="+", metavar="PATTERN", help="a path; *, ?, [] and ** are expanded (quote it)")
+    files.add_argument(
+        "--state-dir", required=True, type=Path, metavar="DIR", help="where the cursor is kept; must outlive a restart"
+    )
+    files.add_argument("--once", action="store_true", help="ship the whole lines that are there now, then exit")
+    return parser
+
+
+def _stream(text: str) -> str:
+    if not _STREAM.match(text) or text == "qubes.Log":
+        raise argparse.ArgumentTypeError("1 to 48 of A-Z a-z 0-9 _ . - and no sign first (nor qubes.Log)")
+    return text
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError("a number of seconds")
+    return float(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Which line of a session came from where: lines ↔ places in files. No I/O.
+
+The collector counts lines, a source has files. A *run* is lines that follow each other in one file; a session
+is a row of runs. Whoever knows the row can turn "N lines are stored" into a place in each file.
+
+    {"run": 3, "from": 100}                          a run begins in file 3 at byte 100
+    {"to": 740, "lines": 9, "tail": "5e0c…"}         and has ended, at byte 740, after nine lines
+    {"said": "<44>1 …"}                              a line of the exporter's own
+
+While lines come from one file, its run stays open and nothing is written: the file itself tells how many lines
+it has. So the record that a run *ended* must be durable before a line of the next one is sent.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+Record: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line begins in a file, and a digest of the bytes before it, to know the file again."""
+
+    offset: int = 0
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Lines that follow each other in one file."""
+
+    file: int
+    start: int
+    end: Place | None = None  # None: open, as the file itself tells
+    lines: int = 0
+    cut: bool = False  # the last line had no newline, so the run cannot be told from the file alone
+
+    def follows(self, before: "Run") -> bool:
+        """Whether both together are one run."""
+        return self.file == before.file and before.end is not None and self.start == before.end.offset
+
+    def begun(self) -> Record:
+        """Return what says that the run begins."""
+        return {"run": self.file, "from": self.start}
+
+    def ended(self) -> Record:
+        """Return what says that it has ended."""
+        assert self.end
+        return {"to": self.end.offset, "lines": self.lines, "tail": self.end.tail}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line of the exporter's own, without its newline."""
+
+    text: str
+    lines: int = 1
+
+
+@dataclass(slots=True)
+class Stop:
+    """Where a session's first N lines end."""
+
+    places: dict[int, Place]  # per file: up to here it is stored
+    inside: Run | None = None  # the run in whose middle it is,
+    skip: int = 0  # and how many of that run's lines are stored
+    left: list[Run | Said] = field(default_factory=list)  # not stored, `inside` first
+    beyond: int = 0  # lines that no run explains
+
+
+class Runs:
+    """The runs of one session from its last acknowledged one on."""
+
+    def __init__(self, base: int = 0, places: dict[int, Place] | None = None) -> None:
+        self.base = base  # so many lines are acknowledged, and stand before the first run
+        self.places = dict(places or {})  # where each file stood then
+        self._runs: deque[Run | Said] = deque()
+        self._open: Run | None = None  # the one that is open in the journal, as far as it has come
+
+    def __iter__(self) -> Iterator[Run | Said]:
+        return iter(self._runs)
+
+    def add(self, run: Run | Said) -> list[Record]:
+        """Count the run; return the records that must be durable before its lines are sent."""
+        self._runs.append(run)
+        return self._note(run)
+
+    def _note(self, run: Run | Said) -> list[Record]:
+        before = self._open
+        if isinstance(run, Run) and before and run.follows(before):
+            self._open = replace(run, start=before.start, lines=before.lines + run.lines)
+            records = []
+        else:
+            self._open = run if isinstance(run, Run) else None
+            records = [before.ended()] if before else []
+            records.append(run.begun() if isinstance(run, Run) else {"said": run.text})
+        if self._open and self._open.cut:
+            records.append(self._open.ended())
+            self._open = None
+        return records
+
+    def acknowledge(self, lines: int) -> None:
+        """Forget the runs that are durable as a whole."""
+        while self._runs and self.base + self._runs[0].lines <= lines:
+            run = self._runs.popleft()
+            self.base += run.lines
+            if isinstance(run, Run) and run.end:
+                self.places[run.file] = run.end
+
+    def records(self) -> list[Record]:
+        """Return the journal as it would be had it begun with the first run of now."""
+        self._open = None
+        return [record for run in self._runs for record in self._note(run)]
+
+    def stop(self, lines: int) -> Stop:
+        """Return where the session's first so many lines end."""
+        left = lines - self.base
+        stop = Stop(dict(self.places))
+        for run in self._runs:
+            is_open = isinstance(run, Run) and run.end is None
+            if left >= run.lines and not is_open:
+                left -= run.lines
+                if isinstance(run, Run) and run.end:
+                    stop.places[run.file] = run.end
+                continue
+            if left and isinstance(run, Run):
+                stop.inside, stop.skip, left = run, left, 0
+            stop.left.append(run)
+        stop.beyond = left
+        return stop
+
+    def replay(self, records: Iterable[Record]) -> None:
+        """Read the journal back; its last run may be open."""
+        for record in records:
+            if "run" in record:
+                self._runs.append(Run(record["run"], record["from"]))
+            elif "to" in record:
+                run = self._runs.pop()
+                if not isinstance(run, Run) or run.end:
+                    raise ValueError("the end of a run that is not open")
+                end = Place(record["to"], record["tail"])
+                self._runs.append(replace(run, end=end, lines=record["lines"]))
+            else:
+                self._runs.append(Said(record["said"]))

@@ -1,0 +1,260 @@
+"""Files that match patterns: followed, through rotation and truncation, and over restarts.
+
+What has been read is kept as runs (log_exporter.runs) in a cursor file. On each call the collector says how many
+lines of the last session it has; the runs turn that into a place in each file, and reading goes on from there.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+
+from log_exporter.line import Form, dress, own_line
+from log_exporter.messages import printable_path
+from log_exporter.runs import Place, Record, Run, Runs, Said
+from log_exporter.sources.followed import Followed, Found, Rewritten
+from log_exporter.sources.watch import Watch
+from log_exporter.state import State
+from log_exporter.wire import Greeting
+
+_VERSION = 1  # of the cursor file
+_ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the journal
+_SCAN_EVERY = 1.0  # seconds between two looks at the patterns
+_SAVE_EVERY = 5.0  # seconds between two compact cursor files,
+_SAVE_RECORDS = 2000  # or so many records in the journal
+
+
+class Files:
+    """The lines of all files that match, each file from its start."""
+
+    pause = 0.5
+
+    def __init__(self, patterns: Iterable[str], form: Form, host: str, state: State, *, once: bool) -> None:
+        self.finished = False
+        self._form = form
+        self._host = host
+        self._state = state
+        self._once = once
+        self._watch = Watch(patterns, once=once)
+        self._paths: dict[int, str] = {}  # also of files that are gone and have runs
+        self._lap: deque[Followed] = deque()  # who is still to be asked
+        self._runs = Runs()
+        self._session = self._newest_before = ""
+        self._acknowledged = 0
+        self._notes: list[Said] = []
+        self._output: Iterator[bytes] = iter(())
+        self._scanned = self._saved = -_SAVE_EVERY
+        self._restore()
+
+    def fileno(self) -> None:
+        """Return nothing to wait for: a file is always readable."""
+
+    def take(self) -> None:
+        """Do nothing: there is no descriptor to take from."""
+
+    # The life of a session
+
+    def begin(self, greeting: Greeting) -> None:
+        """Find the first line that is not stored, and durably note the new session with that start."""
+        for file in self._watch.files:
+            with suppress(OSError):
+                self._check(file)
+        places = self._stored_places(greeting) if self._session else {}
+        for file in self._watch.files:
+            file.seek(places.get(file.number, Place()).offset)
+        self._session, self._newest_before = greeting.session, greeting.newest
+        self._acknowledged = 0
+        self._lap.clear()
+        self._runs = Runs(0, places)
+        self._output = self._encoded(self._take_notes([]), [])
+        self._save()
+
+    def _stored_places(self, greeting: Greeting) -> dict[int, Place]:
+        stored = greeting.stored(self._session, self._newest_before)
+        if stored is None:
+            self._note("unknown", "the collector no longer knows the last session: lines may come twice")
+            stored = self._acknowledged
+        elif stored < self._acknowledged:
+            lost = self._acknowledged - stored
+            self._note("lost", f"the collector lost {lost} lines that it had acknowledged")
+            stored = self._acknowledged
+        stop = self._runs.stop(stored)
+        files = {file.number: file for file in self._watch.files}
+        if stop.inside and stop.inside.file in files:
+            run = stop.inside
+            end = run.end.offset if run.end else None
+            offset, missing = files[run.file].after(run.start, stop.skip, end)
+            stop.places[run.file] = Place(offset)
+            stop.beyond += missing
+        if stop.beyond:
+            self._note("unknown", f"the collector has {stop.beyond} lines that no file explains")
+        for left in stop.left:
+            if isinstance(left, Run) and left.file not in files:
+                self._note_lost(left, stop.skip if left is stop.inside else 0)
+        self._notes[:0] = [said for said in stop.left if isinstance(said, Said)]
+        return stop.places
+
+    def acknowledge(self, lines: int) -> None:
+        """Forget the runs that are stored; now and then save a compact cursor file."""
+        before = self._runs.base
+        self._acknowledged = lines
+        self._runs.acknowledge(lines)
+        due = time.monotonic() - self._saved >= _SAVE_EVERY or self._state.appended >= _SAVE_RECORDS
+        if due and self._runs.base > before:
+            self._save()
+
+    def close(self) -> int:
+        """Save where everything stands; nothing is lost with this process."""
+        if self._session:
+            self._save()
+        self._watch.close()
+        self._state.close()
+        return 0
+
+    # Reading
+
+    def read(self) -> bytes:
+        """Return the next piece of the round, and make a new round when it is at its end."""
+        data = next(self._output, b"")
+        if not data and not self.finished:
+            self._output = self._round()
+            data = next(self._output, b"")
+        return data
+
+    def _round(self) -> Iterator[bytes]:
+        """Ask the files in turn; return what they have, once it is durable what came from where."""
+        records: list[Record] = []
+        if not self._lap:
+            if time.monotonic() - self._scanned >= _SCAN_EVERY:
+                records += [self._record(file) for file in self._watch.scan(self._held())]
+                self._scanned = time.monotonic()
+            self._lap.extend(self._watch.files)
+        all_found: list[Found] = []
+        size = 0
+        while self._lap and size < _ROUND:
+            if found := self._lines(self._lap.popleft()):
+                all_found.append(found)
+                size += len(found.data or b"")
+        notes = self._take_notes(records)
+        for found in all_found:
+            if found.run.start == 0:  # only now its first bytes are known
+                records.append(self._record(found.file))
+            records += self._runs.add(found.run)
+        if records:
+            self._state.append(records)
+        self.finished = self._once and not all_found and not notes
+        return self._encoded(notes, all_found)
+
+    def _lines(self, file: Followed) -> Found | None:
+        if file.predecessor and not file.predecessor.done:
+            return None
+        file.predecessor = None
+        try:
+            return file.lines()
+        except Rewritten:
+            self._restart(file)
+        except OSError as error:
+            file.done = True
+            self._watch.complain(file.path, error)
+        return None
+
+    def _encoded(self, notes: list[Said], all_found: list[Found]) -> Iterator[bytes]:
+        if notes:
+            yield b"".join(note.text.encode() + b"\n" for note in notes)
+        for found in all_found:
+            head = self._form.head_of_file(os.fsencode(found.file.path))
+            if found.data is not None:
+                yield dress(head, self._form.body(found.data))
+            else:
+                yield head
+                for part in found.file.parts(found.run):
+                    yield self._form.body(part)
+                yield b"\n"
+
+    def _check(self, file: Followed) -> None:
+        try:
+            file.check()
+        except Rewritten:
+            self._restart(file)
+
+    def _restart(self, file: Followed) -> None:
+        path, offset = printable_path(file.path), file.offset
+        self._note("truncated", f"{path} was truncated or rewritten: lines behind byte {offset}, if any, are lost")
+        file.restart(self._watch.number())
+
+    # The cursor file
+
+    def _save(self) -> None:
+        """Write the cursor file anew: where each file stood at the last acknowledged run, and the runs since."""
+        places = self._runs.places
+        files = [self._record(file, places.get(file.number, Place())) for file in self._watch.files]
+        gone = self._held() - {file.number for file in self._watch.files}
+        header = {
+            "exporter": _VERSION,
+            "session": self._session,
+            "newest-before": self._newest_before,
+            "configuration": self._configuration(),
+            "lines": self._runs.base,
+        }
+        names = [{"gone": number, "path": self._paths[number]} for number in sorted(gone)]
+        self._state.replace([header, *files, *names, *self._runs.records()])
+        self._saved = time.monotonic()
+
+    def _record(self, file: Followed, place: Place = Place()) -> Record:  # noqa: B008  (it is frozen)
+        self._paths[file.number] = file.path
+        return file.record(place)
+
+    def _held(self) -> set[int]:
+        """Return the files with lines that are not acknowledged."""
+        return {run.file for run in self._runs if isinstance(run, Run)}
+
+    def _configuration(self) -> str:
+        parts = [type(self._form).__name__, *self._watch.patterns]
+        return sha256(b"".join(os.fsencode(part) + b"\0" for part in parts)).hexdigest()
+
+    def _restore(self) -> None:
+        try:
+            records = self._state.load()
+            if records:
+                self._read(records)
+        except (ValueError, TypeError, KeyError):
+            # Rather twice than never.
+            self._note("unknown", "the cursor file was damaged: all files are sent from their start")
+            self._runs, self._session, self._acknowledged = Runs(), "", 0
+
+    def _read(self, records: list[Record]) -> None:
+        header = records[0]
+        if header["exporter"] != _VERSION:
+            raise ValueError("another version")
+        known = {record["file"]: record for record in records if "file" in record}
+        places = {number: Place(record["at"], record["tail"]) for number, record in known.items()}
+        self._paths = {record.get("file") or record["gone"]: record["path"] for record in records if "path" in record}
+        self._runs = Runs(header["lines"], places)
+        self._runs.replay(record for record in records if {"run", "to", "said"} & record.keys())
+        self._session, self._newest_before = header["session"], header["newest-before"]
+        self._acknowledged = header["lines"]
+        latest = places | {run.file: run.end for run in self._runs if isinstance(run, Run) and run.end}
+        for record in self._watch.find(known, latest):
+            path, offset = printable_path(record["path"]), latest[record["file"]].offset
+            self._note("gone", f"{path} is gone or rewritten: lines behind byte {offset}, if any, are lost")
+        if header["configuration"] != self._configuration():
+            self._note("configuration", "the exporter's patterns or line format have changed")
+
+    # What has to be said
+
+    def _note(self, event: str, words: str) -> None:
+        """Say it in the stream: whoever reads the log must know."""
+        self._notes.append(Said(own_line(self._host, event, words)[:-1].decode()))
+
+    def _note_lost(self, run: Run, stored: int) -> None:
+        count = f"{run.lines - stored} lines" if run.end else "an unknown number of lines"
+        path = printable_path(self._paths[run.file])
+        self._note("lost", f"{count} of {path} are lost: read, not stored, and no longer in the file")
+
+    def _take_notes(self, records: list[Record]) -> list[Said]:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            records += self._runs.add(note)
+        return notes

@@ -1,0 +1,127 @@
+"""Which files match, and which of them is which, whatever their names become."""
+
+import glob
+import os
+import resource
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from log_exporter.messages import printable_path, say
+from log_exporter.runs import Place, Record
+from log_exporter.sources.followed import Followed, Key, open_regular
+
+COMPRESSED = (".bz2", ".gz", ".lz4", ".xz", ".zip", ".zst")
+
+_FORGET_AFTER = 3600.0  # quiet seconds after which a file that no pattern finds any more is let go
+
+
+class Watch:
+    """The open files, in the order in which they are read."""
+
+    def __init__(self, patterns: Iterable[str], *, once: bool) -> None:
+        self.patterns = sorted({os.path.abspath(pattern) for pattern in patterns})
+        self.files: list[Followed] = []
+        self._once = once
+        self._numbers = 0
+        self._complained: set[str] = set()
+        _raise_limit_of_open_files()
+
+    def find(self, known: Mapping[int, Record], places: Mapping[int, Place]) -> list[Record]:
+        """Open the files of the records again; return the records of those that are gone."""
+        names = self._names_by_inode({os.path.dirname(record["path"]) for record in known.values()})
+        self._numbers = max(known, default=0)
+        found: dict[Key, Followed] = {}
+        gone = []
+        # The latest first: a file that was truncated has two numbers, and is what the later one says.
+        for number, record in sorted(known.items(), reverse=True):
+            for path in names.get(record["inode"], []):
+                file = self._open(path, number, record["path"])
+                if file and file.key not in found and file.is_same(record, places[number]):
+                    found[file.key] = file
+                    break
+                if file:
+                    file.close()
+            else:
+                gone.append(record)
+        for file in reversed(found.values()):
+            self._append(file)
+        return gone
+
+    def _names_by_inode(self, directories: Iterable[str]) -> dict[int, list[str]]:
+        names: dict[int, list[str]] = {}
+        for directory in directories:
+            with suppress(OSError), os.scandir(directory) as entries:
+                for entry in entries:
+                    names.setdefault(entry.inode(), []).append(entry.path)
+        for (_, inode), path in self._matches().items():
+            if path not in names.setdefault(inode, []):
+                names[inode].append(path)
+        return names
+
+    def scan(self, held: set[int]) -> list[Followed]:
+        """Look at all names; let go of files that are over and not held, return those that are new."""
+        matches = self._matches()
+        for file in list(self.files):
+            file.look(matches)
+            over = file.quiet > _FORGET_AFTER if file.away and not file.matched else file.deleted and file.settled
+            if over and file.done and file.number not in held:
+                self.files.remove(file)
+                file.close()
+        known = {file.key for file in self.files}
+        new = [self._open(path, self.number(), path) for key, path in matches.items() if key not in known]
+        return [self._append(file) for file in new if file]
+
+    def number(self) -> int:
+        """Return a number for a file, or for a new beginning of one."""
+        self._numbers += 1
+        return self._numbers
+
+    def complain(self, path: str, error: OSError) -> None:
+        """Tell the user, once per file, why it is not read."""
+        if path not in self._complained:
+            self._complained.add(path)
+            say(f"{printable_path(path)}: {error.strerror}")
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for file in self.files:
+            file.close()
+
+    def _append(self, file: Followed) -> Followed:
+        for other in self.files:
+            if other.path == file.path:
+                file.predecessor = other
+        self.files.append(file)
+        return file
+
+    def _open(self, path: str, number: int, first_path: str) -> Followed | None:
+        try:
+            return Followed(number, first_path, open_regular(path), once=self._once)
+        except FileNotFoundError:
+            return None  # just renamed: the next look finds it
+        except OSError as error:
+            self.complain(path, error)
+            return None
+
+    def _matches(self) -> dict[Key, str]:
+        """Return the files that match, the one that changed last at the end."""
+        matches = []
+        for pattern in self.patterns:
+            for path in glob.iglob(pattern, recursive=True):
+                if path.endswith(COMPRESSED):
+                    continue
+                with suppress(OSError):  # just renamed
+                    status = os.lstat(path)
+                    if stat.S_ISREG(status.st_mode):
+                        matches.append((status.st_mtime_ns, path, (status.st_dev, status.st_ino)))
+                    elif stat.S_ISLNK(status.st_mode):
+                        self.complain(path, OSError(0, "is a link, and not followed"))
+        return {key: path for _, path, key in sorted(matches)}
+
+
+def _raise_limit_of_open_files() -> None:
+    """Each followed file holds a descriptor; the soft limit of 1024 is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,117 @@
+"""The file in which a source keeps its cursor: records that outlive a crash.
+
+    5f1c9a22 {"exporter": 1, "session": "9f81…", …}     CRC-32 of the text, then a record
+    0b64d7e0 {"run": 3, "from": 100}
+
+`replace` writes all anew, `append` adds. Both are durable when they return, and only then may a line be sent
+that they stand for. So a torn or missing end is nothing to worry about: nothing was sent on its word.
+"""
+
+import fcntl
+import json
+import os
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from log_exporter.errors import StateError, UsageError
+from log_exporter.messages import printable_path
+from log_exporter.runs import Record
+
+
+class State:
+    """One cursor file, held by one process."""
+
+    def __init__(self, directory: Path, stream: str) -> None:
+        self.path = directory / f"{stream}.cursor"
+        self.appended = 0  # records since the last replace
+        self._new = directory / f"{stream}.cursor.new"
+        self._file = -1
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            lock = directory / f"{stream}.lock"
+            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise UsageError(f"{printable_path(str(directory))}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(f"another log-exporter uses {printable_path(str(self.path))}: stop it first") from error
+
+    def load(self) -> list[Record]:
+        """Return the records up to the first that is torn; none if there is no file.
+
+        Raises ValueError if not even the first is good: `replace` leaves no such file.
+        """
+        try:
+            untrusted_lines = self.path.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UsageError(f"{printable_path(str(self.path))}: {error.strerror}") from error
+        records = []
+        for untrusted_line in untrusted_lines:
+            record = _parse(untrusted_line)
+            if record is None:
+                break
+            records.append(record)
+        if not records:
+            raise ValueError("the first record is torn")
+        return records
+
+    def replace(self, records: Iterable[Record]) -> None:
+        """Write all anew."""
+        try:
+            self._close_file()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = os.open(self._new, flags, 0o600)
+            self._write(records)
+            os.fsync(self._file)
+            os.rename(self._new, self.path)
+            os.fsync(self._directory)  # the commit point
+        except OSError as error:
+            raise self._failed(error) from error
+        self.appended = 0
+
+    def append(self, records: list[Record]) -> None:
+        """Add to what `replace` wrote."""
+        try:
+            self._write(records)
+            os.fdatasync(self._file)  # the commit point
+        except OSError as error:
+            raise self._failed(error) from error
+        self.appended += len(records)
+
+    def close(self) -> None:
+        """Let another process have the file."""
+        self._close_file()
+        os.close(self._directory)
+        os.close(self._lock)
+
+    def _write(self, records: Iterable[Record]) -> None:
+        data = b"".join(_format(record) for record in records)
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def _close_file(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def _failed(self, error: OSError) -> StateError:
+        # A failed write is not tried again: what is on disk is unknown until the next start reads it.
+        return StateError(f"cannot save {printable_path(str(self.path))}: {error.strerror}")
+
+
+def _format(record: Record) -> bytes:
+    text = json.dumps(record, separators=(",", ":")).encode("ascii")
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def _parse(untrusted_line: bytes) -> Record | None:
+    crc, _, text = untrusted_line.partition(b" ")
+    if crc != b"%08x" % zlib.crc32(text):
+        return None
+    record: Record = json.loads(text)
+    return record
