@@ -2,6 +2,7 @@
 
     LogchainError               3   cannot tell, cannot go on
     ├── FormatError             3   bytes that do not fit their page in docs/spec/
+    │   └── OddFile             3   a link, a device or a giant where a file of ours belongs
     ├── UsageError              2   a name, an option or a file that the caller gave is wrong
     ├── StoreError              3   no store there, or not one that can be read
     │   ├── Busy                3   somebody else writes this stream
@@ -18,6 +19,7 @@ __all__ = [
     "FormatError",
     "Full",
     "LogchainError",
+    "OddFile",
     "SecretError",
     "StoreError",
     "UsageError",
@@ -33,6 +35,10 @@ class LogchainError(Exception):
 
 class FormatError(LogchainError):
     """Bytes that do not fit their page in docs/spec/."""
+
+
+class OddFile(FormatError):
+    """A link, a device or a giant where a file of ours belongs."""
 
 
 class UsageError(LogchainError):

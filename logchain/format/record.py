@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
-from logchain.format.limits import MAX_NOTE, MAX_RECORD, MAX_TIME, PREFIX
+from logchain.format.limits import MAX_NOTE, MAX_NUMBER, MAX_RECORD, MAX_TIME, PREFIX
 
 __all__ = [
     "LINE",
@@ -26,6 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIME = re.compile(rb"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 _EVENT = re.compile(r"\A[a-z][a-z-]*\Z")
+_NUMBER = re.compile(r"\A(0|[1-9][0-9]{0,18})\Z")
 _VALUE = re.compile(r"\A[A-Za-z0-9_.,:+/@-]+\Z")
 
 
@@ -42,6 +43,13 @@ class Note(NamedTuple):
 
     event: str
     fields: dict[str, str]
+
+    def number(self, key: str) -> int:
+        """Return a field that has to be a number, or raise FormatError."""
+        text = self.fields.get(key, "")
+        if not _NUMBER.match(text) or int(text) > MAX_NUMBER:
+            raise FormatError(f"a {self.event} note without a number for {key}")
+        return int(text)
 
 
 def format_time(time: int) -> bytes:

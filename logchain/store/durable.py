@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from logchain.format.errors import Full, WriteFailed
 from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
@@ -38,7 +39,9 @@ def sync(fds: Iterable[int]) -> None:
 def create(directory: Directory, name: str, data: bytes) -> None:
     """Put a file in place whole, or not at all; one that is there is replaced."""
     temporary = f".{name}.new"
-    fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=directory.fd)  # what a crash left
+    fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         write(fd, data, 0)
         sync([fd])

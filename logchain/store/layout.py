@@ -10,6 +10,7 @@ live/<vm>/<stream>/id               the stream's salt and id
                    quarantine/      what recovery cut off
 """
 
+import errno
 import os
 import re
 import stat
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from logchain.format.errors import StoreError, UsageError
+from logchain.format.errors import OddFile, StoreError, UsageError
 from logchain.format.names import check_stream, check_vm
 
 __all__ = [
@@ -43,6 +44,7 @@ DEFAULT_STORE = "/var/lib/logchain"
 FORMAT, BIRTHS, LIVE = "format", "births", "live"
 ID, LOCK, RATCHET, QUARANTINE = "id", "lock", "ratchet", "quarantine"
 
+_ODD = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)  # a link; not a directory; one; a FIFO or socket
 _LOG = re.compile(r"\A([0-9]{8})\.log\Z")
 
 
@@ -65,38 +67,44 @@ class Directory:
             os.close(fd)
 
     def directory(self, name: str) -> "Directory":
-        """Open a directory in this one; FileNotFoundError where there is none, StoreError where it is no directory."""
+        """Open a directory in this one; FileNotFoundError where there is none, OddFile where it is no directory."""
         try:
             fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.fd)
-        except NotADirectoryError as error:
-            raise StoreError(f"{self.path}/{name} is not a directory; move it away") from error
+        except OSError as error:
+            raise self._refused(name, error) from error
         return Directory(fd, f"{self.path}/{name}")
 
     def file(self, name: str, flags: int = os.O_RDONLY) -> int:
-        """Open a regular file in this one; FileNotFoundError where there is none, StoreError where it is odd."""
+        """Open a regular file in this one; FileNotFoundError where there is none, OddFile where it is no such."""
         try:
             # O_NONBLOCK: a FIFO put in a file's place must not hang whoever opens it
             fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o660, dir_fd=self.fd)
-        except (FileNotFoundError, FileExistsError):
-            raise
         except OSError as error:
-            raise StoreError(f"cannot open {self.path}/{name}: {error.strerror}") from error
+            raise self._refused(name, error) from error
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise StoreError(f"{self.path}/{name} is not a regular file; move it away")
+            raise OddFile(f"{self.path}/{name} is not a regular file; move it away")
         return fd
 
     def read(self, name: str, limit: int) -> bytes:
-        """Return a small file's bytes; StoreError where it has more than `limit`."""
+        """Return a small file's bytes; OddFile where it has more than `limit`."""
         with open(self.file(name), "rb", buffering=0) as file:
             data = file.read(limit + 1) or b""
         if len(data) > limit:
-            raise StoreError(f"{self.path}/{name} is larger than {limit} bytes; it is not ours")
+            raise OddFile(f"{self.path}/{name} is larger than {limit} bytes; it is not ours")
         return data
 
     def names(self) -> list[str]:
         """Return the names in it, sorted."""
         return sorted(os.listdir(self.fd))
+
+    def _refused(self, name: str, error: OSError) -> Exception:
+        """Return what an open that failed means."""
+        if isinstance(error, FileNotFoundError):
+            return error
+        if error.errno in _ODD:
+            return OddFile(f"{self.path}/{name} is a link or not what it should be; move it away")
+        return StoreError(f"cannot open {self.path}/{name}: {error.strerror}")
 
 
 def open_store(path: str | Path) -> Directory:
@@ -130,9 +138,14 @@ def _valid(names: Iterable[str], check: Callable[[str], str]) -> Iterator[str]:
 
 
 def streams(store: Directory) -> Iterator[tuple[str, str]]:
-    """Yield VM and stream of every stream in the store, sorted; names that no stream can have are left out."""
+    """Yield VM and stream of every stream in the store, sorted; what no stream can be is left out."""
     with store.directory(LIVE) as live:
         for vm in _valid(live.names(), check_vm):
-            with live.directory(vm) as vm_directory:
-                names = vm_directory.names()
+            names: list[str] = []
+            with suppress(OddFile), live.directory(vm) as vm_directory:
+                names = [name for name in vm_directory.names() if _is_directory(vm_directory, name)]
             yield from ((vm, stream) for stream in _valid(names, check_stream))
+
+
+def _is_directory(parent: Directory, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent.fd, follow_symlinks=False).st_mode)

@@ -201,10 +201,10 @@ def _opened(directory: Directory, segment: int) -> Iterator[tuple[int, int]]:
 def _next_number(directory: Directory, segment: int) -> int:
     """Return the number of the record after a segment's last, as far as the segment itself can tell."""
     with (
-        suppress(FileNotFoundError, FormatError, ValueError, KeyError),
+        suppress(FileNotFoundError, FormatError),
         _opened(directory, segment) as (log, tag_file),
     ):
         first = os.pread(log, MAX_RECORD, 0).partition(b"\n")[0]
         records = os.fstat(tag_file).st_size // TAG_ENTRY
-        return int(parse_note(parse_record(first).payload).fields["first"]) + records
+        return parse_note(parse_record(first).payload).number("first") + records
     return 0

@@ -1,0 +1,45 @@
+# Everything a developer or a stranger does with this tree. `make` alone tells what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check coverage bench vectors clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+help: ## tell what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## make .venv with all that is needed
+
+$(READY): pyproject.toml exporter/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'logchain needs Python 3.11 or newer: make PYTHON=python3.13 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'cannot make a virtual environment; on Debian: apt install python3-venv'; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -e exporter -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## collect this machine's own logs, verify them, tamper, and see it found
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py
+
+test: $(READY) ## run all tests
+	$(BIN)/pytest -n auto
+
+check: $(READY) ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+coverage: $(READY) ## run all tests and say which lines and branches they miss
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(READY) ## measure the hot loops beside what a user would use instead
+	$(BIN)/python bench/spine.py
+
+vectors: $(READY) ## make the test vectors anew
+	$(BIN)/python tests/vectors/generate.py
+
+clean: ## remove what was made
+	rm -rf $(VENV) build dist .coverage* htmlcov

@@ -1,0 +1,58 @@
+"""logchain init: in the LogVM, make an empty store."""
+
+from pathlib import Path
+
+import click
+
+from logchain.cli.options import store_option
+from logchain.cli.secret_files import read_secret, write_secret
+from logchain.format.audit import format_audit
+from logchain.format.errors import FormatError, UsageError
+from logchain.format.identity import Seed, parse_seed
+from logchain.store.clock import SystemClock
+from logchain.store.creation import create_store, new_secrets
+
+__all__ = ["command"]
+
+
+@click.command("init")
+@store_option
+@click.option("--seed", "seed_file", type=click.Path(path_type=Path), metavar="FILE", help="From 'logchain keygen'.")
+@click.option(
+    "--audit-secret-out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Without a seed: make the secrets here, and write the audit secret to this file.",
+)
+def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) -> None:
+    """Make an empty store in a directory that is empty or not there yet.
+
+    Best with a seed that 'logchain keygen' made in a vault qube: then the audit secret was never in the LogVM.
+    """
+    if seed_file and not audit_secret_out:
+        seed = _read_seed(seed_file)
+        create_store(store, seed, SystemClock())
+        click.echo(f"{store}: made store {seed.store_id.hex()}. Destroy the seed now: shred -u {seed_file}")
+    elif audit_secret_out and not seed_file:
+        audit, seed = new_secrets()
+        write_secret(audit_secret_out, format_audit(audit))
+        try:
+            create_store(store, seed, SystemClock())
+        except BaseException:
+            audit_secret_out.unlink()
+            raise
+        click.echo(
+            f"{store}: made store {seed.store_id.hex()}.\n"
+            f"{audit_secret_out} holds its audit secret. Move it to a vault qube now, for example with\n"
+            f"  qvm-move {audit_secret_out}\n"
+            "Whoever has it can forge this store's records; without it nobody can check them one by one."
+        )
+    else:
+        raise UsageError("give either --seed FILE or --audit-secret-out FILE; 'logchain init --help' tells more")
+
+
+def _read_seed(path: Path) -> Seed:
+    try:
+        return parse_seed(read_secret(path))
+    except FormatError as error:
+        raise UsageError(f"{path} holds no seed: {error}") from error

@@ -1,0 +1,32 @@
+"""logchain keygen: in the vault, make a store's audit secret and the seed that goes to the LogVM."""
+
+from pathlib import Path
+
+import click
+
+from logchain.cli.secret_files import write_secret
+from logchain.format.audit import format_audit, lock
+from logchain.format.identity import format_seed
+from logchain.store.creation import new_secrets
+
+__all__ = ["command"]
+
+
+@click.command("keygen")
+@click.option("--audit-secret-out", type=click.Path(path_type=Path), metavar="FILE", required=True)
+@click.option("--seed-out", type=click.Path(path_type=Path), metavar="FILE", required=True)
+@click.option("--passphrase", is_flag=True, help="Ask for a passphrase, and lock the audit secret with it.")
+def command(audit_secret_out: Path, seed_out: Path, passphrase: bool) -> None:
+    """Make the secrets of a new store. Run this in a vault qube, not in the LogVM.
+
+    The audit secret stays in the vault: with it every record can be checked, and without it no record can be
+    forged. The seed goes to the LogVM, to 'logchain init --seed', once.
+    """
+    audit, seed = new_secrets()
+    words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
+    write_secret(audit_secret_out, format_audit(lock(audit, words) if words else audit))
+    write_secret(seed_out, format_seed(seed))
+    click.echo(
+        f"{audit_secret_out}  the audit secret of store {audit.store_id.hex()}: keep it here, and a copy in a safe\n"
+        f"{seed_out}  the seed: copy it to the LogVM, run 'logchain init --seed' there, then destroy every copy"
+    )

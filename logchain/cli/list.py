@@ -1,0 +1,51 @@
+"""logchain list: which logs there are."""
+
+import json
+from pathlib import Path
+
+import click
+
+from logchain.cli.options import json_option, store_option
+from logchain.read.listing import StreamRow, list_streams
+from logchain.read.times import format_local
+from logchain.store.layout import open_store
+
+__all__ = ["command"]
+
+_HEADINGS = ("VM", "STREAM", "SEGMENTS", "RECORDS", "SIZE", "FIRST", "LAST", "STATE")
+_NUMBERS = (2, 3, 4)  # columns that stand to the right
+
+
+@click.command("list")
+@store_option
+@json_option
+def command(store: Path, as_json: bool) -> None:
+    """List the logs: a line for each qube and stream. Nothing is verified; that is 'logchain verify'."""
+    with open_store(store) as directory:
+        rows = list(list_streams(directory))
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row._asdict()))
+        return
+    table = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(_HEADINGS))]
+    for cells in table:
+        shown = (
+            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        click.echo("  ".join(shown).rstrip())
+
+
+def _cells(row: StreamRow) -> tuple[str, ...]:
+    first, last = (format_local(time, None)[:19] if time else "-" for time in (row.first, row.last))
+    state = f"{row.state}, connected" if row.connected else row.state
+    return row.vm, row.stream, str(row.segments), f"{row.records:,}", _size(row.size), first, last, state
+
+
+def _size(count: float) -> str:
+    units = ["TiB", "GiB", "MiB", "KiB", "B"]
+    while count >= 1024 and len(units) > 1:
+        count /= 1024
+        units.pop()
+    return f"{count:.0f} B" if units[-1] == "B" else f"{count:.1f} {units[-1]}"

@@ -1,0 +1,63 @@
+"""logchain: the command. Finds the subcommand, and turns every error into one line and an exit code."""
+
+import importlib
+import os
+import signal
+import sys
+
+import click
+
+from logchain.format.errors import LogchainError
+
+__all__ = ["main"]
+
+_COMMANDS = ("init", "keygen", "list", "show", "verify")  # each a module of this room with a `command`
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is called for: `show` shall not wait for what `keygen` imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"logchain.cli.{cmd_name}").command
+        return command
+
+
+@click.command(cls=_Commands)
+@click.version_option(package_name="logchain")
+def _logchain() -> None:
+    """Look at, and verify, the logs that logchain has collected.
+
+    Exit codes: 0 good, 1 evidence of tampering or loss, 2 wrong usage, 3 cannot tell.
+    """
+
+
+def main() -> None:
+    """Run logchain with the arguments of the command line."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `logchain show | head` ends as `cat | head` does
+    try:
+        sys.exit(_logchain.main(prog_name="logchain", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except LogchainError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+    except Exception as error:
+        if os.environ.get("LOGCHAIN_DEBUG"):
+            raise
+        _fail(f"internal fault ({type(error).__name__}); please report it, with what LOGCHAIN_DEBUG=1 shows", 3)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    from logchain.read.display import escape_text
+
+    click.echo(f"logchain: {escape_text(message)}", err=True)
+    sys.exit(exit_code)

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+from logchain.store.layout import DEFAULT_STORE
+
+__all__ = ["json_option", "store_option"]
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    envvar="LOGCHAIN_STORE",
+    default=Path(DEFAULT_STORE),
+    show_default=True,
+    show_envvar=True,
+    help="The store.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -1,0 +1,311 @@
+"""Checks one stream: its segments in order, each linked to the one before, the last to the key state."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import accumulate, takewhile
+
+from logchain.format.errors import FormatError, StoreError
+from logchain.format.identity import parse_stream
+from logchain.format.keystate import BROKEN, KeyState, Status
+from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE, PREFIX
+from logchain.format.ratchet import chain, segment_key, step, stream_secret, successor
+from logchain.format.record import LINE, NOTE, PART, Note, parse_note, parse_time
+from logchain.format.tags import TAG_ENTRY, format_tags
+from logchain.read.findings import Finding, StreamReport
+from logchain.read.live import Segment, open_segment, read_keystate, read_segments
+from logchain.read.verify_births import Births
+from logchain.store.layout import ID, Directory
+
+__all__ = ["StreamCheck"]
+
+_SIGNS = tuple(b" %s " % kind for kind in (LINE, PART, NOTE))
+
+
+class _Damage(Exception):
+    """Where a segment is damaged: record counted from the segment's first, offset of it in the text."""
+
+    def __init__(self, text: str, index: int, offset: int) -> None:
+        self.text, self.index, self.offset = text, index, offset
+
+
+class StreamCheck:
+    """The check of one stream; `report` says what it found, `births` which births verified."""
+
+    def __init__(self, directory: Directory, vm: str, stream: str, store_id: bytes, births: Births) -> None:
+        self._directory, self._store_id, self._known = directory, store_id, births
+        self.report = StreamReport(vm, stream)
+        self.births: set[int] = set()
+        self._stream_id = b""
+        self._secret, self._secret_of = b"", 0  # R, and of which segment
+        self._birth, self._claimed = 0, set[int]()  # the last one, and what the segment's note names, if anything
+        self._first: int | None = 0  # number that the next segment begins with; None where that is lost
+        self._tag: bytes | None = bytes(32)  # the last tag before it
+        self._unended: tuple[int, int] | None = None  # a segment without `end`, and its size: the next one must say why
+
+    def claim(self) -> None:
+        """Take the births that this stream says it had, unchecked."""
+        with suppress(FileNotFoundError, FormatError):
+            self.births.add(read_keystate(self._directory).birth)
+        for number in read_segments(self._directory):
+            with (
+                suppress(FileNotFoundError, FormatError, StoreError),
+                open_segment(self._directory, number, None) as segment,
+            ):
+                self.births.add(segment.first_note().number("birth"))
+
+    def run(self, progress: Callable[[int], None]) -> None:
+        """Check all of it; `progress` is told the bytes of text as they are read."""
+        state = self._read_state()
+        try:
+            identity = self._directory.read(ID, MAX_SMALL_FILE)
+            self._stream_id = parse_stream(identity, self.report.vm, self.report.stream)
+        except (FileNotFoundError, FormatError) as error:
+            if state or read_segments(self._directory):
+                self._find(f"the stream's id is lost: {_reason(error)}")
+        numbers = read_segments(self._directory)  # after the key state: what it speaks of is there by now
+        last = state.segment if state else max(numbers, default=0)
+        expected = 1
+        for number in [*(number for number in numbers if number <= last), last + 1]:
+            if number > expected:
+                self._find(f"segments {expected} to {number - 1} are missing", segment=expected)
+                self._first = self._tag = self._unended = None
+            expected = number + 1
+            if number <= last:
+                self._check_segment(number, state, progress)
+        if self._unended and not (state and state.segment == self._unended[0] and state.status != Status.CLOSED):
+            self._find("the segment has no end: records are missing", segment=self._unended[0])
+        if state:
+            self._check_state(state)
+            if numbers and numbers[-1] > last:
+                self._find(f"segment {numbers[-1]} was never committed", damage=False, segment=numbers[-1])
+
+    def _read_state(self) -> KeyState | None:
+        try:
+            return read_keystate(self._directory)
+        except FileNotFoundError as error:
+            # a birth that was cut short leaves a directory without key state, and without segments
+            if read_segments(self._directory):
+                self._find(f"the key state is lost: {_reason(error)}")
+        except FormatError as error:
+            self._find(f"the key state is lost: {error}")
+        return None
+
+    def _check_segment(self, number: int, state: KeyState | None, progress: Callable[[int], None]) -> None:
+        try:
+            with open_segment(self._directory, number, state) as segment:
+                self._check_records(segment, state, progress)
+                if state and state.segment == number and os.fstat(segment.log).st_size > segment.end:
+                    self._tell_uncommitted(segment, state)
+        except _Damage as damage:
+            record = None if self._first is None else self._first + damage.index
+            self._find(damage.text, segment=number, record=record, offset=damage.offset)
+            self._first = self._tag = self._unended = None
+        except (FileNotFoundError, FormatError) as error:
+            self._find(_reason(error), segment=number)
+            self._first = self._tag = self._unended = None
+
+    def _check_records(self, segment: Segment, state: KeyState | None, progress: Callable[[int], None]) -> None:
+        """Check a segment's records one by one; raises _Damage at the first that is not as it was written."""
+        index, offset, time = 0, 0, b""
+        key, tag, last = b"", bytes(32), b""
+        blocks = segment.blocks()
+        while True:
+            try:
+                text = next(blocks, b"")
+            except FormatError as error:
+                raise _Damage(str(error), index, offset) from error
+            if not text:
+                break
+            records = text[:-1].split(b"\n")
+            ends = list(accumulate((len(record) + 1 for record in records), initial=offset))
+            found = os.pread(segment.tags, len(records) * TAG_ENTRY, index * TAG_ENTRY)
+            if not index:
+                key = self._check_head(segment.number, records, found[8:TAG_ENTRY], state)
+            if key:
+                key, tags = chain(key, records)
+            else:
+                tags = [
+                    found[at + 8 : at + TAG_ENTRY].ljust(32) for at in range(0, len(records) * TAG_ENTRY, TAG_ENTRY)
+                ]
+            good = _common(format_tags(ends[1:], tags), found)
+            self.report.records += good
+            if not index and good:
+                self.births |= self._claimed
+            time = _check_form(records[:good], time, index, ends)
+            if time:
+                self.report.time = parse_time(time)
+            if good < len(records):
+                raise _Damage("the record or its tag was changed", index + good, ends[good])
+            index, offset, tag, last = index + len(records), ends[-1], tags[-1], records[-1]
+            progress(len(text))
+        self._check_foot(segment, state, index, offset, key, tag, last)
+        self.report.segments += 1
+
+    def _check_head(self, number: int, records: list[bytes], tag: bytes, state: KeyState | None) -> bytes:
+        """Check what a segment's first notes say of it; return the key of its first record, if known."""
+        try:
+            head = _leading_notes(records)
+            segment, first = head[0], head[0].number("first")
+            birth = segment.number("birth") if "birth" in segment.fields else None
+            expected = {"format": "logchain/1", "store": self._store_id.hex(), "vm": self.report.vm}
+            expected |= {"stream": self.report.stream, "number": str(number)}
+            if segment.event != "segment" or not expected.items() <= segment.fields.items():
+                raise FormatError("a segment note that is not this segment's")
+        except (FormatError, IndexError) as error:
+            raise _Damage(f"the segment does not begin with its note: {error}", 0, 0) from error
+        broken = next((note.fields.get("reason") for note in head if note.event == "broken"), None)
+        if broken:
+            self._find(
+                f"the stream had to begin anew ({broken}): what was stored before was lost or changed", segment=number
+            )
+        elif birth is not None and number > 1:
+            self._find("a new birth with no word why", segment=number)
+        elif self._first not in (None, first):
+            self._find(
+                f"the segment begins with record {first}: records before it are missing",
+                segment=number,
+                record=self._first,
+            )
+        if self._tag is not None and segment.fields.get("previous") != (bytes(32) if birth else self._tag).hex():
+            self._find("the segment does not follow the one before it", segment=number)
+        self._check_unended(head, broken is not None)
+        self._first = first
+        return self._derive(number, birth, records[0], tag, state)
+
+    def _check_unended(self, head: list[Note], broken: bool) -> None:
+        """See that a segment without `end` before this one is accounted for."""
+        if self._unended and not broken:
+            before, size = self._unended
+            told = {"previous": str(before), "end": str(size), "reason": "io"}
+            if any(note.event == "recovered" and told.items() <= note.fields.items() for note in head):
+                self._find("the disk refused a write: the segment ends early", damage=False, segment=before)
+            else:
+                self._find("the segment has no end: records are missing", segment=before)
+        self._unended = None
+
+    def _derive(self, number: int, birth: int | None, record: bytes, tag: bytes, state: KeyState | None) -> bytes:
+        """Return K of a segment, or nothing where it cannot be known; remember R."""
+        self._claimed = {birth} if birth is not None else set()
+        if not self._known.audited or not self._stream_id:
+            return b""
+        try:
+            if birth is not None:
+                base, self._birth = (
+                    successor(stream_secret(self._known.secret(birth), self._stream_id), number - 1),
+                    birth,
+                )
+            elif self._secret:
+                base = successor(self._secret, number - self._secret_of)
+            elif state:  # the note that named the birth is lost; perhaps it is still the one of now
+                base = successor(stream_secret(self._known.secret(state.birth), self._stream_id), number - 1)
+                if step(segment_key(base, self._stream_id, number), record)[1] != tag:
+                    base = b""
+            else:
+                base = b""
+        except FormatError as error:
+            raise _Damage(str(error), 0, 0) from error
+        self._secret, self._secret_of = base, number
+        if not base:
+            self._find("cannot be checked: no birth is known that it belongs to", segment=number)
+            return b""
+        return segment_key(base, self._stream_id, number)
+
+    def _check_foot(
+        self, segment: Segment, state: KeyState | None, index: int, offset: int, key: bytes, tag: bytes, last: bytes
+    ) -> None:
+        """Check how a segment ends: with its `end`, or where the key state says."""
+        if index != segment.records or not index:
+            raise _Damage("text and tags do not end together: records are missing, or too many", index, offset)
+        ended = last[27:PREFIX] == b" # " and parse_note(last[PREFIX:]).event == "end"
+        self._unended = None if ended else (segment.number, offset)
+        self._tag = tag
+        if self._first is not None:
+            self._first += index
+        if not state or state.segment != segment.number or state.status in BROKEN:
+            return
+        if state.tag != tag or (state.records, state.end) != (index, offset):
+            self._find(
+                "the segment does not end where the key state says: records are missing, or too many",
+                segment=segment.number,
+            )
+        elif key and state.status == Status.OPEN and state.key != key:
+            self._find("the key of now does not follow from the audit secret", segment=segment.number)
+
+    def _check_state(self, state: KeyState) -> None:
+        """Check that the key state's secrets follow from the birth it names."""
+        self.births.add(state.birth)
+        if state.status in BROKEN:
+            self._find(
+                f"the stream has to begin anew ({BROKEN[state.status]}): what was stored before was lost or changed"
+            )
+        if not self._known.audited or not self._stream_id:
+            return
+        fresh = state.status in BROKEN or not state.segment
+        if not fresh and self._secret_of != state.segment:
+            return  # its last segment could not be checked, and that was found
+        try:
+            if fresh:
+                secret = successor(stream_secret(self._known.secret(state.birth), self._stream_id), state.segment)
+            else:
+                secret = successor(self._secret)
+        except FormatError as error:
+            self._find(str(error))
+            return
+        if state.next != secret or (not fresh and state.birth != self._birth):
+            self._find("the secret of the next segment does not follow from the audit secret")
+
+    def _tell_uncommitted(self, segment: Segment, state: KeyState) -> None:
+        with suppress(FileNotFoundError, FormatError):
+            if read_keystate(self._directory) == state:
+                more = os.fstat(segment.log).st_size - segment.end
+                text = f"{more} bytes were not committed: being written, or left by a crash; they do not count"
+                self._find(text, damage=False, segment=segment.number)
+
+    def _find(
+        self,
+        text: str,
+        *,
+        damage: bool = True,
+        segment: int | None = None,
+        record: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        self.report.findings.append(Finding(damage, text, segment, record, offset))
+
+
+def _leading_notes(records: list[bytes]) -> list[Note]:
+    """Return the notes that a segment begins with."""
+    return [parse_note(record[PREFIX:]) for record in takewhile(lambda record: record[27:30] == b" # ", records[:5])]
+
+
+def _common(expected: bytes, found: bytes) -> int:
+    """Return how many entries two tags files have in common before they differ."""
+    if expected == found:
+        return len(found) // TAG_ENTRY
+    entries = range(0, len(expected), TAG_ENTRY)
+    return next(at for at in entries if expected[at : at + TAG_ENTRY] != found[at : at + TAG_ENTRY]) // TAG_ENTRY
+
+
+def _check_form(records: list[bytes], time: bytes, index: int, ends: list[int]) -> bytes:
+    """Check the form of records, and that no time goes back behind `time`; return the last time."""
+    for place, record in enumerate(records):
+        sign = record[27:PREFIX]
+        now = record[:27]
+        try:
+            if sign not in _SIGNS or len(record) > MAX_RECORD:
+                raise FormatError("not a record")
+            if now != time:
+                parse_time(now)
+            if sign == b" # ":
+                parse_note(record[PREFIX:])
+        except FormatError as error:
+            raise _Damage(str(error), index + place, ends[place]) from error
+        if now < time:
+            raise _Damage("the time goes back", index + place, ends[place])
+        time = now
+    return time
+
+
+def _reason(error: Exception) -> str:
+    return "the file is missing" if isinstance(error, FileNotFoundError) else str(error)
