@@ -86,7 +86,7 @@ class Files:
             run = stop.inside
             end = run.end.offset if run.end else None
             offset, missing = files[run.file].after(run.start, stop.skip, end)
-            stop.places[run.file] = Place(offset)
+            stop.places[run.file] = files[run.file].place(offset)
             stop.beyond += missing
         if stop.beyond:
             self._note("unknown", f"the collector has {stop.beyond} lines that no file explains")

@@ -169,6 +169,11 @@ class Followed:
             start += len(part)
             yield part.replace(b"\n", b"")
 
+    def place(self, offset: int) -> Place:
+        """Return the place there, with what stands before it now."""
+        tail = min(offset, _TAIL)
+        return Place(offset, _digest(os.pread(self._descriptor, tail, offset - tail)))
+
     def after(self, start: int, lines: int, end: int | None) -> tuple[int, int]:
         """Return where so many lines from `start` end, and how many of them were not there."""
         offset = behind_newline = start
@@ -204,13 +209,11 @@ class Followed:
         The device is left out: its number need not be the same after a boot.
         """
         length, digest = record["head"]
-        tail = min(place.offset, _TAIL)
-        before = os.pread(self._descriptor, tail, place.offset - tail)
         return (
             self.key[1] == record["inode"]
+            and os.fstat(self._descriptor).st_size >= place.offset
             and _digest(os.pread(self._descriptor, length, 0)) == digest
-            and len(before) == tail
-            and _digest(before) == place.tail
+            and self.place(place.offset) == place
         )
 
 

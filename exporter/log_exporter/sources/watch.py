@@ -4,6 +4,7 @@ import glob
 import os
 import resource
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from log_exporter.sources.followed import Followed, Key, open_regular
 COMPRESSED = (".bz2", ".gz", ".lz4", ".xz", ".zip", ".zst")
 
 _FORGET_AFTER = 3600.0  # quiet seconds after which a file that no pattern finds any more is let go
+_LOOK_AGAIN = (0.01, 0.03, 0.1)  # seconds after which a file that was not found is looked for once more
 
 
 class Watch:
@@ -29,12 +31,24 @@ class Watch:
 
     def find(self, known: Mapping[int, Record], places: Mapping[int, Place]) -> list[Record]:
         """Open the files of the records again; return the records of those that are gone."""
-        names = self._names_by_inode({os.path.dirname(record["path"]) for record in known.values()})
         self._numbers = max(known, default=0)
         found: dict[Key, Followed] = {}
+        gone = list(known.values())
+        for pause in _LOOK_AGAIN:
+            gone = self._find(gone, places, found)
+            if not gone:
+                break
+            time.sleep(pause)  # a rotation right now moves names under our hands
+        for file in sorted(found.values(), key=lambda file: file.number):
+            self._append(file)
+        return gone
+
+    def _find(self, records: list[Record], places: Mapping[int, Place], found: dict[Key, Followed]) -> list[Record]:
+        names = self._names_by_inode({os.path.dirname(record["path"]) for record in records})
         gone = []
         # The latest first: a file that was truncated has two numbers, and is what the later one says.
-        for number, record in sorted(known.items(), reverse=True):
+        for record in sorted(records, key=lambda record: -record["file"]):
+            number = record["file"]
             for path in names.get(record["inode"], []):
                 file = self._open(path, number, record["path"])
                 if file and file.key not in found and file.is_same(record, places[number]):
@@ -44,8 +58,6 @@ class Watch:
                     file.close()
             else:
                 gone.append(record)
-        for file in reversed(found.values()):
-            self._append(file)
         return gone
 
     def _names_by_inode(self, directories: Iterable[str]) -> dict[int, list[str]]:
