@@ -113,11 +113,9 @@ def ship(vm: str, files: list[Path]) -> None:
         print(f"   {vm}: this machine has no more logs to send")
         return
     print(f"   {vm}: {', '.join(str(path) for path in files)}", flush=True)
-    subprocess.run(
-        ["log-exporter", "files", *map(str, files), "--once", "--plain", "--stream", "files"]
-        + ["--state-dir", f"state-{vm}", "--transport", collector(vm, "files")],
-        check=True,
-    )
+    options = ["--once", "--plain", "--stream", "files", "--state-dir", f"state-{vm}"]
+    transport = ["--transport", collector(vm, "files")]
+    subprocess.run(["log-exporter", "files", *map(str, files), *options, *transport], check=True)
 
 
 def ship_kernel(vm: str) -> None:
