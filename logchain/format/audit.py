@@ -54,7 +54,7 @@ def parse_audit(data: bytes) -> AuditSecret | LockedSecret:
     if not match:
         raise FormatError("an audit secret locked in an unknown way")
     passes, memory = int(match[1]), int(match[2])
-    if passes > _MAX_PASSES or not _MIN_MEMORY <= memory <= _MAX_MEMORY:
+    if passes > _MAX_PASSES or memory % 1024 or not _MIN_MEMORY <= memory <= _MAX_MEMORY:
         raise FormatError("an audit secret whose lock asks for too little or too much work")
     return LockedSecret(unhex(store, 16), passes, memory, unhex(match[3], 16), unhex(match[4], 72))
 

@@ -135,6 +135,6 @@ def parse_births(body: bytes) -> BirthState:
     except (IndexError, UnicodeDecodeError, UsageError) as error:
         raise FormatError("a birth state with bad names") from error
     state = BirthState(birth, secret, pending)
-    if not 1 <= birth <= MAX_BIRTHS + 1 or format_births(state) != body:
+    if not 1 <= birth <= MAX_BIRTHS + (pending is None) or format_births(state) != body:
         raise FormatError("a birth state that is not canonical")
     return state

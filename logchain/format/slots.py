@@ -57,6 +57,6 @@ def newest(magic: bytes, data: bytes) -> Slot:
             found.append(parse_slot(magic, place, data[place * SLOT_SIZE : (place + 1) * SLOT_SIZE]))
         except FormatError:
             continue
-    if not found:
-        raise FormatError("a key state with no valid slot")
+    if len({slot.generation for slot in found}) != len(found) or not found:
+        raise FormatError("a key state with no valid slot, or with two that claim to be the newest")
     return max(found, key=lambda slot: slot.generation)
