@@ -80,11 +80,11 @@ class Incoming:
 
     def feed(self, untrusted_data: bytes) -> Iterator[Event]:
         """Yield what the bytes complete; raise WireError at the first thing that must not be."""
-        if self._over and untrusted_data:
-            raise WireError("the collector went on after its last word")
         *untrusted_lines, self._rest = (self._rest + untrusted_data).split(b"\n")
         for untrusted_line in untrusted_lines:
             yield self._event(untrusted_line)
+        if self._over and self._rest:
+            raise WireError("the collector went on after its last word")
         if len(self._rest) > MAX_LINE:
             raise WireError("the collector's line is too long")
 
