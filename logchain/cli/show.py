@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -77,6 +78,8 @@ def command(
             gaps += entry.kind == Kind.GAP
             yield entry
 
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every stream's segment is open while they are merged
     with open_store(store) as directory:
         if not following:
             _check_known(vms, {vm for vm, _ in streams(directory)})

@@ -46,7 +46,9 @@ def _serve(source: int, sink: int, path: str, untrusted_stream: str) -> int:
     """Serve one call; return the exit code. Standard error would reach the sender, so nothing is written there."""
     answers = Answers(sink)
     try:
-        vm = check_vm(os.environ.get("QREXEC_REMOTE_DOMAIN", ""))
+        if "QREXEC_REMOTE_DOMAIN" not in os.environ:
+            raise UsageError("QREXEC_REMOTE_DOMAIN is not set; qrexec sets it, for a trial set it by hand")
+        vm = check_vm(os.environ["QREXEC_REMOTE_DOMAIN"])
         stream = check_stream(untrusted_stream or DEFAULT_STREAM)
         if stream == _STOCK_STREAM:
             raise UsageError(f"stream {_STOCK_STREAM} belongs to the service of that name")

@@ -38,7 +38,7 @@ class StreamCheck:
         self.births: set[int] = set()
         self._stream_id = b""
         self._secret, self._secret_of = b"", 0  # R, and of which segment
-        self._birth, self._claimed = 0, set[int]()  # the last one, and what the segment's note names, if anything
+        self._birth = 0  # the last one
         self._first: int | None = 0  # number that the next segment begins with; None where that is lost
         self._tag: bytes | None = bytes(32)  # the last tag before it
         self._unended: tuple[int, int] | None = None  # a segment without `end`, and its size: the next one must say why
@@ -121,7 +121,8 @@ class StreamCheck:
             ends = list(accumulate((len(record) + 1 for record in records), initial=offset))
             found = os.pread(segment.tags, len(records) * TAG_ENTRY, index * TAG_ENTRY)
             if not index:
-                key = self._check_head(segment.number, records, found[8:TAG_ENTRY], state)
+                note = _segment_note(records[0], self._expected(segment.number))
+                key = self._derive(segment.number, note, records[0], found[8:TAG_ENTRY], state)
             if key:
                 key, tags = chain(key, records)
             else:
@@ -130,9 +131,9 @@ class StreamCheck:
                 ]
             good = _common(format_tags(ends[1:], tags), found)
             self.report.records += good
-            if not index and good:
-                self.births |= self._claimed
             time = _check_form(records[:good], time, index, ends)
+            if not index and good:
+                self._check_links(segment.number, _leading_notes(records[:good]))
             if time:
                 self.report.time = parse_time(time)
             if good < len(records):
@@ -142,36 +143,35 @@ class StreamCheck:
         self._check_foot(segment, state, index, offset, key, tag, last)
         self.report.segments += 1
 
-    def _check_head(self, number: int, records: list[bytes], tag: bytes, state: KeyState | None) -> bytes:
-        """Check what a segment's first notes say of it; return the key of its first record, if known."""
-        try:
-            head = _leading_notes(records)
-            segment, first = head[0], head[0].number("first")
-            birth = segment.number("birth") if "birth" in segment.fields else None
-            expected = {"format": "logchain/1", "store": self._store_id.hex(), "vm": self.report.vm}
-            expected |= {"stream": self.report.stream, "number": str(number)}
-            if segment.event != "segment" or not expected.items() <= segment.fields.items():
-                raise FormatError("a segment note that is not this segment's")
-        except (FormatError, IndexError) as error:
-            raise _Damage(f"the segment does not begin with its note: {error}", 0, 0) from error
+    def _expected(self, number: int) -> dict[str, str]:
+        """Return what a segment's note has to say whatever it holds."""
+        vm, stream = self.report.vm, self.report.stream
+        return {
+            "format": "logchain/1",
+            "store": self._store_id.hex(),
+            "vm": vm,
+            "stream": stream,
+            "number": str(number),
+        }
+
+    def _check_links(self, number: int, head: list[Note]) -> None:
+        """Check that a segment, whose first record is good, goes on where the one before it ended."""
+        first, is_birth = head[0].number("first"), "birth" in head[0].fields
         broken = next((note.fields.get("reason") for note in head if note.event == "broken"), None)
+        if is_birth:
+            self._birth = head[0].number("birth")
+            self.births.add(self._birth)
         if broken:
-            self._find(
-                f"the stream had to begin anew ({broken}): what was stored before was lost or changed", segment=number
-            )
-        elif birth is not None and number > 1:
-            self._find("a new birth with no word why", segment=number)
+            self._find(f"the stream had to begin anew ({broken}): what was before was lost or changed", segment=number)
+        elif is_birth != (number == 1):
+            self._find("a birth where none should be, or none where one should", segment=number)
         elif self._first not in (None, first):
-            self._find(
-                f"the segment begins with record {first}: records before it are missing",
-                segment=number,
-                record=self._first,
-            )
-        if self._tag is not None and segment.fields.get("previous") != (bytes(32) if birth else self._tag).hex():
+            text = f"the segment begins with record {first}: records before it are missing"
+            self._find(text, segment=number, record=self._first)
+        if self._tag is not None and head[0].fields.get("previous") != (bytes(32) if is_birth else self._tag).hex():
             self._find("the segment does not follow the one before it", segment=number)
         self._check_unended(head, broken is not None)
         self._first = first
-        return self._derive(number, birth, records[0], tag, state)
 
     def _check_unended(self, head: list[Note], broken: bool) -> None:
         """See that a segment without `end` before this one is accounted for."""
@@ -184,32 +184,29 @@ class StreamCheck:
                 self._find("the segment has no end: records are missing", segment=before)
         self._unended = None
 
-    def _derive(self, number: int, birth: int | None, record: bytes, tag: bytes, state: KeyState | None) -> bytes:
+    def _derive(self, number: int, note: Note, record: bytes, tag: bytes, state: KeyState | None) -> bytes:
         """Return K of a segment, or nothing where it cannot be known; remember R."""
-        self._claimed = {birth} if birth is not None else set()
         if not self._known.audited or not self._stream_id:
             return b""
         try:
-            if birth is not None:
-                base, self._birth = (
-                    successor(stream_secret(self._known.secret(birth), self._stream_id), number - 1),
-                    birth,
-                )
+            if "birth" in note.fields:
+                secret = self._born(note.number("birth"), number)
             elif self._secret:
-                base = successor(self._secret, number - self._secret_of)
-            elif state:  # the note that named the birth is lost; perhaps it is still the one of now
-                base = successor(stream_secret(self._known.secret(state.birth), self._stream_id), number - 1)
-                if step(segment_key(base, self._stream_id, number), record)[1] != tag:
-                    base = b""
-            else:
-                base = b""
+                secret = successor(self._secret, number - self._secret_of)
+            else:  # the note that named the birth is lost; perhaps the birth is still the one of now
+                secret = self._born(state.birth, number) if state else b""
+                if secret and step(segment_key(secret, self._stream_id, number), record)[1] != tag:
+                    secret = b""
         except FormatError as error:
             raise _Damage(str(error), 0, 0) from error
-        self._secret, self._secret_of = base, number
-        if not base:
-            self._find("cannot be checked: no birth is known that it belongs to", segment=number)
-            return b""
-        return segment_key(base, self._stream_id, number)
+        if not secret:
+            raise _Damage("the segment's first note was changed, or the birth that it belongs to is lost", 0, 0)
+        self._secret, self._secret_of = secret, number
+        return segment_key(secret, self._stream_id, number)
+
+    def _born(self, birth: int, number: int) -> bytes:
+        """Return R of a segment under a birth."""
+        return successor(stream_secret(self._known.secret(birth), self._stream_id), number - 1)
 
     def _check_foot(
         self, segment: Segment, state: KeyState | None, index: int, offset: int, key: bytes, tag: bytes, last: bytes
@@ -245,10 +242,7 @@ class StreamCheck:
         if not fresh and self._secret_of != state.segment:
             return  # its last segment could not be checked, and that was found
         try:
-            if fresh:
-                secret = successor(stream_secret(self._known.secret(state.birth), self._stream_id), state.segment)
-            else:
-                secret = successor(self._secret)
+            secret = self._born(state.birth, state.segment + 1) if fresh else successor(self._secret)
         except FormatError as error:
             self._find(str(error))
             return
@@ -274,9 +268,22 @@ class StreamCheck:
         self.report.findings.append(Finding(damage, text, segment, record, offset))
 
 
+def _segment_note(record: bytes, expected: dict[str, str]) -> Note:
+    """Return the note that a segment begins with; raises _Damage where it is not the note of this segment."""
+    try:
+        note = parse_note(record[PREFIX:])
+        if record[27:PREFIX] != b" # " or note.event != "segment" or not expected.items() <= note.fields.items():
+            raise FormatError("it is not this segment's")
+        note.number("first")
+    except FormatError as error:
+        raise _Damage(f"the segment does not begin with its note: {error}", 0, 0) from error
+    return note
+
+
 def _leading_notes(records: list[bytes]) -> list[Note]:
-    """Return the notes that a segment begins with."""
-    return [parse_note(record[PREFIX:]) for record in takewhile(lambda record: record[27:30] == b" # ", records[:5])]
+    """Return the notes that a segment begins with, of records whose form was checked."""
+    notes = takewhile(lambda record: record[27:PREFIX] == b" # ", records[:5])
+    return [parse_note(record[PREFIX:]) for record in notes]
 
 
 def _common(expected: bytes, found: bytes) -> int:

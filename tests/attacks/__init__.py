@@ -1,0 +1,1 @@
+"""What somebody who can write the disk may do to a store, and that verify finds it."""
