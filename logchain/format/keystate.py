@@ -101,6 +101,8 @@ def parse_keystate(body: bytes) -> KeyState:
         raise FormatError("a key state with a number out of range")
     if state.status not in list(Status):
         raise FormatError("a key state with an unknown status")
+    if len(dict(resume)) != len(resume):
+        raise FormatError("a key state with a session twice")
     is_open = state.status == Status.OPEN
     if is_open != (state.key != NO_KEY):
         raise FormatError("a key state whose key does not fit its status")
