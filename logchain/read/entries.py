@@ -46,6 +46,8 @@ class StreamReader:
         self._store, self._vm, self._stream, self._since, self._until = store, vm, stream, since, until
         self._segment = 0  # where reading goes on: segment, place of the record in it, offset in its text
         self._index = self._offset = 0
+        self._reached = 0  # the last segment that was found, or missed
+        self._told = ""  # the last gap
         self._time = 0
         self._joined: list[bytes] = []  # parts of a line that is not ended
         self._begun = (0, 0)  # the time and number of its first part
@@ -57,11 +59,15 @@ class StreamReader:
         try:
             with open_stream(self._store, self._vm, self._stream) as directory:
                 state = read_keystate(directory)
-                for number in read_segments(directory):
-                    if self._segment <= number <= state.segment:
+                numbers = [number for number in read_segments(directory) if self._segment <= number <= state.segment]
+                for number in [*numbers, state.segment + 1]:
+                    if number > self._reached + 1:
+                        yield from self._gap(f"segments {self._reached + 1} to {number - 1} are missing")
+                    self._reached = max(self._reached, min(number, state.segment))
+                    if number <= state.segment:
                         yield from self._read_segment(directory, number, state)
         except (FormatError, FileNotFoundError) as error:
-            yield self._gap(f"{error}")
+            yield from self._gap(f"the key state cannot be read: {error}")
 
     def finish(self) -> Iterator[Entry]:
         """Yield what was held back, when nothing more is to come."""
@@ -71,11 +77,13 @@ class StreamReader:
             yield self._join(Kind.CUT)
 
     def _read_segment(self, directory: Directory, number: int, state: KeyState) -> Iterator[Entry]:
+        is_new = number != self._segment
+        if is_new:
+            self._segment, self._index, self._offset = number, 0, 0
         try:
             with open_segment(directory, number, state) as segment:
                 first = segment.first_note().number("first")
-                if number != self._segment:
-                    self._segment = number
+                if is_new:
                     self._index = _seek(segment, self._since)
                     self._offset = segment.record_start(self._index)
                 for text in segment.blocks(self._offset):
@@ -86,7 +94,7 @@ class StreamReader:
                         self._index, self._offset = self._index + 1, self._offset + len(line) + 1
                         yield from self._take(first + self._index - 1, record)
         except (FormatError, FileNotFoundError) as error:
-            yield self._gap(f"segment {number} cannot be read behind record {self._index}: {error}")
+            yield from self._gap(f"segment {number} cannot be read behind record {self._index}: {error}")
             self._index, self._offset = state.records, state.end  # no more of it, however often we are asked
 
     def _take(self, number: int, record: Record) -> Iterator[Entry]:
@@ -126,8 +134,13 @@ class StreamReader:
         self._joined = []
         return self._entry(*self._begun, kind, payload)
 
-    def _gap(self, reason: str) -> Entry:
-        return self._entry(self._time, 0, Kind.GAP, reason.encode())
+    def _gap(self, reason: str) -> Iterator[Entry]:
+        """Yield a gap, but the same one only once, however often we are asked."""
+        if reason != self._told:
+            self._told = reason
+            if self._joined or self._pieces:
+                yield self._join(Kind.CUT)
+            yield self._entry(self._time, 0, Kind.GAP, reason.encode())
 
     def _entry(self, time: int, number: int, kind: Kind, payload: bytes) -> Entry:
         return Entry(time, self._vm, self._stream, number, kind, payload)
