@@ -71,10 +71,11 @@ class StreamReader:
 
     def finish(self) -> Iterator[Entry]:
         """Yield what was held back, when nothing more is to come."""
-        held, self._held = self._held, []
-        yield from held
         if self._joined or self._pieces:
+            yield from self._release()
             yield self._join(Kind.CUT)
+        yield from self._held
+        self._held = []
 
     def _read_segment(self, directory: Directory, number: int, state: KeyState) -> Iterator[Entry]:
         is_new = number != self._segment
@@ -102,7 +103,8 @@ class StreamReader:
         self._time, kind, payload = record
         if kind == NOTE:
             if (self._joined or self._pieces) and parse_note(payload).event in _ENDS_LINE:
-                self._held.append(self._join(Kind.CUT))
+                yield from self._release()
+                self._held = [self._join(Kind.CUT)]
             note = self._entry(self._time, number, Kind.NOTE, payload)
             if not self._held:
                 yield note

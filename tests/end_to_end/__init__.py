@@ -1,0 +1,1 @@
+"""Exporter, collector, store and verify together, as real processes."""
