@@ -69,12 +69,14 @@ class Call:
 
     def run(self) -> None:
         """Send until the source has no more, and wait for the last `ok`."""
-        while not self._finished():
-            if self._sending and self._greeted and not self._pending():
-                self._next()
+        while True:
             if self._stop.asked and not self._stopping:
                 self._stopping = True
                 self._deadline = min(self._deadline, time.monotonic() + self._timing.last_words)
+            if self._sending and self._greeted and not self._pending():
+                self._next()
+            if self._finished():
+                return
             self._turn()
 
     def _finished(self) -> bool:

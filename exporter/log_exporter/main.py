@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
         if undelivered:
             say(f"{undelivered} lines of standard input were not delivered")
     if undelivered:
-        raise NotDelivered("stopped")
+        raise NotDelivered("stopped with lines left")
 
 
 def _source(options: argparse.Namespace) -> Source:

@@ -62,8 +62,10 @@ class Bench:
         for process in self._processes:
             process.kill()
             process.wait()
-            if process.stderr:
-                process.stderr.close()
+            for pipe in (process.stdin, process.stderr):
+                if pipe:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
 
     def stored(self) -> list[bytes]:
         """Return the lines that the collector has, without the exporter's own."""

@@ -76,7 +76,8 @@ class Watch:
         matches = self._matches()
         for file in list(self.files):
             file.look(matches)
-            over = file.quiet > _FORGET_AFTER if file.away and not file.matched else file.deleted and file.settled
+            lost_sight = file.away and not file.matched and file.quiet > _FORGET_AFTER
+            over = lost_sight or (file.deleted and file.settled)
             if over and file.done and file.number not in held:
                 self.files.remove(file)
                 file.close()

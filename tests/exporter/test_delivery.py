@@ -1,0 +1,143 @@
+"""Calls that go wrong are made again, and nothing is lost or stored twice by it."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from log_exporter.call import Patience
+from log_exporter.errors import ConnectionLost, NotDelivered
+from log_exporter.transport import Transport
+from tests.exporter.bench import Bench, children
+
+LINES = [b"%d %b" % (number, b"x" * 100) for number in range(20_000)]
+
+
+def write_lines(bench: Bench) -> None:
+    """Have two megabytes to ship: more than any pipe takes."""
+    (bench.logs / "a.log").write_bytes(b"".join(line + b"\n" for line in LINES))
+
+
+BAD = {
+    "--bad busy": "the collector says: busy",
+    "--bad full": "the collector says: full",
+    "--bad 'error no room'": "the collector says: error no room",
+    "--bad 'error \x1b[31mred'": "no greeting of logchain/1 came",
+    "--bad nonsense": "no greeting of logchain/1 came",
+    "--bad 'ok 0'": "no greeting of logchain/1 came",
+    "--bad endless": "the collector's line is too long",
+    "--bad mute": "no greeting came",
+    "--bad never-reads": "the collector has gone silent",
+    "--bad never-acknowledges": "the collector has gone silent",
+    "--bad greets-twice": "the collector's line is neither ok, busy, full nor error",
+    "--bad over": "the collector acknowledged lines that were not sent",
+    "--bad back": "the collector took an ok back",
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_collector_is_left_and_a_good_one_gets_the_rest(bench: Bench, bad: str) -> None:
+    """Whatever a collector does, the exporter calls again, says why once, and each line is stored once."""
+    write_lines(bench)
+    exporter = bench.files(bad=bad)
+    bench.until(lambda: len(bench.calls()) >= 2)
+    assert bench.stop(exporter).splitlines()[0] == f"log-exporter: {BAD[bad]}; trying again"
+    assert exporter.returncode == 0
+    assert bench.ship() == ""
+    assert bench.stored() == LINES
+
+
+def test_a_collector_that_dies_again_and_again_gets_all(bench: Bench) -> None:
+    """Each call brings some thousand lines further, and no line is stored twice."""
+    write_lines(bench)
+    said = bench.ship(bad="--bad dies --after 3000")
+    assert bench.stored() == LINES
+    assert len(bench.calls()) > 6
+    assert set(said.splitlines()) == {"log-exporter: the call ended; trying again"}
+
+
+def test_a_refused_call_is_made_again_in_silence(bench: Bench) -> None:
+    """Exit code 126 is the policy's no: nobody is told, and the next try is late."""
+    start = time.monotonic()
+    exporter = bench.files(bad="--bad refused")
+    bench.until(lambda: len(bench.calls()) >= 3)
+    assert time.monotonic() - start > 2 * 0.25
+    assert bench.stop(exporter) == ""
+
+
+def test_giving_up_is_exit_code_3(bench: Bench) -> None:
+    """With --give-up an exporter that has an end does not try for ever."""
+    write_lines(bench)
+    exporter = bench.files("--once", "--give-up", "0.5", bad="--bad busy")
+    assert bench.end_of(exporter).splitlines()[-1] == "log-exporter: gave up: nothing was acknowledged for 0.5 s"
+    assert exporter.returncode == 3
+
+
+def test_a_stop_does_not_wait_for_a_deaf_collector(bench: Bench) -> None:
+    """SIGTERM ends within seconds, also while the collector takes nothing."""
+    write_lines(bench)
+    exporter = bench.files(bad="--bad never-reads")
+    bench.until(bench.calls)
+    assert bench.stop(exporter) == ""
+    assert exporter.returncode == 0
+    assert bench.ship() == ""
+    assert bench.stored() == LINES
+
+
+def test_no_child_outlives_its_call(bench: Bench) -> None:
+    """A transport that hangs is killed and reaped; no zombies, no descriptors pile up."""
+    exporter = bench.files(bad="--bad mute")
+    bench.until(lambda: len(bench.calls()) == 1)
+    before = os.listdir(f"/proc/{exporter.pid}/fd")
+    bench.until(lambda: len(bench.calls()) == 3)
+    assert len(children(exporter.pid)) <= 1
+    assert len(os.listdir(f"/proc/{exporter.pid}/fd")) <= len(before)
+    assert not Path(f"/proc/{bench.calls()[0]}").exists()
+    bench.stop(exporter)
+
+
+def test_a_transport_that_is_a_script_is_killed_with_its_children(bench: Bench) -> None:
+    """The whole process group goes."""
+    script = bench.directory / "carry"
+    script.write_text(f"#!/bin/sh\n{bench.transport} --bad mute\n")
+    script.chmod(0o755)
+    bench.transport = str(script)
+    exporter = bench.files()
+    bench.until(bench.calls)
+    child = bench.calls()[0]
+    bench.until(lambda: len(bench.calls()) >= 2)
+    bench.until(lambda: not Path(f"/proc/{child}").exists())
+    bench.stop(exporter)
+
+
+def test_a_killed_exporter_leaves_no_collector(bench: Bench) -> None:
+    """When it is gone its transport sees the end of the stream."""
+    exporter = bench.files()
+    bench.until(bench.calls)
+    exporter.send_signal(signal.SIGKILL)
+    exporter.wait()
+    bench.until(lambda: not Path(f"/proc/{bench.calls()[0]}").exists())
+
+
+def test_a_transport_that_cannot_run_is_a_lost_call(tmp_path: Path) -> None:
+    """The program may be replaced by an update just now, so it is tried again."""
+    with pytest.raises(ConnectionLost, match=r"cannot run .*\\x1b: No such file"):
+        Transport([str(tmp_path / "\x1b")])
+
+
+def test_a_transport_is_killed_at_the_end_of_its_block() -> None:
+    """Also when it ignores the end of its input."""
+    with Transport([sys.executable, "-c", "import time; time.sleep(600)"]) as link:
+        assert link.receive() is None
+        assert link.exit_code(0) is None
+    assert link.exit_code(0) == -signal.SIGKILL
+
+
+def test_patience_without_limit_never_ends() -> None:
+    """Following files has no end to wait for."""
+    assert Patience(None).left() == float("inf")
+    with pytest.raises(NotDelivered):
+        Patience(0).left()
