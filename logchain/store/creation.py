@@ -24,12 +24,14 @@ def new_secrets() -> tuple[AuditSecret, Seed]:
 def create_store(path: Path, given: Seed, clock: Clock) -> None:
     """Make an empty store in a directory that is empty or not there yet."""
     try:
-        path.mkdir(mode=0o2770, parents=True, exist_ok=True)
+        path.mkdir(mode=0o770, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make {path}: {error.strerror}") from error
     with open_store(path) as store:
         if store.names():
             raise UsageError(f"{path} is not empty; give --store a new directory")
-        make_directory(store, LIVE).close()
+        with make_directory(store, LIVE) as live:
+            os.fchmod(live.fd, 0o2770)  # mkdir sets no setgid; all that is made in it later inherits it
         create(store, BIRTHS, SlotFile.initial(BIRTHS_MAGIC, format_births(BirthState(1, given.secret))))
+        os.chmod(BIRTHS, 0o660, dir_fd=store.fd)  # whatever the umask: collectors write it
         create(store, FORMAT, format_store(StoreIdentity(given.store_id, clock.wall())))  # last: now it is a store

@@ -1,17 +1,14 @@
 """Bytes that are on the disk when a call returns; a write or a sync that fails is never tried again."""
 
-import errno
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-from logchain.format.errors import Full, WriteFailed
+from logchain.format.errors import Full, StoreError, WriteFailed
 from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
-from logchain.store.layout import Directory
+from logchain.store.layout import NO_ROOM, Directory
 
 __all__ = ["SlotFile", "create", "make_directory", "sync", "write"]
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write(fd: int, data: bytes, offset: int) -> None:
@@ -21,9 +18,7 @@ def write(fd: int, data: bytes, offset: int) -> None:
         try:
             count = os.pwrite(fd, view, offset)
         except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise Full("no room on the disk") from error
-            raise WriteFailed(f"the disk refused a write: {error.strerror}") from error
+            raise _failure(error)(f"the disk refused a write: {error.strerror}") from error
         view, offset = view[count:], offset + count
 
 
@@ -39,7 +34,7 @@ def sync(fds: Iterable[int]) -> None:
 def create(directory: Directory, name: str, data: bytes) -> None:
     """Put a file in place whole, or not at all; one that is there is replaced."""
     temporary = f".{name}.new"
-    with suppress(FileNotFoundError):
+    with _told(directory, temporary), suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=directory.fd)  # what a crash left
     fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -47,20 +42,30 @@ def create(directory: Directory, name: str, data: bytes) -> None:
         sync([fd])
     finally:
         os.close(fd)
-    os.rename(temporary, name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+    with _told(directory, name):
+        os.rename(temporary, name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
     sync([directory.fd])
 
 
 def make_directory(parent: Directory, name: str) -> Directory:
     """Open a directory, making it first where there is none."""
-    try:
+    with _told(parent, name), suppress(FileExistsError):
         os.mkdir(name, 0o2770, dir_fd=parent.fd)
         sync([parent.fd])
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise (Full if error.errno in _NO_ROOM else WriteFailed)(f"cannot make {parent.path}/{name}") from error
     return parent.directory(name)
+
+
+@contextmanager
+def _told(directory: Directory, name: str) -> Iterator[None]:
+    """Raise Full or WriteFailed, and which file it is about, where the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise _failure(error)(f"cannot put {directory.path}/{name} in place: {error.strerror}") from error
+
+
+def _failure(error: OSError) -> type[StoreError]:
+    return Full if error.errno in NO_ROOM else WriteFailed
 
 
 class SlotFile:

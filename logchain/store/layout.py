@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from logchain.format.errors import OddFile, StoreError, UsageError
+from logchain.format.errors import Full, OddFile, StoreError, UsageError
 from logchain.format.names import check_stream, check_vm
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ID",
     "LIVE",
     "LOCK",
+    "NO_ROOM",
     "QUARANTINE",
     "RATCHET",
     "Directory",
@@ -44,6 +45,7 @@ DEFAULT_STORE = "/var/lib/logchain"
 FORMAT, BIRTHS, LIVE = "format", "births", "live"
 ID, LOCK, RATCHET, QUARANTINE = "id", "lock", "ratchet", "quarantine"
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ODD = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)  # a link; not a directory; one; a FIFO or socket
 _LOG = re.compile(r"\A([0-9]{8})\.log\Z")
 
@@ -104,6 +106,8 @@ class Directory:
             return error
         if error.errno in _ODD:
             return OddFile(f"{self.path}/{name} is a link or not what it should be; move it away")
+        if error.errno in NO_ROOM:
+            return Full(f"no room for {self.path}/{name}")
         return StoreError(f"cannot open {self.path}/{name}: {error.strerror}")
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from logchain.format.errors import Busy, FormatError
+from logchain.format.errors import Busy, FormatError, OddFile, StoreError
 from logchain.format.identity import format_stream, parse_store, parse_stream
 from logchain.format.keystate import (
     NO_KEY,
@@ -56,9 +56,13 @@ def open_stream(
 
     Raises Busy while somebody else writes it, Full, WriteFailed, or StoreError.
     """
-    store_id = parse_store(store.read(FORMAT, MAX_SMALL_FILE)).store_id
+    try:
+        store_id = parse_store(store.read(FORMAT, MAX_SMALL_FILE)).store_id
+        live = store.directory(LIVE)
+    except (FileNotFoundError, FormatError) as error:
+        raise StoreError(f"{store.path} is no store, or not a whole one; make one with 'logchain init'") from error
     with ExitStack() as stack:
-        with store.directory(LIVE) as live, make_directory(live, vm) as vm_directory:
+        with live, make_directory(live, vm) as vm_directory:
             directory = make_directory(vm_directory, stream)
         stack.callback(directory.close)
         lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
@@ -133,7 +137,7 @@ def _stands(directory: Directory, state: KeyState) -> bool:
     """Tell whether what the key state says is durable is there. The keys to check more are gone, as they should be."""
     if state.status not in (Status.OPEN, Status.GIVEN_UP):
         return True
-    with suppress(FileNotFoundError), _opened(directory, state.segment) as (log, tag_file):
+    with suppress(FileNotFoundError, OddFile), _opened(directory, state.segment) as (log, tag_file):
         last = os.pread(tag_file, TAG_ENTRY, (state.records - 1) * TAG_ENTRY)
         return last == format_tags([state.end], [state.tag]) and os.pread(log, 1, state.end - 1) == b"\n"
     return False

@@ -10,9 +10,9 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import NamedTuple
 
-from logchain.format.errors import Full, StoreError, WriteFailed
+from logchain.format.errors import StoreError, WriteFailed
 from logchain.format.keystate import BROKEN, NO_KEY, NO_SESSION, KeyState, Status, format_keystate
-from logchain.format.limits import RESUME_SESSIONS
+from logchain.format.limits import MAX_SEGMENT, RESUME_SESSIONS
 from logchain.format.ratchet import chain, segment_key, successor
 from logchain.format.record import LINE, NOTE, PART, format_note, format_time, parse_note, parse_record
 from logchain.format.tags import TAG_ENTRY, format_tags
@@ -212,6 +212,8 @@ class StreamWriter:
     def _open_segment(self, received: int, boot: bytes) -> None:
         before = self._head
         number = before.segment + 1
+        if number > MAX_SEGMENT:
+            raise StoreError("the stream has all the segments it may have; send to another stream")
         stepped = received < before.time - _STEP
         self._head = before._replace(
             segment=number,
@@ -286,18 +288,16 @@ class StreamWriter:
         """Do what may fail on the disk; after a failure nothing more is written but that the segment is given up."""
         if self._failed:
             raise StoreError("this stream's last write failed; connect again")
+        self._failed = True  # what is written by then verifies, or is cut off, when the stream is opened again
         try:
             action()
-        except Full:
-            self._failed = True  # what was written verifies, or is cut off, when the stream is opened again
-            raise
         except WriteFailed:
-            self._failed = True
             if self._durable.status == Status.OPEN:
                 given_up = self._durable._replace(status=Status.GIVEN_UP, key=NO_KEY, session=NO_SESSION)
                 with suppress(StoreError):
                     self._slots.store(format_keystate(given_up))
             raise
+        self._failed = False
 
     def _open_files(self) -> None:
         names = log_name(self._head.segment), tags_name(self._head.segment)
