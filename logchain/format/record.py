@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
@@ -22,6 +23,7 @@ __all__ = [
 
 LINE, PART, NOTE = b"-", b"+", b"#"
 
+_KINDS = {b" %s " % kind: kind for kind in (LINE, PART, NOTE)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIME = re.compile(rb"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
@@ -61,6 +63,7 @@ def format_time(time: int) -> bytes:
     return text.encode() + b"Z"
 
 
+@lru_cache(maxsize=1024)  # the lines of one read share one time
 def parse_time(text: bytes) -> int:
     """Return µs since 1970 of 27 bytes, or raise FormatError."""
     if not _TIME.match(text):
@@ -79,8 +82,8 @@ def parse_record(line: bytes) -> Record:
     """Take a record apart, given without its newline, or raise FormatError."""
     if not PREFIX <= len(line) <= MAX_RECORD:
         raise FormatError("a record too short or too long")
-    kind = line[28:29]
-    if line[27:28] != b" " or line[29:30] != b" " or kind not in (LINE, PART, NOTE):
+    kind = _KINDS.get(line[27:PREFIX])
+    if kind is None:
         raise FormatError("a record without a kind")
     payload = line[PREFIX:]
     if b"\n" in payload:

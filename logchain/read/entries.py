@@ -101,6 +101,9 @@ class StreamReader:
     def _take(self, number: int, record: Record) -> Iterator[Entry]:
         """Turn a record into the entries that it completes."""
         self._time, kind, payload = record
+        if kind == LINE and not (self._joined or self._pieces or self._held):  # nearly always
+            yield Entry(self._time, self._vm, self._stream, number, Kind.LINE, payload)
+            return
         if kind == NOTE:
             if (self._joined or self._pieces) and parse_note(payload).event in _ENDS_LINE:
                 yield from self._release()

@@ -36,7 +36,7 @@ def list_streams(store: Directory) -> Iterator[StreamRow]:
 
 def _row(directory: Directory, vm: str, stream: str) -> StreamRow:
     first = size = 0
-    numbers: list[int] = []
+    numbers = read_segments(directory)
     try:
         state = read_keystate(directory)
         numbers = [number for number in read_segments(directory) if number <= state.segment]
@@ -44,10 +44,9 @@ def _row(directory: Directory, vm: str, stream: str) -> StreamRow:
             with open_segment(directory, number, state) as segment:
                 size += segment.end
                 first = segment.record_at(0).time
-    except FileNotFoundError:
-        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "empty" if not numbers else "damaged", False)
-    except FormatError:
-        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged", False)
+    except (FileNotFoundError, FormatError) as error:
+        state_word = "damaged" if numbers or isinstance(error, FormatError) else "empty"  # a birth that was cut short
+        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, state_word, False)
     return StreamRow(
         vm, stream, len(numbers), state.next_number, size, first, state.time, _STATES[state.status], any(state.session)
     )

@@ -80,7 +80,7 @@ def _raw(store: Directory) -> bytes:
 
 
 def _expected(sent: list[bytes]) -> bytes:
-    """Return what `-o raw` promises: a cut line is left out if it was sent again, else a newline parts it from the next."""
+    """Return what `-o raw` promises: a cut line goes if it was sent again, else a newline parts it from the next."""
     out = cut = b""
     for data in sent:
         if not data:
