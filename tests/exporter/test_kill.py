@@ -2,15 +2,19 @@
 
 import os
 import random
+import shlex
 import signal
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from tests.exporter.bench import Bench, children
+import pytest
 
-KILLS = 100
+from logchain.read.verify import Verdict
+from tests.conftest import Store
+from tests.exporter.bench import ROOT, Bench, children
 
 
 class Writer:
@@ -46,15 +50,44 @@ class Writer:
             old.rename(path.with_name(f"{path.name}.{number}"))
 
 
-def test_each_line_is_stored_once_whoever_is_killed(bench: Bench) -> None:
+class RealBench(Bench):
+    """The same with logchain's own collector and store."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.real = Store.make(self.store)
+        program = "from logchain.collect.main import main; main()"
+        command = [sys.executable, "-c", program, "--stdio", "test", "--store", str(self.store)]
+        self.transport = shlex.join(["env", "QREXEC_REMOTE_DOMAIN=work", f"PYTHONPATH={ROOT}", *command])
+
+    def everything(self) -> list[bytes]:
+        """Return all lines that the store has, in order."""
+        return self.real.lines("work", "test")
+
+
+@pytest.mark.parametrize(("kind", "kills"), [(RealBench, 100), (Bench, 25)], ids=["log-collector", "stand-in"])
+def test_each_line_is_stored_once_whoever_is_killed(tmp_path: Path, kind: type[Bench], kills: int) -> None:
     """A hundred random kills of exporter and collector, under writes and rotations, lose and double nothing."""
     seed = int(os.environ.get("KILL_SEED", random.randrange(10**9)))
     print(f"KILL_SEED={seed}")  # noqa: T201  (shown when the test fails)
-    chance = random.Random(seed)
+    bench = kind(tmp_path)
+    try:
+        killed, written = torture(bench, kills, random.Random(seed))
+    finally:
+        bench.stop_all()
+    stored = Counter(bench.stored())
+    assert (written - stored, stored - written, bench.notes()) == (Counter(), Counter(), [])
+    assert min(killed.values()) > kills // 10
+    if isinstance(bench, RealBench):
+        assert bench.real.verify().verdict is Verdict.INTACT
+
+
+def torture(bench: Bench, kills: int, chance: random.Random) -> tuple[Counter[str], Counter[bytes]]:
+    """Kill now one, now the other, while lines are written; return who was killed, and the lines."""
     writer = Writer(bench.logs, chance)
     exporter = bench.files()
     killed = Counter[str]()
-    while killed.total() < KILLS:
+    while killed.total() < kills:
         pause = time.monotonic() + chance.expovariate(1 / 0.12)
         while time.monotonic() < pause:
             writer.write()
@@ -69,10 +102,7 @@ def test_each_line_is_stored_once_whoever_is_killed(bench: Bench) -> None:
                 with suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
                     killed["collector"] += 1
-    written = sum(len(lines) for lines in writer.written.values())
-    bench.until(lambda: len(bench.stored()) >= written, 30)
+    written = Counter(line for lines in writer.written.values() for line in lines)
+    bench.until(lambda: len(bench.stored()) >= written.total(), 30)
     bench.stop(exporter)
-    wanted = Counter(line for lines in writer.written.values() for line in lines)
-    stored = Counter(bench.stored())
-    assert (wanted - stored, stored - wanted, bench.notes()) == (Counter(), Counter(), [])
-    assert min(killed.values()) > 10
+    return killed, written
