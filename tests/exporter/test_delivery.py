@@ -87,6 +87,23 @@ def test_a_stop_does_not_wait_for_a_deaf_collector(bench: Bench) -> None:
     assert bench.stored() == LINES
 
 
+def test_a_transport_that_takes_no_more_is_left(bench: Bench) -> None:
+    """It closed its end, and says nothing more: its last words are awaited, but not for ever."""
+    write_lines(bench)
+    script = bench.directory / "carry"
+    greeting = "logchain/1 session=9f81ca46d2e0b7a1 resume="
+    script.write_text(f"#!/bin/sh\necho x >>{bench.directory}/carried\necho {greeting}\nexec sleep 600 <&-\n")
+    script.chmod(0o755)
+    good, bench.transport = bench.transport, str(script)
+    exporter = bench.files()
+    bench.until(lambda: (bench.directory / "carried").exists())
+    bench.until(lambda: len((bench.directory / "carried").read_text()) == 4)
+    assert bench.stop(exporter) == "log-exporter: the transport takes no more; trying again\n"
+    bench.transport = good
+    bench.ship()
+    assert bench.stored() == LINES
+
+
 def test_no_child_outlives_its_call(bench: Bench) -> None:
     """A transport that hangs is killed and reaped; no zombies, no descriptors pile up."""
     exporter = bench.files(bad="--bad mute")

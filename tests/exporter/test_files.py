@@ -240,6 +240,18 @@ def test_only_regular_files_are_read(bench: Bench) -> None:
     assert said == f"log-exporter: {bench.logs}/link.log: is a link, and not followed\n"
 
 
+def test_a_file_that_cannot_be_read_is_told_of_once(bench: Bench) -> None:
+    """The others are shipped all the same, and no descriptor is left behind."""
+    append(bench.logs / "a.log", b"1\n")
+    exporter = bench.files("*.log", "/proc/self/mem")
+    bench.until_stored(b"1")
+    before = open_files(exporter.pid)
+    append(bench.logs / "b.log", b"2\n")
+    bench.until_stored(b"1", b"2")
+    assert len(open_files(exporter.pid)) == len(before) + 1
+    assert bench.stop(exporter) == "log-exporter: /proc/self/mem: Input/output error\n"
+
+
 def test_names_that_are_no_text_are_shown_escaped(bench: Bench) -> None:
     """A file name can hold anything but a slash, and none of it reaches a terminal."""
     os.symlink("nowhere", os.fsencode(bench.logs) + b"/\x1b]0;\xff\n.log")

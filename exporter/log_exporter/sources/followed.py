@@ -87,14 +87,16 @@ class Followed:
 
     def look(self, matches: Container[Key]) -> None:
         """Find out what became of its name."""
-        status = os.fstat(self._descriptor)
-        self.deleted = status.st_nlink == 0
+        before = self.away, self.deleted
         self.matched = self.key in matches
+        self.deleted = os.fstat(self._descriptor).st_nlink == 0
         try:
             named = os.lstat(self.path)
             self.away = (named.st_dev, named.st_ino) != self.key
         except OSError:
             self.away = True
+        if (self.away, self.deleted) != before:
+            self.done = False  # now a line without an end may be one
 
     def check(self) -> None:
         """Raise Rewritten if what stood before the offset has changed."""

@@ -30,7 +30,7 @@ class Watch:
         _raise_limit_of_open_files()
 
     def find(self, known: Mapping[int, Record], places: Mapping[int, Place]) -> list[Record]:
-        """Open the files of the records again; return the records of those that are gone."""
+        """Open the files of the records again; return the records of those that are gone, and not replaced."""
         self._numbers = max(known, default=0)
         found: dict[Key, Followed] = {}
         gone = list(known.values())
@@ -41,7 +41,9 @@ class Watch:
             time.sleep(pause)  # a rotation right now moves names under our hands
         for file in sorted(found.values(), key=lambda file: file.number):
             self._append(file)
-        return gone
+        # A later record of the same inode was written when it was seen, and said, what became of the earlier.
+        last = {record["inode"]: number for number, record in sorted(known.items())}
+        return [record for record in gone if last[record["inode"]] == record["file"]]
 
     def _find(self, records: list[Record], places: Mapping[int, Place], found: dict[Key, Followed]) -> list[Record]:
         names = self._names_by_inode({os.path.dirname(record["path"]) for record in records})
@@ -110,7 +112,12 @@ class Watch:
 
     def _open(self, path: str, number: int, first_path: str) -> Followed | None:
         try:
-            return Followed(number, first_path, open_regular(path), once=self._once)
+            descriptor = open_regular(path)
+            try:
+                return Followed(number, first_path, descriptor, once=self._once)
+            except OSError:
+                os.close(descriptor)
+                raise
         except FileNotFoundError:
             return None  # just renamed: the next look finds it
         except OSError as error:
