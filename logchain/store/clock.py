@@ -25,6 +25,10 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of this machine."""
 
+    def __init__(self) -> None:
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+        self._boot_id = bytes.fromhex(boot_id.strip().replace("-", ""))
+
     def wall(self) -> int:
         """Return CLOCK_REALTIME."""
         return min(max(time.time_ns() // 1000, 0), MAX_TIME)
@@ -35,4 +39,4 @@ class SystemClock:
 
     def boot_id(self) -> bytes:
         """Return the kernel's boot id."""
-        return bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))
+        return self._boot_id
