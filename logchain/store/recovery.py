@@ -22,7 +22,7 @@ from logchain.format.keystate import (
     format_keystate,
     parse_keystate,
 )
-from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE
+from logchain.format.limits import MAX_NUMBER, MAX_RECORD, MAX_SMALL_FILE
 from logchain.format.ratchet import step, stream_secret, successor
 from logchain.format.record import parse_note, parse_record
 from logchain.format.slots import FILE_SIZE, newest
@@ -178,7 +178,7 @@ def _adopt(writer: StreamWriter, state: KeyState, log: int, tag_file: int) -> tu
     tags = os.pread(tag_file, _MOST, state.records * TAG_ENTRY)
     for claimed, tag in parse_tags(tags[: len(tags) // TAG_ENTRY * TAG_ENTRY]):
         record = text[end - state.end : claimed - state.end]
-        if not record.endswith(b"\n"):
+        if not record.endswith(b"\n") or end + len(record) != claimed:  # an end is not authenticated
             break
         key, found = step(key, record[:-1])
         if found != tag:
@@ -210,5 +210,6 @@ def _next_number(directory: Directory, segment: int) -> int:
     ):
         first = os.pread(log, MAX_RECORD, 0).partition(b"\n")[0]
         records = os.fstat(tag_file).st_size // TAG_ENTRY
-        return parse_note(parse_record(first).payload).number("first") + records
+        number = parse_note(parse_record(first).payload).number("first") + records
+        return number if number < MAX_NUMBER // 2 else 0  # no stream of ours gets that far
     return 0

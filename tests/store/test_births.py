@@ -1,0 +1,110 @@
+"""Births: numbers without a gap, secrets that follow from the audit secret, and are gone when they were given."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from logchain.format.errors import FormatError, StoreError
+from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births
+from logchain.format.limits import MAX_BIRTHS
+from logchain.format.ratchet import seed, stream_secret, successor
+from logchain.format.slots import WIPED, newest
+from logchain.read.verify import Verdict
+from logchain.store.durable import SlotFile
+from tests.conftest import Store
+
+
+def births(store: Store) -> BirthState:
+    """Return what the store's `births` says."""
+    return parse_births(newest(BIRTHS_MAGIC, (store.path / "births").read_bytes()).body)
+
+
+def put(store: Store, state: BirthState) -> None:
+    """Replace the store's `births`."""
+    (store.path / "births").write_bytes(SlotFile.initial(BIRTHS_MAGIC, format_births(state)))
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_each_birth_has_the_next_number_and_secret(store: Store) -> None:
+    """The vault can derive what each stream began with, and the store's own secret of it is gone."""
+    secret = seed(store.audit.secret, store.audit.store_id)
+    for number, stream in enumerate(["a", "b", "c"], 1):
+        store.open(stream=stream).close()
+        state = store.state(stream=stream)
+        identity = bytes.fromhex((store.directory(stream=stream) / "id").read_text().split()[-1])
+        assert (state.birth, state.next) == (number, stream_secret(secret, identity))
+        for file in [path for path in store.path.rglob("*") if path.is_file()]:
+            assert secret not in file.read_bytes()
+        secret = successor(secret)
+        assert births(store) == BirthState(number + 1, secret)
+        assert (store.path / "births").read_bytes().count(WIPED) == 1
+    assert store.verdict() == Verdict.CANNOT_TELL  # there is no record to check
+
+
+OPEN = """
+import sys
+from tests.conftest import FakeClock
+from logchain.store.layout import open_store
+from logchain.store.recovery import open_stream
+sys.stdin.read()
+for number in range(5):
+    with open_store(sys.argv[1]) as store:
+        open_stream(store, "work", sys.argv[2] + str(number), FakeClock()).close()
+"""
+
+
+def test_births_of_many_at_once(store: Store) -> None:
+    """Processes that want births in the same moment get one after the other, none twice and none left out."""
+    command = [sys.executable, "-c", OPEN, str(store.path)]
+    asking = [subprocess.Popen([*command, name], stdin=subprocess.PIPE, cwd=os.getcwd()) for name in ("a", "b", "c")]
+    for process in asking:
+        assert process.stdin
+        process.stdin.close()
+    assert [process.wait() for process in asking] == [0, 0, 0]
+    numbers = [store.state(stream=f"{name}{number}").birth for name in "abc" for number in range(5)]
+    assert sorted(numbers) == list(range(1, 16))
+    assert all(one < other for start in (0, 5, 10) for one, other in pairwise(numbers[start : start + 5]))
+    assert births(store).birth == 16
+    for name in "abc":
+        store.log(b"x", stream=f"{name}0")
+    assert store.verdict() == Verdict.INTACT
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_the_last_birth(store: Store) -> None:
+    """It is given, and then no other: a stream that is there goes on."""
+    put(store, BirthState(MAX_BIRTHS, b"s" * 32))
+    store.log(b"x", stream="last")
+    assert births(store).birth == MAX_BIRTHS + 1
+    with pytest.raises(StoreError, match="begin a new store"):
+        store.open(stream="one-more")
+    store.log(b"y", stream="last")
+    assert store.lines(stream="last") == [b"x", b"y"]
+
+
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("pending", [("work", "nothing"), ("nobody", "main"), ("work", "odd"), ("work", "given")])
+def test_a_birth_under_way_that_was_cut_short(store: Store, pending: tuple[str, str]) -> None:
+    """It counts as given only if the stream's key state holds it; whatever else lies there does not."""
+    store.log(b"x", stream="given")
+    (store.path / "live/work/odd").mkdir()
+    (store.path / "live/work/odd/ratchet").symlink_to("../given/ratchet")
+    put(store, BirthState(1, seed(store.audit.secret, store.audit.store_id), pending))
+    store.open(stream="next").close()
+    assert store.state(stream="next").birth == (2 if pending[1] == "given" else 1)
+
+
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("lost", [b"", WIPED * 2, SlotFile.initial(BIRTHS_MAGIC, b"nonsense")])
+def test_births_that_are_lost(store: Store, lost: bytes) -> None:
+    """No stream can be born any more, verify says damaged; a stream that is there goes on."""
+    store.log(b"x")
+    (store.path / "births").write_bytes(lost)
+    with pytest.raises((StoreError, FormatError)):
+        store.open(stream="new")
+    assert store.verdict() == Verdict.DAMAGED
+    store.log(b"y")
+    assert store.lines() == [b"x", b"y"]
