@@ -25,7 +25,7 @@ class Delivery:
         self._timing = timing
         self._patience = Patience(give_up)
         self._failures = 0
-        self._said = ""
+        self._said: set[str] = set()  # since something was stored
 
     def run(self) -> None:
         """Return when all is delivered or a stop was asked; raise NotDelivered when patience ends."""
@@ -46,7 +46,7 @@ class Delivery:
             # A call that stored something was a good one, however it ended.
             self._failures = 1 if useful else self._failures + 1
             if useful:
-                self._said = ""
+                self._said.clear()
             if not self._stop.asked:
                 self._tell(lost)
                 self._wait(self._delay(lost))
@@ -54,8 +54,8 @@ class Delivery:
 
     def _tell(self, lost: ConnectionLost) -> None:
         """Say why, once: a LogVM that is off for hours is no news."""
-        if not isinstance(lost, Refused) and str(lost) != self._said:
-            self._said = str(lost)
+        if not isinstance(lost, Refused) and str(lost) not in self._said:
+            self._said.add(str(lost))
             say(f"{lost}; trying again")
 
     def _delay(self, lost: ConnectionLost) -> float:

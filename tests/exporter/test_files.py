@@ -296,7 +296,7 @@ def test_a_collector_that_lost_lines_is_told_on(bench: Bench) -> None:
     append(bench.logs / "a.log", b"3\n")
     bench.ship()
     assert bench.stored() == [b"3"]
-    assert bench.notes() == ["lost: the collector lost 2 lines that it had acknowledged"]
+    assert bench.notes() == ["lost: the collector no longer counts 2 lines that it had acknowledged"]
 
 
 def test_a_session_that_can_no_longer_be_found(bench: Bench) -> None:

@@ -78,7 +78,7 @@ class Files:
             stored = self._acknowledged
         elif stored < self._acknowledged:
             lost = self._acknowledged - stored
-            self._note("lost", f"the collector lost {lost} lines that it had acknowledged")
+            self._note("lost", f"the collector no longer counts {lost} lines that it had acknowledged")
             stored = self._acknowledged
         stop = self._runs.stop(stored)
         files = {file.number: file for file in self._watch.files}

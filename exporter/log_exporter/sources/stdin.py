@@ -121,7 +121,7 @@ class Stdin:
                 notes.append(("unknown", "the collector no longer knows the last session: lines may come twice"))
             elif stored < self._acknowledged:
                 lost = self._acknowledged - stored
-                notes.append(("lost", f"the collector lost {lost} lines that it had acknowledged"))
+                notes.append(("lost", f"the collector no longer counts {lost} lines that it had acknowledged"))
             else:
                 self.acknowledge(min(stored, self._acknowledged + self._kept.count(b"\n", 0, self._sent)))
         rest = b""
