@@ -153,13 +153,16 @@ Collector = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def collector(store: Store) -> Iterator[Collector]:
+def collector(store: Store, tmp_path: Path) -> Iterator[Collector]:
     """Start `log-collector --stdio` for one call; what still runs is ended with the test.
+
+    Standard error would reach the sender: whatever the test does, it stays empty.
 
     `vm` and `argument` are what qrexec tells in the environment, None where it does not; more arguments go on the
     command line.
     """
     processes: list[subprocess.Popen[bytes]] = []
+    errors = (tmp_path / "stderr").open("w+b")
 
     def start(
         *arguments: str | bytes, vm: str | bytes | None = VM, argument: str | bytes | None = None, at: Path = store.path
@@ -174,7 +177,7 @@ def collector(store: Store) -> Iterator[Collector]:
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
         )
         processes.append(process)
         return process
@@ -183,4 +186,10 @@ def collector(store: Store) -> Iterator[Collector]:
     for process in processes:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+    with errors:
+        errors.seek(0)
+        assert errors.read() == b""

@@ -1,0 +1,1 @@
+"""Tests of the collector: pure rules, real pipes, real processes."""
