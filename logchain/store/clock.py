@@ -1,7 +1,6 @@
 """The LogVM's clocks: the wall clock that records carry, and the boot clock that no one can set."""
 
 import time
-from pathlib import Path
 from typing import Protocol
 
 from logchain.format.limits import MAX_TIME
@@ -26,8 +25,8 @@ class SystemClock:
     """The clocks of this machine."""
 
     def __init__(self) -> None:
-        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
-        self._boot_id = bytes.fromhex(boot_id.strip().replace("-", ""))
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            self._boot_id = bytes.fromhex(file.read().strip().replace("-", ""))
 
     def wall(self) -> int:
         """Return CLOCK_REALTIME."""

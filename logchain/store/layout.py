@@ -16,7 +16,6 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -111,7 +110,7 @@ class Directory:
         return StoreError(f"cannot open {self.path}/{name}: {error.strerror}")
 
 
-def open_store(path: str | Path) -> Directory:
+def open_store(path: str | os.PathLike[str]) -> Directory:
     """Open a store's root, or raise StoreError."""
     try:
         return Directory(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), str(path))
