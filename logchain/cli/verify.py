@@ -87,7 +87,7 @@ class _Progress:
 def _print(report: Report) -> None:
     click.echo(f"store {report.store_id.hex()}")
     for stream in report.streams:
-        good = not any(finding.damage for finding in stream.findings)
+        good = not stream.damaged
         state = ("intact" if report.audited else "not checked against the secret") if good else "DAMAGED"
         upto = f" up to {format_local(stream.time, None)}" if stream.time else ""
         click.echo(f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {state}")

@@ -103,10 +103,10 @@ def parse_keystate(body: bytes) -> KeyState:
         raise FormatError("a key state with an unknown status")
     if len(dict(resume)) != len(resume):
         raise FormatError("a key state with a session twice")
-    is_open = state.status == Status.OPEN
-    if is_open != (state.key != NO_KEY):
+    has_segment = state.status in (Status.OPEN, Status.GIVEN_UP)
+    if has_segment != (state.key != NO_KEY):
         raise FormatError("a key state whose key does not fit its status")
-    if (is_open or state.status == Status.GIVEN_UP) and not (state.segment and state.records and state.end):
+    if has_segment and not (state.segment and state.records and state.end):
         raise FormatError("a key state of a segment without its first record")
     if format_keystate(state) != body:
         raise FormatError("a key state that is not canonical")

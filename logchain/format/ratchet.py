@@ -6,7 +6,17 @@ Composed of BLAKE2b (RFC 7693) and SHA-256 (FIPS 180-4), and of nothing else.
 from collections.abc import Iterable
 from hashlib import blake2b, sha256
 
-__all__ = ["KEY_SIZE", "chain", "seed", "segment_key", "step", "stream_id", "stream_secret", "successor"]
+__all__ = [
+    "KEY_SIZE",
+    "chain",
+    "given_up_proof",
+    "seed",
+    "segment_key",
+    "step",
+    "stream_id",
+    "stream_secret",
+    "successor",
+]
 
 KEY_SIZE = 32
 
@@ -31,6 +41,11 @@ def chain(key: bytes, records: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
 def _kdf(key: bytes, label: bytes, *fields: bytes) -> bytes:
     data = b"".join(len(field).to_bytes(2, "little") + field for field in fields)
     return blake2b(data, digest_size=KEY_SIZE, key=key, person=label).digest()
+
+
+def given_up_proof(key: bytes) -> bytes:
+    """Return the tag that proves possession of a segment's key where it was given up after a failed write."""
+    return step(key, b"given up\n")[1]
 
 
 def seed(audit_secret: bytes, store_id: bytes) -> bytes:

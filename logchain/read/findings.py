@@ -26,3 +26,8 @@ class StreamReport:
     records: int = 0
     time: int = 0
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything is wrong with it."""
+        return any(finding.damage for finding in self.findings)

@@ -75,6 +75,8 @@ def verify_store(
             check = StreamCheck(directory, *name, identity.store_id, births)
             if vm in (None, name[0]):
                 check.run(progress)
+                if check.report.damaged:
+                    check.claim()  # what cannot be checked is damage already, and need not pass for a removed stream too
                 report.streams.append(check.report)
             else:
                 check.claim()

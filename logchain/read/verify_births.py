@@ -1,6 +1,7 @@
 """Accounts for births: each number given once, each stream that was born still there (docs/spec/keystate.md)."""
 
 from collections.abc import Iterator
+from itertools import count
 
 from logchain.format.audit import AuditSecret
 from logchain.format.errors import FormatError
@@ -41,9 +42,9 @@ class Births:
 
     def findings(self, before: BirthState, after: BirthState) -> Iterator[Finding]:
         """Yield what does not add up: every birth before `before` must be there, and none behind `after`."""
-        missing = before.birth - 1 - sum(number < before.birth for number in self._claims)
+        missing = before.birth - 1 - sum(1 <= number < before.birth for number in self._claims)
         if missing:
-            first = next(number for number in range(1, before.birth) if number not in self._claims)
+            first = next(number for number in count(1) if number not in self._claims)
             yield Finding(
                 True, f"{missing} of {before.birth - 1} births are missing, birth {first} first: a stream was removed"
             )
@@ -51,6 +52,6 @@ class Births:
             if len(names) > 1:
                 yield Finding(True, f"birth {number} is claimed by {' and '.join('/'.join(name) for name in names)}")
             if number > after.birth or (number == after.birth and after.pending not in names):
-                yield Finding(True, f"birth {number}, claimed by {'/'.join(names[0])}, was never given")
+                yield Finding(False, f"{'/'.join(names[0])} is newer than the store's births: copied while in use?")
         if self.audited and self.secret(before.birth) != before.secret:
             yield Finding(True, "the secret of the next birth does not follow from the audit secret")

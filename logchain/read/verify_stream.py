@@ -9,7 +9,7 @@ from logchain.format.errors import FormatError, StoreError
 from logchain.format.identity import parse_stream
 from logchain.format.keystate import BROKEN, KeyState, Status
 from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE, PREFIX
-from logchain.format.ratchet import chain, segment_key, step, stream_secret, successor
+from logchain.format.ratchet import chain, given_up_proof, segment_key, step, stream_secret, successor
 from logchain.format.record import LINE, NOTE, PART, Note, parse_note, parse_time
 from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.read.findings import Finding, StreamReport
@@ -41,7 +41,7 @@ class StreamCheck:
         self._birth = 0  # the last one
         self._first: int | None = 0  # number that the next segment begins with; None where that is lost
         self._tag: bytes | None = bytes(32)  # the last tag before it
-        self._unended: tuple[int, int] | None = None  # a segment without `end`, and its size: the next one must say why
+        self._unended: tuple[int, int, bytes] | None = None  # a segment without `end`, its size, its key: next says why
 
     def claim(self) -> None:
         """Take the births that this stream says it had, unchecked."""
@@ -176,8 +176,9 @@ class StreamCheck:
     def _check_unended(self, head: list[Note], broken: bool) -> None:
         """See that a segment without `end` before this one is accounted for."""
         if self._unended and not broken:
-            before, size = self._unended
+            before, size, key = self._unended
             told = {"previous": str(before), "end": str(size), "reason": "io"}
+            told |= {"proof": given_up_proof(key).hex()} if key else {}
             if any(note.event == "recovered" and told.items() <= note.fields.items() for note in head):
                 self._find("the disk refused a write: the segment ends early", damage=False, segment=before)
             else:
@@ -215,7 +216,7 @@ class StreamCheck:
         if index != segment.records or not index:
             raise _Damage("text and tags do not end together: records are missing, or too many", index, offset)
         ended = last[27:PREFIX] == b" # " and parse_note(last[PREFIX:]).event == "end"
-        self._unended = None if ended else (segment.number, offset)
+        self._unended = None if ended else (segment.number, offset, key)
         self._tag = tag
         if self._first is not None:
             self._first += index
@@ -226,7 +227,7 @@ class StreamCheck:
                 "the segment does not end where the key state says: records are missing, or too many",
                 segment=segment.number,
             )
-        elif key and state.status == Status.OPEN and state.key != key:
+        elif key and state.status != Status.CLOSED and state.key != key:
             self._find("the key of now does not follow from the audit secret", segment=segment.number)
 
     def _check_state(self, state: KeyState) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from logchain.format.errors import StoreError, WriteFailed
 from logchain.format.keystate import BROKEN, NO_KEY, NO_SESSION, KeyState, Status, format_keystate
 from logchain.format.limits import MAX_SEGMENT, RESUME_SESSIONS
-from logchain.format.ratchet import chain, segment_key, successor
+from logchain.format.ratchet import chain, given_up_proof, segment_key, successor
 from logchain.format.record import LINE, NOTE, PART, format_note, format_time, parse_note, parse_record
 from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.store.clock import Clock
@@ -247,7 +247,8 @@ class StreamWriter:
             )
         )
         if before.status == Status.GIVEN_UP:
-            self._note(format_note("recovered", previous=before.segment, end=before.end, reason="io"))
+            proof = given_up_proof(before.key).hex()
+            self._note(format_note("recovered", previous=before.segment, end=before.end, reason="io", proof=proof))
         elif before.status in BROKEN:
             self._note(format_note("broken", reason=BROKEN[before.status]))
         if stepped:
@@ -293,7 +294,7 @@ class StreamWriter:
             action()
         except WriteFailed:
             if self._durable.status == Status.OPEN:
-                given_up = self._durable._replace(status=Status.GIVEN_UP, key=NO_KEY, session=NO_SESSION)
+                given_up = self._durable._replace(status=Status.GIVEN_UP, session=NO_SESSION)
                 with suppress(StoreError):
                     self._slots.store(format_keystate(given_up))
             raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logchain.format.keystate import RATCHET_MAGIC, format_keystate, parse_keystate
+from logchain.format.keystate import RATCHET_MAGIC, Status, format_keystate, parse_keystate
 from logchain.format.slots import FILE_SIZE, WIPED, format_slot, newest
 from logchain.format.tags import TAG_ENTRY, format_tags, parse_tags
 from tests.attacks.conftest import Auditor
@@ -130,6 +130,28 @@ def test_truncation_with_a_key_state_made_to_fit_is_found(auditor: Auditor, segm
         )
         ratchet.write_bytes((format_slot(RATCHET_MAGIC, 99, body) + WIPED)[:FILE_SIZE])
         assert auditor.damage(), f"cut to {count} records"
+
+
+def test_a_cut_passed_off_as_a_failed_write_is_found(auditor: Auditor, log: Log) -> None:
+    """Whoever has the keys of now cannot give a segment up where it did not fail, nor hide that by logging on."""
+    log()
+    segment, ratchet = Segment(auditor.stream()), auditor.stream() / "ratchet"
+    saved = {path: path.read_bytes() for path in (segment.log, segment.tags, ratchet)}
+    state = parse_keystate(newest(RATCHET_MAGIC, saved[ratchet]).body)
+    for count in range(1, len(segment.records)):
+        segment.write(segment.records[:count], segment.authentic[:count])
+        given_up = state._replace(
+            status=Status.GIVEN_UP, records=count, end=segment.log.stat().st_size, tag=segment.authentic[count - 1]
+        )
+        ratchet.write_bytes(format_slot(RATCHET_MAGIC, 99, format_keystate(given_up)) + WIPED)
+        assert auditor.damage(), f"cut to {count} records"
+        log()
+        assert "has no end" in auditor.damage()[0], f"cut to {count} records, and logged on"
+        (auditor.stream() / "00000002.log").unlink()
+        (auditor.stream() / "00000002.tags").unlink()
+        for path, data in saved.items():
+            path.write_bytes(data)
+    assert not auditor.damage()
 
 
 def test_rewriting_the_newest_record_with_the_key_of_now_is_found(auditor: Auditor, segment: Segment) -> None:

@@ -48,7 +48,7 @@ def keystates(draw: st.DrawFn) -> KeyState:
         time=draw(st.integers(0, MAX_TIME)),
         boot=draw(st.binary(min_size=16, max_size=16)),
         tag=draw(st.binary(min_size=32, max_size=32)),
-        key=draw(KEYS) if status == Status.OPEN else NO_KEY,
+        key=draw(KEYS) if least else NO_KEY,
         next=draw(KEYS),
         session=draw(st.one_of(SESSIONS, st.just(bytes(8)))),
         resume=tuple((session, draw(NUMBERS)) for session in sessions),

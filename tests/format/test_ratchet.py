@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logchain.format import ratchet
-from logchain.format.ratchet import chain, seed, segment_key, step, stream_id, stream_secret, successor
+from logchain.format.ratchet import chain, given_up_proof, seed, segment_key, step, stream_id, stream_secret, successor
 from tests.format.vectors import Vector, raw, vectors
 
 KEYS = st.binary(min_size=32, max_size=32)
@@ -63,6 +63,12 @@ def test_derivation_from_the_audit_secret(vector: Vector) -> None:
         "next_hex": successor(rn),
     }
     assert {name: value.hex() for name, value in found.items()} == {name: vector[name] for name in found}
+
+
+@vectors("ratchet.json", "good", "given-up")
+def test_proofs_of_a_given_up_segment(vector: Vector) -> None:
+    """Whoever has the key of the place can make it."""
+    assert given_up_proof(raw(vector, "key")).hex() == vector["proof_hex"]
 
 
 @vectors("ratchet.json", "good", "segment-step")

@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parents[1]))  # run by its path, it has to find its 
 from tests.vectors import (  # noqa: E402
     reading_files,
     reading_keystate,
+    reading_line,
     reading_ratchet,
     reading_record,
     reading_tags,
@@ -29,6 +30,7 @@ from tests.vectors.reading_common import RefusedError  # noqa: E402
 PAGES: dict[str, ModuleType] = {
     "files.json": reading_files,
     "keystate.json": reading_keystate,
+    "line.json": reading_line,
     "ratchet.json": reading_ratchet,
     "record.json": reading_record,
     "tags.json": reading_tags,

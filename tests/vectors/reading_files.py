@@ -42,6 +42,7 @@ def parse_locked(value: str, passphrase: str | None) -> Vector:
     need(len(parts) == 5, "locked-form")
     need(parts[0] == "argon2id", "locked-form")
     passes, memory = parse_number(parts[1], 1, 10), parse_number(parts[2], 8 * MIB, 1024 * MIB)
+    need(memory % 1024 == 0, "memory-not-whole")
     found: Vector = {
         "passes": passes,
         "memory": memory,

@@ -45,6 +45,7 @@ def choose(file: bytes, magic: str) -> Vector:
             continue
         valid.append(slot | {"slot": index})
     need(valid, "no-valid-slot")
+    need(len({slot["generation"] for slot in valid}) == len(valid), "generation-twice")
     return max(valid, key=lambda slot: int(slot["generation"]))
 
 
@@ -73,7 +74,7 @@ def parse_ratchet(body: bytes) -> Vector:
         need(found["segment"], "status-without-segment")
         need(found["records"], "status-without-records")
         need(found["end"], "status-without-end")
-    need(found["status"] == 1 or found["key_hex"] == "00" * 32, "key-not-erased")
+    need(found["status"] in (1, 2) or found["key_hex"] == "00" * 32, "key-not-erased")
     need(found["records"] <= RECORDS_MAX, "records-range")
     need(found["time"] <= TIME_MAX, "time-range")
     return found
@@ -187,7 +188,7 @@ def good() -> list[Vector]:
     ratchet("just born", **NO_STATE)
     ratchet("open")
     ratchet("closed", **CLOSED)
-    ratchet("given up after a failed write", **(CLOSED | {"status": 2}))
+    ratchet("given up after a failed write", status=2)
     for status, lost in ((3, "keys"), (4, "id"), (5, "text")):
         ratchet(f"new birth, {lost} lost", **(NO_STATE | {"birth": 9, "segment": 12, "status": status}))
     ratchet("new birth, lost before the first segment", **(NO_STATE | {"birth": 2, "status": 3}))
@@ -305,6 +306,7 @@ def bad() -> list[Vector]:
     file("one byte short", "file-size", bytes(SLOT) + fits[:-1])
     file("one byte long", "file-size", bytes(SLOT) + fits + b"\0")
     file("three slots", "file-size", bytes(SLOT) + fits + bytes(SLOT))
+    file("two valid slots of one generation", "generation-twice", fits + slot_of(ratchet_body(NO_STATE), 5))
     worse = slot_of(ratchet_body(OPEN | {"status": 6}), 6)
     file("newer slot valid, its body refused: the older is not used", "status", fits + worse)
 
@@ -324,12 +326,12 @@ def bad() -> list[Vector]:
     changed("status 6", "status", status=6)
     changed("status at its highest", "status", status=2**64 - 1)
     changed("open, segment 0", "status-without-segment", segment=0)
-    ratchet("given up, segment 0", "status-without-segment", ratchet_body(CLOSED | {"status": 2, "segment": 0}))
+    ratchet("given up, segment 0", "status-without-segment", ratchet_body(OPEN | {"status": 2, "segment": 0}))
     changed("open, no record", "status-without-records", records=0)
     changed("open, no text", "status-without-end", end=0)
-    ratchet("given up, no record", "status-without-records", ratchet_body(CLOSED | {"status": 2, "records": 0}))
-    ratchet("given up, no text", "status-without-end", ratchet_body(CLOSED | {"status": 2, "end": 0}))
-    for status, word in ((0, "closed"), (2, "given up"), (3, "keys"), (4, "id"), (5, "text")):
+    ratchet("given up, no record", "status-without-records", ratchet_body(OPEN | {"status": 2, "records": 0}))
+    ratchet("given up, no text", "status-without-end", ratchet_body(OPEN | {"status": 2, "end": 0}))
+    for status, word in ((0, "closed"), (3, "keys"), (4, "id"), (5, "text")):
         changed(f"{word}, key not zeros", "key-not-erased", status=status)
     changed("records beyond", "records-range", records=RECORDS_MAX + 1)
     changed("time beyond the year 9999", "time-range", time=TIME_MAX + 1)

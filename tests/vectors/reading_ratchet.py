@@ -88,6 +88,8 @@ def read(vector: Vector) -> Vector:
                 "segment_key_hex": key.hex(),
                 "next_hex": after.hex(),
             }
+        case "given-up":
+            return {"proof_hex": chain(raw("key_hex"), [b"given up\n"])[0][0].hex()}
         case "segment-step":
             need(1 <= vector["segment"] <= SEGMENT_MAX, "segment-range")
             r = raw("r_hex")
@@ -134,6 +136,9 @@ def good() -> list[Vector]:
     add("chain", "longest record", key_hex=counting, records_hex=[record("-", b"a" * 65_536).hex()])
     long_chain = [record("-", str(index).encode()).hex() for index in range(100)]
     add("chain", "a hundred records", key_hex=sample("k").hex(), records_hex=long_chain)
+
+    add("given-up", "key of a counting", key_hex=counting)
+    add("given-up", "another key", key_hex=sample("k").hex())
 
     names = [("work-web", "journal"), ("dom0", "main"), ("a", "0"), ("A" + "b" * 30, "0" + "z" * 47)]
     names += [("ab", "c"), ("a", "bc"), ("work", "qubes.Log")]

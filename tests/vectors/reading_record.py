@@ -119,17 +119,12 @@ RECOVERED_IO: list[tuple[str, Check]] = [
     ("previous", number(1, SEGMENT_MAX)),
     ("end", number()),
     ("reason", one_of("io")),
+    ("proof", hex_of(32)),
 ]
-NOT_SAID = (
-    "throttled",
-    "dropped",
-)  # "with the limits that cause them": the page does not give their fields yet
 
 
 def check_note(event: str, fields: list[list[str]]) -> None:
     """Items 8 to 10: the fields of each event, in this order, and what their values may be."""
-    if event in NOT_SAID:
-        return
     need(event in EVENTS, "note-event")
     table = RECOVERED_IO if event == "recovered" and ["reason", "io"] in fields else EVENTS[event]
     checks = {key.rstrip("?"): check for key, check in table}
@@ -272,7 +267,7 @@ def good() -> list[Vector]:
     noted("clock", "note", "clock", *clock)
     noted("clock, each limit", "note", "clock", *clock[:2], ("boot-clock", str(2**63 - 1)))
     noted("recovered, torn", "note", "recovered", ("end", "4096"), ("cut", "17"), ("reason", "torn"))
-    io_fields = ("previous", "12"), ("end", "4096"), ("reason", "io")
+    io_fields = ("previous", "12"), ("end", "4096"), ("reason", "io"), ("proof", "cd" * 32)
     noted("recovered, io", "note", "recovered", *io_fields)
     for reason in ("keys", "id", "text"):
         noted(f"broken, {reason}", "note", "broken", ("reason", reason))
@@ -472,7 +467,9 @@ def bad() -> list[Vector]:
     wrong("torn with previous", "note-field-unknown", "recovered", ("previous", "1"), *torn)
     wrong("another reason", "note-value", "recovered", *torn[:2], ("reason", "crash"))
     wrong("io with cut", "note-field-unknown", "recovered", ("previous", "1"), *torn[:2], ("reason", "io"))
-    wrong("previous 0", "number-range", "recovered", ("previous", "0"), ("end", "1"), ("reason", "io"))
+    proof = ("proof", "cd" * 32)
+    wrong("previous 0", "number-range", "recovered", ("previous", "0"), ("end", "1"), ("reason", "io"), proof)
+    wrong("io without proof", "note-field-missing", "recovered", ("previous", "1"), ("end", "1"), ("reason", "io"))
     wrong("no reason", "note-field-missing", "broken")
     wrong("another reason", "note-value", "broken", ("reason", "tags"))
     service = ("service", "logchain.Append")

@@ -219,7 +219,7 @@ def good() -> list[Vector]:
     add("segment", "broken behind a birth", **seal(K1, at_once(again, broken, CAME, ("-", b"on"))))
     torn: Line = ("#", note("recovered", ("end", "400"), ("cut", "17"), ("reason", "torn")))
     add("segment", "recovered in the midst", **seal(K1, at_once(opened(), CAME, ("-", b"a"), torn)))
-    io: Line = ("#", note("recovered", ("previous", "1"), ("end", "400"), ("reason", "io")))
+    io: Line = ("#", note("recovered", ("previous", "1"), ("end", "400"), ("reason", "io"), ("proof", "cd" * 32)))
     add("segment", "recovered behind segment", **seal(K1, at_once(second, io)))
 
     pair = follow(LITTLE)
@@ -329,7 +329,7 @@ def bad() -> list[Vector]:
     second = opened(number="2", first="8", previous=sample("t").hex(), birth="")
     log("broken without a birth", "broken-place", at_once(second, broken))
     log("broken behind a line", "broken-place", at_once(opened(), hello, broken))
-    io: Line = ("#", note("recovered", ("previous", "1"), ("end", "400"), ("reason", "io")))
+    io: Line = ("#", note("recovered", ("previous", "1"), ("end", "400"), ("reason", "io"), ("proof", "cd" * 32)))
     log("recovered from io behind a line", "recovered-place", at_once(second, hello, io))
     log("a record that is none", "kind", [*at_once(opened()), LITTLE[2].replace(b"Z - ", b"Z = ")])
     log("a record too short", "too-short", [*at_once(opened()), b""])
