@@ -51,9 +51,9 @@ NOT_ASKED = {
     "part-length",
     "partial-missing",
     "partial-wrong",
-    "record-behind-end",
     "recovered-place",
     "segment-note-again",
+    "two end notes",  # by its name: another record behind `end` is found
 }
 
 
@@ -146,7 +146,7 @@ def test_bad_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vector: V
 def test_bad_orders_of_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vector: Vector) -> None:
     """Records whose tags are right, in an order no writer of ours makes: damage, where verify asks."""
     found = damage(store_of(tmp_path, [vector], monkeypatch))
-    assert bool(found) == (vector["reason"] not in NOT_ASKED), found
+    assert bool(found) != bool({vector["reason"], vector["name"]} & NOT_ASKED), found
 
 
 @vectors("tags.json", "bad", "segments")

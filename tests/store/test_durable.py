@@ -9,6 +9,7 @@ import pytest
 
 from logchain.format.errors import FormatError, Full, StoreError, WriteFailed
 from logchain.format.keystate import RATCHET_MAGIC, Status
+from logchain.format.ratchet import given_up_proof
 from logchain.format.record import LINE
 from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, newest
 from logchain.read.verify import Verdict
@@ -207,13 +208,15 @@ def test_a_segment_is_given_up_when_the_disk_refuses(store: Store, disk: Disk, n
     commit_fails(store, disk, lambda *found: found == (call, name))
     state = store.state()
     assert state.status == Status.GIVEN_UP
-    assert not any(state.key)
+    assert any(state.key)  # it proves the place, until the next segment has said so
     assert store.verdict() == Verdict.INTACT
     store.log(b"after")
     assert store.lines() == [b"acknowledged", b"after"]
     assert store.events()[2:5] == ["segment", "recovered", "session-start"]
-    expected = {"previous": "1", "end": str(state.end), "reason": "io"}
+    proof = given_up_proof(state.key).hex()
+    expected = {"previous": "1", "end": str(state.end), "reason": "io", "proof": proof}
     assert store.notes()[3].fields == expected
+    assert not [path for path in store.directory().iterdir() if state.key in path.read_bytes()]
     assert (store.directory() / "00000001.log").stat().st_size == state.end
     assert store.verdict() == Verdict.INTACT
 
