@@ -216,7 +216,7 @@ def test_a_segment_is_given_up_when_the_disk_refuses(store: Store, disk: Disk, n
     proof = given_up_proof(state.key).hex()
     expected = {"previous": "1", "end": str(state.end), "reason": "io", "proof": proof}
     assert store.notes()[3].fields == expected
-    assert not [path for path in store.directory().iterdir() if state.key in path.read_bytes()]
+    assert not [path for path in store.path.rglob("*") if path.is_file() and state.key in path.read_bytes()]
     assert (store.directory() / "00000001.log").stat().st_size == state.end
     assert store.verdict() == Verdict.INTACT
 

@@ -203,6 +203,8 @@ def test_much_at_once_is_written_before_the_commit(store: Store) -> None:
     assert (store.directory() / "00000001.log").stat().st_size == writer.end
     assert store.state() == before
     assert store.verdict() == Verdict.INTACT
+    writer.commit()
+    assert writer.uncommitted == 0
     end(writer)
     assert writer.durable_lines(b"session1") == 10
     assert store.verdict() == Verdict.INTACT
