@@ -17,7 +17,7 @@ from logchain.format.slots import newest
 from logchain.read.verify import Report, Verdict, verify_store
 from logchain.store.creation import create_store, new_secrets
 from logchain.store.layout import open_store
-from logchain.store.recovery import open_stream
+from logchain.store.opening import open_stream
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamWriter
 
 VM, STREAM = "work", "main"

@@ -59,11 +59,12 @@ class Delivery:
             say(f"{lost}; trying again")
 
     def _delay(self, lost: ConnectionLost) -> float:
-        longest = self._timing.refused
-        if not isinstance(lost, Refused):
+        if isinstance(lost, Refused):
+            seconds = self._timing.refused
+        else:
             doubled = self._timing.first_retry * 2.0 ** min(self._failures - 1, 30)
-            longest = min(doubled, self._timing.longest_retry)
-        return longest * random.uniform(0.5, 1.0)  # so that twenty qubes do not call at once
+            seconds = min(doubled, self._timing.longest_retry)
+        return seconds * random.uniform(0.5, 1.0)  # so that twenty qubes do not call at once
 
     def _wait(self, seconds: float) -> None:
         """Wait for the next call, while the source may fill its memory."""

@@ -60,7 +60,7 @@ class Said:
 
 
 @dataclass(slots=True)
-class Stop:
+class Split:
     """Where a session's first N lines end."""
 
     places: dict[int, Place]  # per file: up to here it is stored
@@ -77,7 +77,7 @@ class Runs:
         self.base = base  # so many lines are acknowledged, and stand before the first run
         self.places = dict(places or {})  # where each file stood then
         self._runs: deque[Run | Said] = deque()
-        self._open: Run | None = None  # the one that is open in the journal, as far as it has come
+        self._open: Run | None = None  # the one that is open in the cursor file, as far as it has come
 
     def __iter__(self) -> Iterator[Run | Said]:
         return iter(self._runs)
@@ -110,29 +110,29 @@ class Runs:
                 self.places[run.file] = run.end
 
     def records(self) -> list[Record]:
-        """Return the journal as it would be had it begun with the first run of now."""
+        """Return the cursor file as it would be had it begun with the first run of now."""
         self._open = None
         return [record for run in self._runs for record in self._note(run)]
 
-    def stop(self, lines: int) -> Stop:
+    def split(self, lines: int) -> Split:
         """Return where the session's first so many lines end."""
         left = lines - self.base
-        stop = Stop(dict(self.places))
+        split = Split(dict(self.places))
         for run in self._runs:
             is_open = isinstance(run, Run) and run.end is None
             if left >= run.lines and not is_open:
                 left -= run.lines
                 if isinstance(run, Run) and run.end:
-                    stop.places[run.file] = run.end
+                    split.places[run.file] = run.end
                 continue
             if left and isinstance(run, Run):
-                stop.inside, stop.skip, left = run, left, 0
-            stop.left.append(run)
-        stop.beyond = left
-        return stop
+                split.inside, split.skip, left = run, left, 0
+            split.left.append(run)
+        split.beyond = left
+        return split
 
     def replay(self, records: Iterable[Record]) -> None:
-        """Read the journal back; its last run may be open."""
+        """Read the cursor file back; its last run may be open."""
         for record in records:
             if "run" in record:
                 self._runs.append(Run(record["run"], record["from"]))

@@ -6,9 +6,8 @@ import click
 
 from logchain.cli.options import store_option
 from logchain.cli.secret_files import read_secret, write_secret
-from logchain.format.audit import format_audit
+from logchain.format.audit import Seed, format_audit, parse_seed
 from logchain.format.errors import FormatError, UsageError
-from logchain.format.identity import Seed, parse_seed
 from logchain.store.clock import SystemClock
 from logchain.store.creation import create_store, new_secrets
 

@@ -17,7 +17,7 @@ from logchain.format.limits import MAX_TIME
 from logchain.format.names import check_stream, check_vm
 from logchain.read.entries import Entry, Kind
 from logchain.read.show import FORMATS, Selection, follow, select
-from logchain.read.times import TimeError, parse_time
+from logchain.read.times import parse_when
 from logchain.store.layout import open_store, streams
 
 __all__ = ["command"]
@@ -64,8 +64,8 @@ def command(
     selection = Selection(
         vms=tuple(check_vm(name) for name in vms),
         streams=tuple(check_stream(name) for name in wanted),
-        since=_time(since, now) if since else 0,
-        until=_time(until, now) if until else MAX_TIME,
+        since=parse_when(since, now) if since else 0,
+        until=parse_when(until, now) if until else MAX_TIME,
         pattern=_pattern(grep) if grep else None,
         last=_FOLLOWED if following and lines is None and not since else lines,
         notes=notes,
@@ -82,7 +82,9 @@ def command(
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every stream's segment is open while they are merged
     with open_store(store) as directory:
         if not following:
-            _check_known(vms, {vm for vm, _ in streams(directory)})
+            known = list(streams(directory))
+            _check_known(vms, {vm for vm, _ in known})
+            _check_known(wanted, {stream for _, stream in known})
         entries = (follow if following else select)(directory, selection)
         with output(use_pager=not no_pager and not following) as file:
             for text in FORMATS[form](counted(entries), UTC if utc else None):
@@ -92,13 +94,6 @@ def command(
     return 1 if gaps else 0
 
 
-def _time(text: str, now: datetime) -> int:
-    try:
-        return parse_time(text, now)
-    except TimeError as error:
-        raise UsageError(str(error)) from error
-
-
 def _pattern(text: str) -> re.Pattern[bytes]:
     try:
         return re.compile(os.fsencode(text))
@@ -106,7 +101,7 @@ def _pattern(text: str) -> re.Pattern[bytes]:
         raise UsageError(f"not a regular expression: {error}") from error
 
 
-def _check_known(vms: tuple[str, ...], known: set[str]) -> None:
-    for vm in vms:
-        if vm not in known:
-            raise UsageError(f"nothing was ever logged by {vm}; 'logchain list' tells who did")
+def _check_known(names: tuple[str, ...], known: set[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there are no logs of {name}; 'logchain list' tells which there are")

@@ -10,6 +10,7 @@ import click
 from logchain.cli.options import json_option, store_option
 from logchain.cli.secret_files import read_audit_secret
 from logchain.format.names import check_vm
+from logchain.format.record import format_time
 from logchain.read.display import escape_text
 from logchain.read.findings import Finding
 from logchain.read.listing import list_streams
@@ -97,13 +98,15 @@ def _print(report: Report) -> None:
         click.echo(f"  {_line(finding)}")
     click.echo(_VERDICTS[report.verdict] + (_why(report) if report.verdict == Verdict.CANNOT_TELL else ""))
     if report.audited:
-        click.echo("Nothing here can tell whether the whole store was rolled back to an older copy of itself.")
+        click.echo(
+            "This cannot tell whether a stream, or the whole store, was put back to an older copy, keys and all."
+        )
 
 
 def _why(report: Report) -> str:
     if not report.audited:
         return "the structure is sound, but only --audit-secret FILE can tell whether records were changed."
-    return "there is no record to check."
+    return "there is no record to check; 'logchain list' tells which logs there are."
 
 
 def _line(finding: Finding) -> str:
@@ -122,6 +125,8 @@ def _as_json(report: Report) -> dict[str, object]:
         "store": report.store_id.hex(),
         "verdict": report.verdict.name.lower().replace("_", "-"),
         "audited": report.audited,
-        "streams": [asdict(row) for row in report.streams],
+        "streams": [
+            asdict(row) | {"time": format_time(row.time).decode() if row.time else None} for row in report.streams
+        ],
         "findings": [asdict(finding) for finding in report.findings],
     }

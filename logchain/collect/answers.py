@@ -14,7 +14,7 @@ class Answers:
     """Lines for a sender who may read slowly, or not at all."""
 
     def __init__(self, sink: int) -> None:
-        self._sink = sink
+        self._sink, self._was_blocking = sink, os.get_blocking(sink)
         self._begun = b""
         self._ok: int | None = None
         self.gone = False  # nobody reads any more
@@ -55,7 +55,11 @@ class Answers:
             poll.poll(1000 * left)
             self.send()
 
-    def close(self) -> None:
+    def fileno(self) -> int:
+        """Return the descriptor, for poll."""
+        return self._sink
+
+    def restore(self) -> None:
         """Leave the descriptor as it was found: a terminal is shared with others."""
         with suppress(OSError):
-            os.set_blocking(self._sink, True)
+            os.set_blocking(self._sink, self._was_blocking)

@@ -16,25 +16,25 @@ class LineSplitter:
         self._given = 0  # bytes of the unfinished line that were given out as parts
 
     @property
-    def cut(self) -> int:
+    def unfinished(self) -> int:
         """Bytes of the unfinished line so far, its parts included."""
         return self._given + len(self.rest)
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
+    def feed(self, untrusted_data: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
         """Yield (kind, payloads): LINE with whole lines or the last part of one, PART with one part of MAX_PART."""
-        *lines, rest = (self.rest + data).split(b"\n")
+        *lines, rest = (self.rest + untrusted_data).split(b"\n")
         if lines and max(map(len, lines)) <= MAX_PART:
             yield LINE, lines
         else:
             for line in lines:
-                *parts, last = _cut(line)
+                *parts, last = _parts(line)
                 yield from ((PART, [part]) for part in parts)
                 yield LINE, [last]
-        *parts, self.rest = _cut(rest)
+        *parts, self.rest = _parts(rest)
         yield from ((PART, [part]) for part in parts)
         self._given = len(parts) * MAX_PART + (0 if lines else self._given)
 
 
-def _cut(line: bytes) -> list[bytes]:
-    """Return a line's pieces of MAX_PART bytes; the last has the rest, and one piece is empty if the line is."""
+def _parts(line: bytes) -> list[bytes]:
+    """Return a line's parts of MAX_PART bytes; the last has the rest, and one part is empty if the line is."""
     return [line[start : start + MAX_PART] for start in range(0, len(line) or 1, MAX_PART)]

@@ -21,13 +21,13 @@ _FAREWELL = 10.0  # s for a sender to read the last `ok`
 
 
 class Session:
-    """Reads lines from `source`, stores them with `writer`, tells `sink` what is durable.
+    """Reads lines from `source`, stores them with `writer`, tells by `answers` what is durable.
 
     `stop` is a descriptor that becomes readable when the session shall end.
     """
 
-    def __init__(self, source: int, sink: int, answers: Answers, writer: StreamWriter, clock: Clock, stop: int) -> None:
-        self._source, self._sink, self._stop = source, sink, stop
+    def __init__(self, source: int, answers: Answers, writer: StreamWriter, clock: Clock, stop: int) -> None:
+        self._source, self._stop = source, stop
         self._answers, self._writer, self._clock = answers, writer, clock
         self._session = os.urandom(8)
         self._lines, self._pace = LineSplitter(), Pace()
@@ -39,7 +39,7 @@ class Session:
             self._pace.appended(time.monotonic())
             self._answers.say(format_greeting(self._session, self._writer.resume))
             reason = self._receive()
-            self._writer.end_session(reason, self._lines.rest, self._lines.cut)
+            self._writer.end_session(reason, self._lines.rest, self._lines.unfinished)
             self._writer.commit()
             self._answers.acknowledge(self._writer.durable_lines(self._session))
         finally:
@@ -55,10 +55,10 @@ class Session:
         while True:
             now = time.monotonic()
             if self._answers.waiting:
-                poll.register(self._sink, select.POLLOUT)
+                poll.register(self._answers, select.POLLOUT)
             events = dict(poll.poll(1000 * max(0.0, min(now + self._pace.wait(now), spoke + _KEEP_ALIVE, wipe) - now)))
-            if events.pop(self._sink, 0):
-                poll.unregister(self._sink)
+            if events.pop(self._answers.fileno(), 0):
+                poll.unregister(self._answers)
                 self._answers.send()
             if self._stop in events:
                 return "stop"
@@ -66,7 +66,6 @@ class Session:
                 return "eof"
             now = time.monotonic()
             if self._pace.due(now, dry=self._source not in events, waiting=self._writer.uncommitted):
-                self._writer.roll_if_old()
                 self._writer.commit()
                 ended = time.monotonic()
                 self._pace.committed(now, ended)
@@ -76,18 +75,19 @@ class Session:
                 wipe = inf
             durable = self._writer.durable_lines(self._session)
             if durable > acknowledged or now >= spoke + _KEEP_ALIVE:
+                self._writer.roll_if_old()
                 acknowledged, spoke = durable, now
                 self._answers.acknowledge(acknowledged)
 
     def _take(self) -> bool:
         """Store what one read brings; all its lines share one time, for that is when they were received."""
         try:
-            data = os.read(self._source, MAX_PART)
+            untrusted_data = os.read(self._source, MAX_PART)
         except ConnectionResetError:
             return False
         received = self._clock.wall()
-        for kind, payloads in self._lines.feed(data):
+        for kind, payloads in self._lines.feed(untrusted_data):
             self._writer.append(kind, payloads, received)
         if self._writer.uncommitted:
             self._pace.appended(time.monotonic())
-        return bool(data)
+        return bool(untrusted_data)

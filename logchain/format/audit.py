@@ -1,4 +1,4 @@
-"""The audit secret's file, plain or locked with a passphrase (docs/spec/files.md)."""
+"""The secrets' files: the seed, and the audit secret, plain or locked with a passphrase (docs/spec/files.md)."""
 
 import re
 from typing import NamedTuple
@@ -8,14 +8,31 @@ from nacl.exceptions import CryptoError
 from nacl.utils import random
 
 from logchain.format.errors import FormatError, SecretError
-from logchain.format.identity import format_lines, parse_lines, unhex
+from logchain.format.small_files import format_lines, parse_lines, unhex
 
-__all__ = ["AuditSecret", "LockedSecret", "format_audit", "lock", "parse_audit", "unlock"]
+__all__ = [
+    "AuditSecret",
+    "LockedSecret",
+    "Seed",
+    "format_audit",
+    "format_seed",
+    "lock",
+    "parse_audit",
+    "parse_seed",
+    "unlock",
+]
 
-_FIRST = "logchain audit secret v1"
+_FIRST, _SEED = "logchain audit secret v1", "logchain seed v1"
 _LOCKED = re.compile(r"\Aargon2id ([1-9][0-9]?) ([1-9][0-9]{6,9}) ([0-9a-f]{32}) ([0-9a-f]{144})\Z")
 _PASSES, _MEMORY = 3, 256 << 20  # libsodium's MODERATE
 _MAX_PASSES, _MIN_MEMORY, _MAX_MEMORY = 10, 8 << 20, 1 << 30  # beyond that a file is a trap
+
+
+class Seed(NamedTuple):
+    """What `keygen` hands to `init`: store id and B_1."""
+
+    store_id: bytes
+    secret: bytes
 
 
 class AuditSecret(NamedTuple):
@@ -79,3 +96,14 @@ def unlock(locked: LockedSecret, passphrase: str) -> AuditSecret:
     except CryptoError as error:
         raise SecretError("the passphrase does not open this audit secret") from error
     return AuditSecret(locked.store_id, found)
+
+
+def format_seed(seed: Seed) -> bytes:
+    """Return the seed's file."""
+    return format_lines(_SEED, store=seed.store_id.hex(), seed=seed.secret.hex())
+
+
+def parse_seed(data: bytes) -> Seed:
+    """Return what a seed's file says, or raise FormatError."""
+    store, secret = parse_lines(data, _SEED, "store", "seed")
+    return Seed(unhex(store, 16), unhex(secret, 32))

@@ -13,6 +13,7 @@ from logchain.format.limits import (
     MAX_TIME,
 )
 from logchain.format.names import check_stream, check_vm
+from logchain.format.slots import newest
 
 __all__ = [
     "BIRTHS_MAGIC",
@@ -27,6 +28,8 @@ __all__ = [
     "format_keystate",
     "parse_births",
     "parse_keystate",
+    "read_births",
+    "read_ratchet",
 ]
 
 RATCHET_MAGIC, BIRTHS_MAGIC = b"lcratch1", b"lcbirth1"
@@ -47,35 +50,42 @@ class Status(IntEnum):
     LOST_TEXT = 5  # a new birth: what the key state says is durable was not there
 
 
-BROKEN = {
-    Status.LOST_KEYS: "keys",
-    Status.LOST_ID: "id",
-    Status.LOST_TEXT: "text",
-}  # what the note gives as reason
+# the reason that the next segment's `broken` note gives
+BROKEN = {Status.LOST_KEYS: "keys", Status.LOST_ID: "id", Status.LOST_TEXT: "text"}
 
 
 class KeyState(NamedTuple):
-    """The body of `ratchet`: one stream's position and keys. Times in µs, sizes in bytes."""
+    """The body of `ratchet`: one stream's position and keys."""
 
     birth: int
-    segment: int
+    segment: int  # the current or last one; 0 before the first
     status: Status
-    opened: int
-    first: int
-    records: int
-    end: int
-    time: int
-    boot: bytes
-    tag: bytes
-    key: bytes
-    next: bytes
-    session: bytes
-    resume: tuple[tuple[bytes, int], ...]
+    opened: int  # CLOCK_BOOTTIME when it was, µs
+    first: int  # number of its first record in the stream
+    records: int  # of it that are committed
+    end: int  # bytes of its text that are committed
+    time: int  # of the last record, µs since 1970
+    boot: bytes  # the boot it was opened in
+    tag: bytes  # of the last record
+    key: bytes  # K of the next record
+    next: bytes  # R of the next segment
+    session: bytes  # that is connected
+    resume: tuple[tuple[bytes, int], ...]  # sessions and their durable lines, newest first
 
     @property
     def next_number(self) -> int:
         """The number that the stream's next record gets."""
         return self.first + self.records
+
+    @property
+    def bounds_segment(self) -> bool:
+        """Whether its segment ends where `end` and `records` say, and not where its files do."""
+        return self.status in (Status.OPEN, Status.GIVEN_UP)
+
+    @property
+    def is_newborn(self) -> bool:
+        """Whether the next segment is the first under its birth."""
+        return self.status in BROKEN or not self.segment
 
 
 def format_keystate(state: KeyState) -> bytes:
@@ -103,14 +113,18 @@ def parse_keystate(body: bytes) -> KeyState:
         raise FormatError("a key state with an unknown status")
     if len(dict(resume)) != len(resume):
         raise FormatError("a key state with a session twice")
-    has_segment = state.status in (Status.OPEN, Status.GIVEN_UP)
-    if has_segment != (state.key != NO_KEY):
+    if state.bounds_segment != (state.key != NO_KEY):
         raise FormatError("a key state whose key does not fit its status")
-    if has_segment and not (state.segment and state.records and state.end):
+    if state.bounds_segment and not (state.segment and state.records and state.end):
         raise FormatError("a key state of a segment without its first record")
     if format_keystate(state) != body:
         raise FormatError("a key state that is not canonical")
     return state._replace(status=Status(state.status))
+
+
+def read_ratchet(data: bytes) -> KeyState:
+    """Return the key state that the file `ratchet` holds, or raise FormatError."""
+    return parse_keystate(newest(RATCHET_MAGIC, data).body)
 
 
 class BirthState(NamedTuple):
@@ -140,3 +154,8 @@ def parse_births(body: bytes) -> BirthState:
     if not 1 <= birth <= MAX_BIRTHS + (pending is None) or format_births(state) != body:
         raise FormatError("a birth state that is not canonical")
     return state
+
+
+def read_births(data: bytes) -> BirthState:
+    """Return the birth state that the file `births` holds, or raise FormatError."""
+    return parse_births(newest(BIRTHS_MAGIC, data).body)

@@ -1,6 +1,7 @@
 """The numbers that bound everything, each with the page or the reason it comes from."""
 
 MAX_PART = 65_536  # payload bytes of a record (docs/spec/record.md)
+TIME_SIZE = 27  # bytes of a receive time
 PREFIX = 30  # receive time, space, kind, space
 MAX_RECORD = PREFIX + MAX_PART
 MAX_NOTE = 1_024  # payload bytes of a note

@@ -23,12 +23,12 @@ KEY_SIZE = 32
 
 def step(key: bytes, record: bytes) -> tuple[bytes, bytes]:
     """Authenticate one record, given without its newline: returns the next key and the tag, 32 bytes each."""
-    out = blake2b(record, digest_size=64, key=key, person=b"logchain.record").digest()
-    return out[:32], out[32:]
+    key, (tag,) = chain(key, [record])
+    return key, tag
 
 
 def chain(key: bytes, records: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
-    """Authenticate records in order, as `step` does each: returns the key after the last and their tags."""
+    """Authenticate records in order: returns the key after the last, and their tags (docs/spec/ratchet.md §1)."""
     tags: list[bytes] = []
     append = tags.append
     for record in records:  # the hot loop of append and of verify: no call but the hash
@@ -39,8 +39,12 @@ def chain(key: bytes, records: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
 
 
 def _kdf(key: bytes, label: bytes, *fields: bytes) -> bytes:
-    data = b"".join(len(field).to_bytes(2, "little") + field for field in fields)
-    return blake2b(data, digest_size=KEY_SIZE, key=key, person=label).digest()
+    # BLAKE2b(each field as u16le length, then its bytes), docs/spec/ratchet.md §2
+    return blake2b(_framed(*fields), digest_size=KEY_SIZE, key=key, person=label).digest()
+
+
+def _framed(*fields: bytes) -> bytes:
+    return b"".join(len(field).to_bytes(2, "little") + field for field in fields)
 
 
 def given_up_proof(key: bytes) -> bytes:
@@ -53,9 +57,9 @@ def seed(audit_secret: bytes, store_id: bytes) -> bytes:
     return _kdf(audit_secret, b"births", store_id)
 
 
-def stream_secret(birth_secret: bytes, stream: bytes) -> bytes:
+def stream_secret(birth_secret: bytes, stream_id: bytes) -> bytes:
     """Derive R_1 of the stream id that this birth is given to."""
-    return _kdf(birth_secret, b"stream", stream)
+    return _kdf(birth_secret, b"stream", stream_id)
 
 
 def successor(secret: bytes, steps: int = 1) -> bytes:
@@ -65,12 +69,11 @@ def successor(secret: bytes, steps: int = 1) -> bytes:
     return secret
 
 
-def segment_key(secret: bytes, stream: bytes, segment: int) -> bytes:
+def segment_key(secret: bytes, stream_id: bytes, segment: int) -> bytes:
     """Derive K, the key of the first record of segment n, from R_n and the stream id."""
-    return _kdf(secret, b"segment", stream, segment.to_bytes(8, "little"))
+    return _kdf(secret, b"segment", stream_id, segment.to_bytes(8, "little"))
 
 
 def stream_id(salt: bytes, vm: str, stream: str) -> bytes:
     """Return the 32 bytes by which manifests and ledger know a stream."""
-    names = b"".join(len(name).to_bytes(2, "little") + name for name in (vm.encode(), stream.encode()))
-    return sha256(salt + names).digest()
+    return sha256(salt + _framed(vm.encode(), stream.encode())).digest()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from logchain.format.errors import FormatError
 
-__all__ = ["FILE_SIZE", "SLOT_SIZE", "WIPED", "Slot", "format_slot", "newest", "parse_slot"]
+__all__ = ["FILE_SIZE", "SLOT_SIZE", "WIPED", "Slot", "format_slot", "format_slots", "newest", "parse_slot"]
 
 SLOT_SIZE = 4_096
 FILE_SIZE = 2 * SLOT_SIZE
@@ -34,6 +34,11 @@ def format_slot(magic: bytes, generation: int, body: bytes) -> bytes:
     if len(data) > _SUM_AT or not generation:
         raise FormatError("a body too long for its slot, or generation 0")
     return data + _checksum(data)
+
+
+def format_slots(magic: bytes, body: bytes) -> bytes:
+    """Return the 8,192 bytes of a new file that holds this body."""
+    return format_slot(magic, 1, body) + WIPED
 
 
 def parse_slot(magic: bytes, place: int, data: bytes) -> Slot:

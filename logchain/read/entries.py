@@ -9,8 +9,8 @@ from logchain.format.errors import FormatError
 from logchain.format.keystate import KeyState
 from logchain.format.limits import MAX_JOINED, MAX_PART, MAX_TIME
 from logchain.format.record import LINE, NOTE, PART, Record, parse_note, parse_record
-from logchain.read.live import Segment, open_segment, open_stream, read_keystate, read_segments
-from logchain.store.layout import Directory
+from logchain.read.live import Segment, missing, open_segment, read_keystate, reason
+from logchain.store.layout import Directory, segments, stream_directory
 
 __all__ = ["Entry", "Kind", "StreamReader"]
 
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 
 class Entry(NamedTuple):
-    """Something to show: receive time in µs, where it is from, its number in the stream, and its bytes."""
+    """Something to show: time in µs, where it is from, its number in the stream, its bytes or a gap's reason."""
 
     time: int
     vm: str
@@ -57,17 +57,17 @@ class StreamReader:
     def read(self) -> Iterator[Entry]:
         """Yield what has been committed since the last call."""
         try:
-            with open_stream(self._store, self._vm, self._stream) as directory:
+            with stream_directory(self._store, self._vm, self._stream) as directory:
                 state = read_keystate(directory)
-                numbers = [number for number in read_segments(directory) if self._segment <= number <= state.segment]
+                numbers = [number for number in segments(directory) if self._segment <= number <= state.segment]
                 for number in [*numbers, state.segment + 1]:
                     if number > self._reached + 1:
-                        yield from self._gap(f"segments {self._reached + 1} to {number - 1} are missing")
+                        yield from self._gap(missing(self._reached + 1, number - 1))
                     self._reached = max(self._reached, min(number, state.segment))
                     if number <= state.segment:
                         yield from self._read_segment(directory, number, state)
         except (FormatError, FileNotFoundError) as error:
-            yield from self._gap(f"the key state cannot be read: {error}")
+            yield from self._gap(f"the key state cannot be read: {reason(error)}")
 
     def finish(self) -> Iterator[Entry]:
         """Yield what was held back, when nothing more is to come."""
@@ -95,7 +95,7 @@ class StreamReader:
                         self._index, self._offset = self._index + 1, self._offset + len(line) + 1
                         yield from self._take(first + self._index - 1, record)
         except (FormatError, FileNotFoundError) as error:
-            yield from self._gap(f"segment {number} cannot be read behind record {self._index}: {error}")
+            yield from self._gap(f"segment {number} cannot be read behind record {self._index}: {reason(error)}")
             self._index, self._offset = state.records, state.end  # no more of it, however often we are asked
 
     def _take(self, number: int, record: Record) -> Iterator[Entry]:
@@ -139,13 +139,13 @@ class StreamReader:
         self._joined = []
         return self._entry(*self._begun, kind, payload)
 
-    def _gap(self, reason: str) -> Iterator[Entry]:
+    def _gap(self, why: str) -> Iterator[Entry]:
         """Yield a gap, but the same one only once, however often we are asked."""
-        if reason != self._told:
-            self._told = reason
+        if why != self._told:
+            self._told = why
             if self._joined or self._pieces:
                 yield self._join(Kind.CUT)
-            yield self._entry(self._time, 0, Kind.GAP, reason.encode())
+            yield self._entry(self._time, 0, Kind.GAP, why.encode())
 
     def _entry(self, time: int, number: int, kind: Kind, payload: bytes) -> Entry:
         return Entry(time, self._vm, self._stream, number, kind, payload)

@@ -1,15 +1,17 @@
 """What `logchain list` tells: one row a stream."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
 from logchain.format.keystate import BROKEN, Status
-from logchain.read.live import open_segment, open_stream, read_keystate, read_segments
-from logchain.store.layout import Directory, streams
+from logchain.read.live import open_segment, read_keystate
+from logchain.store.layout import Directory, segments, stream_directory, streams
 
 __all__ = ["StreamRow", "list_streams"]
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATES = {Status.OPEN: "open", Status.CLOSED: "closed", Status.GIVEN_UP: "gave up", **dict.fromkeys(BROKEN, "broken")}
 
 
@@ -30,23 +32,25 @@ class StreamRow(NamedTuple):
 def list_streams(store: Directory) -> Iterator[StreamRow]:
     """Yield a row for every stream, sorted by VM and stream. Quick: nothing is verified."""
     for vm, stream in streams(store):
-        with open_stream(store, vm, stream) as directory:
+        with stream_directory(store, vm, stream) as directory:
             yield _row(directory, vm, stream)
 
 
 def _row(directory: Directory, vm: str, stream: str) -> StreamRow:
     first = size = 0
-    numbers = read_segments(directory)
     try:
         state = read_keystate(directory)
-        numbers = [number for number in read_segments(directory) if number <= state.segment]
+        numbers = [number for number in segments(directory) if number <= state.segment]
         for number in reversed(numbers):
             with open_segment(directory, number, state) as segment:
                 size += segment.end
                 first = segment.record_at(0).time
-    except (FileNotFoundError, FormatError) as error:
-        state_word = "damaged" if numbers or isinstance(error, FormatError) else "empty"  # a birth that was cut short
-        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, state_word, False)
-    return StreamRow(
-        vm, stream, len(numbers), state.next_number, size, first, state.time, _STATES[state.status], any(state.session)
-    )
+    except FormatError:
+        return StreamRow(vm, stream, len(segments(directory)), 0, size, first, 0, "damaged", False)
+    except FileNotFoundError:
+        numbers = segments(directory)  # none: a birth that was cut short
+        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged" if numbers else "empty", False)
+    word = _STATES[state.status] if state.segment in (0, *numbers) else "damaged"
+    # a session of an earlier boot, or of another machine's, has ended however the key state was left
+    connected = any(state.session) and state.boot.hex() == _BOOT_ID.read_text("ascii").strip().replace("-", "")
+    return StreamRow(vm, stream, len(numbers), state.next_number, size, first, state.time, word, connected)

@@ -20,7 +20,9 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["TimeError", "format_local", "parse_time"]
+from logchain.format.errors import UsageError
+
+__all__ = ["TimeError", "format_local", "parse_when"]
 
 _SECOND: Final = 1_000_000
 _END: Final = 253_402_300_800 * _SECOND  # the year 10000
@@ -63,7 +65,7 @@ _MOMENT = re.compile(
 )
 
 
-class TimeError(ValueError):
+class TimeError(UsageError):
     """A time that cannot be read, or is not between 1970 and 9999."""
 
     def __init__(self, text: str, reason: str) -> None:
@@ -73,7 +75,7 @@ class TimeError(ValueError):
         )
 
 
-def parse_time(text: str, now: datetime) -> int:
+def parse_when(text: str, now: datetime) -> int:
     """Read a time that a person wrote, as µs since 1970 UTC.
 
     A time without a zone is meant in that of `now`, which should know summer time: a ZoneInfo, or none at

@@ -10,14 +10,14 @@ from enum import Enum
 from logchain.format.audit import AuditSecret
 from logchain.format.errors import FormatError, SecretError, StoreError
 from logchain.format.identity import parse_store
-from logchain.format.keystate import BIRTHS_MAGIC, BirthState, parse_births
+from logchain.format.keystate import BirthState, read_births
 from logchain.format.limits import MAX_SMALL_FILE
-from logchain.format.slots import FILE_SIZE, newest
+from logchain.format.slots import FILE_SIZE
 from logchain.read.findings import Finding, StreamReport
-from logchain.read.live import open_stream
+from logchain.read.live import reason
 from logchain.read.verify_births import Births
 from logchain.read.verify_stream import StreamCheck
-from logchain.store.layout import BIRTHS, FORMAT, Directory, streams
+from logchain.store.layout import BIRTHS, FORMAT, Directory, stream_directory, streams
 
 __all__ = ["Report", "Verdict", "verify_store"]
 
@@ -64,23 +64,23 @@ def verify_store(
     try:
         identity = parse_store(store.read(FORMAT, MAX_SMALL_FILE))
     except (FileNotFoundError, FormatError) as error:
-        raise StoreError(f"{store.path} is no store: {error}") from error
+        raise StoreError(f"{store.path} is no store: {reason(error)}") from error
     if audit and audit.store_id != identity.store_id:
         raise SecretError("this audit secret belongs to another store, or the store's id was changed")
     report = Report(identity.store_id, audit is not None)
     before = _read_births(store, report)
     births = Births(audit, before.birth if before else 1)
     for name in streams(store):
-        with open_stream(store, *name) as directory:
+        with stream_directory(store, *name) as directory:
             check = StreamCheck(directory, *name, identity.store_id, births)
-            if vm in (None, name[0]):
-                check.run(progress)
-                if check.report.damaged:
-                    check.claim()  # what cannot be checked is damage already, and need not pass for a removed stream too
-                report.streams.append(check.report)
-            else:
-                check.claim()
+            if vm not in (None, name[0]):
+                births.claim(name, check.claimed_births())
+                continue
+            check.run(progress)
+            report.streams.append(check.report)
             births.claim(name, check.births)
+            if check.report.damaged:
+                births.excuse(check.claimed_births())
     after = _read_births(store, report) if before else None
     if before and after:
         report.findings += births.findings(before, after)
@@ -89,7 +89,9 @@ def verify_store(
 
 def _read_births(store: Directory, report: Report) -> BirthState | None:
     try:
-        return parse_births(newest(BIRTHS_MAGIC, store.read(BIRTHS, FILE_SIZE)).body)
+        return read_births(store.read(BIRTHS, FILE_SIZE))
     except (FileNotFoundError, FormatError) as error:
-        report.findings.append(Finding(True, f"the store's births are lost ({error}): removed streams cannot be told"))
+        report.findings.append(
+            Finding(True, f"the store's births are lost ({reason(error)}): removed streams cannot be told")
+        )
         return None

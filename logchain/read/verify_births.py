@@ -12,14 +12,16 @@ from logchain.read.findings import Finding
 __all__ = ["Births"]
 
 
+_NEW = 1_000  # births that may come while we look
+
+
 class Births:
     """The secrets of births, and who claims which."""
 
-    _NEW = 1_000  # births that may come while we look
-
     def __init__(self, audit: AuditSecret | None, known: int) -> None:
         self._secrets = [seed(audit.secret, audit.store_id)] if audit else []
-        self._most = known + self._NEW
+        self._most = known + _NEW
+        self._excused: set[int] = set()
         self._claims: dict[int, list[tuple[str, str]]] = {}
 
     @property
@@ -35,6 +37,10 @@ class Births:
             self._secrets.append(successor(self._secrets[-1]))
         return self._secrets[birth - 1]
 
+    def excuse(self, numbers: set[int]) -> None:
+        """Take these for given, though nothing proves it: where they belong is damaged already."""
+        self._excused |= numbers
+
     def claim(self, name: tuple[str, str], numbers: set[int]) -> None:
         """Note that a stream had these births."""
         for number in numbers:
@@ -42,9 +48,10 @@ class Births:
 
     def findings(self, before: BirthState, after: BirthState) -> Iterator[Finding]:
         """Yield what does not add up: every birth before `before` must be there, and none behind `after`."""
-        missing = before.birth - 1 - sum(1 <= number < before.birth for number in self._claims)
+        there = self._excused.union(self._claims)
+        missing = before.birth - 1 - sum(1 <= number < before.birth for number in there)
         if missing:
-            first = next(number for number in count(1) if number not in self._claims)
+            first = next(number for number in count(1) if number not in there)
             yield Finding(
                 True, f"{missing} of {before.birth - 1} births are missing, birth {first} first: a stream was removed"
             )
@@ -52,6 +59,7 @@ class Births:
             if len(names) > 1:
                 yield Finding(True, f"birth {number} is claimed by {' and '.join('/'.join(name) for name in names)}")
             if number > after.birth or (number == after.birth and after.pending not in names):
-                yield Finding(False, f"{'/'.join(names[0])} is newer than the store's births: copied while in use?")
+                text = f"birth {number}, claimed by {'/'.join(names[0])}, was never given, or births is an older copy"
+                yield Finding(True, text)
         if self.audited and self.secret(before.birth) != before.secret:
             yield Finding(True, "the secret of the next birth does not follow from the audit secret")

@@ -8,18 +8,18 @@ from itertools import accumulate, takewhile
 from logchain.format.errors import FormatError, StoreError
 from logchain.format.identity import parse_stream
 from logchain.format.keystate import BROKEN, KeyState, Status
-from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE, PREFIX
+from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE, PREFIX, TIME_SIZE
 from logchain.format.ratchet import chain, given_up_proof, segment_key, step, stream_secret, successor
 from logchain.format.record import LINE, NOTE, PART, Note, parse_note, parse_time
 from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.read.findings import Finding, StreamReport
-from logchain.read.live import Segment, open_segment, read_keystate, read_segments
+from logchain.read.live import Segment, missing, open_segment, read_keystate, reason
 from logchain.read.verify_births import Births
-from logchain.store.layout import ID, Directory
+from logchain.store.layout import ID, Directory, segments
 
 __all__ = ["StreamCheck"]
 
-_SIGNS = tuple(b" %s " % kind for kind in (LINE, PART, NOTE))
+_SIGNS = {b" %s " % kind: kind for kind in (LINE, PART, NOTE)}
 
 
 class _Damage(Exception):
@@ -30,10 +30,10 @@ class _Damage(Exception):
 
 
 class StreamCheck:
-    """The check of one stream; `report` says what it found, `births` which births verified."""
+    """The check of one stream; `report` says what it found, `births` the births that verified, and the key state's."""
 
     def __init__(self, directory: Directory, vm: str, stream: str, store_id: bytes, births: Births) -> None:
-        self._directory, self._store_id, self._known = directory, store_id, births
+        self._directory, self._store_id, self._births = directory, store_id, births
         self.report = StreamReport(vm, stream)
         self.births: set[int] = set()
         self._stream_id = b""
@@ -43,16 +43,18 @@ class StreamCheck:
         self._tag: bytes | None = bytes(32)  # the last tag before it
         self._unended: tuple[int, int, bytes] | None = None  # a segment without `end`, its size, its key: next says why
 
-    def claim(self) -> None:
-        """Take the births that this stream says it had, unchecked."""
+    def claimed_births(self) -> set[int]:
+        """Return the births that this stream says it had, unchecked."""
+        claimed = set()
         with suppress(FileNotFoundError, FormatError):
-            self.births.add(read_keystate(self._directory).birth)
-        for number in read_segments(self._directory):
+            claimed.add(read_keystate(self._directory).birth)
+        for number in segments(self._directory):
             with (
                 suppress(FileNotFoundError, FormatError, StoreError),
                 open_segment(self._directory, number, None) as segment,
             ):
-                self.births.add(segment.first_note().number("birth"))
+                claimed.add(segment.first_note().number("birth"))
+        return claimed
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Check all of it; `progress` is told the bytes of text as they are read."""
@@ -61,14 +63,14 @@ class StreamCheck:
             identity = self._directory.read(ID, MAX_SMALL_FILE)
             self._stream_id = parse_stream(identity, self.report.vm, self.report.stream)
         except (FileNotFoundError, FormatError) as error:
-            if state or read_segments(self._directory):
-                self._find(f"the stream's id is lost: {_reason(error)}")
-        numbers = read_segments(self._directory)  # after the key state: what it speaks of is there by now
+            if state or segments(self._directory):
+                self._find(f"the stream's id is lost: {reason(error)}")
+        numbers = segments(self._directory)  # after the key state: what it speaks of is there by now
         last = state.segment if state else max(numbers, default=0)
         expected = 1
         for number in [*(number for number in numbers if number <= last), last + 1]:
             if number > expected:
-                self._find(f"segments {expected} to {number - 1} are missing", segment=expected)
+                self._find(missing(expected, number - 1), segment=expected)
                 self._first = self._tag = self._unended = None
             expected = number + 1
             if number <= last:
@@ -85,8 +87,8 @@ class StreamCheck:
             return read_keystate(self._directory)
         except FileNotFoundError as error:
             # a birth that was cut short leaves a directory without key state, and without segments
-            if read_segments(self._directory):
-                self._find(f"the key state is lost: {_reason(error)}")
+            if segments(self._directory):
+                self._find(f"the key state is lost: {reason(error)}")
         except FormatError as error:
             self._find(f"the key state is lost: {error}")
         return None
@@ -95,14 +97,14 @@ class StreamCheck:
         try:
             with open_segment(self._directory, number, state) as segment:
                 self._check_records(segment, state, progress)
-                if state and state.segment == number and os.fstat(segment.log).st_size > segment.end:
+                if state and state.segment == number and os.fstat(segment.log_fd).st_size > segment.end:
                     self._tell_uncommitted(segment, state)
         except _Damage as damage:
             record = None if self._first is None else self._first + damage.index
             self._find(damage.text, segment=number, record=record, offset=damage.offset)
             self._first = self._tag = self._unended = None
         except (FileNotFoundError, FormatError) as error:
-            self._find(_reason(error), segment=number)
+            self._find(reason(error), segment=number)
             self._first = self._tag = self._unended = None
 
     def _check_records(self, segment: Segment, state: KeyState | None, progress: Callable[[int], None]) -> None:
@@ -119,13 +121,13 @@ class StreamCheck:
                 break
             records = text[:-1].split(b"\n")
             ends = list(accumulate((len(record) + 1 for record in records), initial=offset))
-            found = os.pread(segment.tags, len(records) * TAG_ENTRY, index * TAG_ENTRY)
+            found = os.pread(segment.tags_fd, len(records) * TAG_ENTRY, index * TAG_ENTRY)
             if not index:
                 note = _segment_note(records[0], self._expected(segment.number))
                 key = self._derive(segment.number, note, records[0], found[8:TAG_ENTRY], state)
             if key:
                 key, tags = chain(key, records)
-            else:
+            else:  # only the ends are compared; a torn entry is padded, so that it differs
                 tags = [
                     found[at + 8 : at + TAG_ENTRY].ljust(32) for at in range(0, len(records) * TAG_ENTRY, TAG_ENTRY)
                 ]
@@ -187,7 +189,7 @@ class StreamCheck:
 
     def _derive(self, number: int, note: Note, record: bytes, tag: bytes, state: KeyState | None) -> bytes:
         """Return K of a segment, or nothing where it cannot be known; remember R."""
-        if not self._known.audited or not self._stream_id:
+        if not self._births.audited or not self._stream_id:
             return b""
         try:
             if "birth" in note.fields:
@@ -198,6 +200,7 @@ class StreamCheck:
                 secret = self._born(state.birth, number) if state else b""
                 if secret and step(segment_key(secret, self._stream_id, number), record)[1] != tag:
                     secret = b""
+                self._birth = state.birth if secret and state else 0
         except FormatError as error:
             raise _Damage(str(error), 0, 0) from error
         if not secret:
@@ -207,7 +210,7 @@ class StreamCheck:
 
     def _born(self, birth: int, number: int) -> bytes:
         """Return R of a segment under a birth."""
-        return successor(stream_secret(self._known.secret(birth), self._stream_id), number - 1)
+        return successor(stream_secret(self._births.secret(birth), self._stream_id), number - 1)
 
     def _check_foot(
         self, segment: Segment, state: KeyState | None, index: int, offset: int, key: bytes, tag: bytes, last: bytes
@@ -215,7 +218,7 @@ class StreamCheck:
         """Check how a segment ends: with its `end`, or where the key state says."""
         if index != segment.records or not index:
             raise _Damage("text and tags do not end together: records are missing, or too many", index, offset)
-        ended = last[27:PREFIX] == b" # " and parse_note(last[PREFIX:]).event == "end"
+        ended = _is_note(last) and parse_note(last[PREFIX:]).event == "end"
         self._unended = None if ended else (segment.number, offset, key)
         self._tag = tag
         if self._first is not None:
@@ -237,23 +240,22 @@ class StreamCheck:
             self._find(
                 f"the stream has to begin anew ({BROKEN[state.status]}): what was stored before was lost or changed"
             )
-        if not self._known.audited or not self._stream_id:
+        if not self._births.audited or not self._stream_id:
             return
-        fresh = state.status in BROKEN or not state.segment
-        if not fresh and self._secret_of != state.segment:
+        if not state.is_newborn and self._secret_of != state.segment:
             return  # its last segment could not be checked, and that was found
         try:
-            secret = self._born(state.birth, state.segment + 1) if fresh else successor(self._secret)
+            secret = self._born(state.birth, state.segment + 1) if state.is_newborn else successor(self._secret)
         except FormatError as error:
             self._find(str(error))
             return
-        if state.next != secret or (not fresh and state.birth != self._birth):
+        if state.next != secret or (not state.is_newborn and state.birth != self._birth):
             self._find("the secret of the next segment does not follow from the audit secret")
 
     def _tell_uncommitted(self, segment: Segment, state: KeyState) -> None:
         with suppress(FileNotFoundError, FormatError):
             if read_keystate(self._directory) == state:
-                more = os.fstat(segment.log).st_size - segment.end
+                more = os.fstat(segment.log_fd).st_size - segment.end
                 text = f"{more} bytes were not committed: being written, or left by a crash; they do not count"
                 self._find(text, damage=False, segment=segment.number)
 
@@ -273,7 +275,7 @@ def _segment_note(record: bytes, expected: dict[str, str]) -> Note:
     """Return the note that a segment begins with; raises _Damage where it is not the note of this segment."""
     try:
         note = parse_note(record[PREFIX:])
-        if record[27:PREFIX] != b" # " or note.event != "segment" or not expected.items() <= note.fields.items():
+        if not _is_note(record) or note.event != "segment" or not expected.items() <= note.fields.items():
             raise FormatError("it is not this segment's")
         note.number("first")
     except FormatError as error:
@@ -281,9 +283,13 @@ def _segment_note(record: bytes, expected: dict[str, str]) -> Note:
     return note
 
 
+def _is_note(record: bytes) -> bool:
+    return record[TIME_SIZE:PREFIX] == b" # "
+
+
 def _leading_notes(records: list[bytes]) -> list[Note]:
     """Return the notes that a segment begins with, of records whose form was checked."""
-    notes = takewhile(lambda record: record[27:PREFIX] == b" # ", records[:5])
+    notes = takewhile(_is_note, records[:5])
     return [parse_note(record[PREFIX:]) for record in notes]
 
 
@@ -296,16 +302,19 @@ def _common(expected: bytes, found: bytes) -> int:
 
 
 def _check_form(records: list[bytes], time: bytes, index: int, ends: list[int]) -> bytes:
-    """Check the form of records, and that no time goes back behind `time`; return the last time."""
+    """Check the form of records, and that no time goes back behind `time`; return the last time.
+
+    The rules of `parse_record`, but a time is parsed once for all records that share it: this is the hot loop.
+    """
     for place, record in enumerate(records):
-        sign = record[27:PREFIX]
-        now = record[:27]
+        kind = _SIGNS.get(record[TIME_SIZE:PREFIX])
+        now = record[:TIME_SIZE]
         try:
-            if sign not in _SIGNS or len(record) > MAX_RECORD:
+            if kind is None or not PREFIX + (kind == PART) <= len(record) <= MAX_RECORD:
                 raise FormatError("not a record")
             if now != time:
                 parse_time(now)
-            if sign == b" # ":
+            if kind == NOTE:
                 parse_note(record[PREFIX:])
         except FormatError as error:
             raise _Damage(str(error), index + place, ends[place]) from error
@@ -313,7 +322,3 @@ def _check_form(records: list[bytes], time: bytes, index: int, ends: list[int]) 
             raise _Damage("the time goes back", index + place, ends[place])
         time = now
     return time
-
-
-def _reason(error: Exception) -> str:
-    return "the file is missing" if isinstance(error, FileNotFoundError) else str(error)

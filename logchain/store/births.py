@@ -6,19 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from logchain.format.errors import FormatError, StoreError
-from logchain.format.keystate import (
-    BIRTHS_MAGIC,
-    RATCHET_MAGIC,
-    BirthState,
-    format_births,
-    parse_births,
-    parse_keystate,
-)
+from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births, read_ratchet
 from logchain.format.limits import MAX_BIRTHS
 from logchain.format.ratchet import successor
-from logchain.format.slots import FILE_SIZE, newest
+from logchain.format.slots import FILE_SIZE
 from logchain.store.durable import SlotFile
-from logchain.store.layout import BIRTHS, LIVE, RATCHET, Directory
+from logchain.store.layout import BIRTHS, RATCHET, Directory, stream_directory
 
 __all__ = ["give_birth"]
 
@@ -36,9 +29,9 @@ def give_birth(store: Directory, vm: str, stream: str, accept: Callable[[int, by
             state = BirthState(state.birth + 1, successor(state.secret))
         if state.birth > MAX_BIRTHS:
             raise StoreError("the store has given all the births it may; begin a new store")
-        slots.store(format_births(state._replace(pending=(vm, stream))))
+        slots.commit(format_births(state._replace(pending=(vm, stream))))
         accept(state.birth, state.secret)
-        slots.store(format_births(BirthState(state.birth + 1, successor(state.secret))))
+        slots.commit(format_births(BirthState(state.birth + 1, successor(state.secret))))
         slots.settle()
     finally:
         slots.close()
@@ -55,11 +48,6 @@ def _lock_births(store: Directory) -> SlotFile:
 
 def _was_given(store: Directory, vm: str, stream: str, birth: int) -> bool:
     """Tell whether a birth that was cut short had reached the stream's key state."""
-    with (
-        suppress(FileNotFoundError, FormatError, StoreError),
-        store.directory(LIVE) as live,
-        live.directory(vm) as vm_directory,
-        vm_directory.directory(stream) as directory,
-    ):
-        return parse_keystate(newest(RATCHET_MAGIC, directory.read(RATCHET, FILE_SIZE)).body).birth == birth
+    with suppress(FileNotFoundError, FormatError, StoreError), stream_directory(store, vm, stream) as directory:
+        return read_ratchet(directory.read(RATCHET, FILE_SIZE)).birth == birth
     return False

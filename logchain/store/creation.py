@@ -3,14 +3,15 @@
 import os
 from pathlib import Path
 
-from logchain.format.audit import AuditSecret
+from logchain.format.audit import AuditSecret, Seed
 from logchain.format.errors import StoreError, UsageError
-from logchain.format.identity import Seed, StoreIdentity, format_store
+from logchain.format.identity import StoreIdentity, format_store
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births
 from logchain.format.ratchet import KEY_SIZE, seed
+from logchain.format.slots import format_slots
 from logchain.store.clock import Clock
-from logchain.store.durable import SlotFile, create, make_directory
-from logchain.store.layout import BIRTHS, FORMAT, LIVE, open_store
+from logchain.store.durable import make_directory, put
+from logchain.store.layout import BIRTHS, FORMAT, LIVE, open_directory
 
 __all__ = ["create_store", "new_secrets"]
 
@@ -27,11 +28,11 @@ def create_store(path: Path, given: Seed, clock: Clock) -> None:
         path.mkdir(mode=0o770, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make {path}: {error.strerror}") from error
-    with open_store(path) as store:
+    with open_directory(path) as store:
         if store.names():
             raise UsageError(f"{path} is not empty; give --store a new directory")
         with make_directory(store, LIVE) as live:
             os.fchmod(live.fd, 0o2770)  # mkdir sets no setgid; all that is made in it later inherits it
-        create(store, BIRTHS, SlotFile.initial(BIRTHS_MAGIC, format_births(BirthState(1, given.secret))))
+        put(store, BIRTHS, [format_slots(BIRTHS_MAGIC, format_births(BirthState(1, given.secret)))])
         os.chmod(BIRTHS, 0o660, dir_fd=store.fd)  # whatever the umask: collectors write it
-        create(store, FORMAT, format_store(StoreIdentity(given.store_id, clock.wall())))  # last: now it is a store
+        put(store, FORMAT, [format_store(StoreIdentity(given.store_id, clock.wall()))])  # last: now it is a store

@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 
 from logchain.format.errors import Full, StoreError, WriteFailed
 from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
-from logchain.store.layout import NO_ROOM, Directory
+from logchain.store.layout import NO_ROOM, Directory, temporary_name
 
-__all__ = ["SlotFile", "create", "make_directory", "sync", "write"]
+__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "sync", "write"]
 
 
 def write(fd: int, data: bytes, offset: int) -> None:
@@ -18,7 +18,7 @@ def write(fd: int, data: bytes, offset: int) -> None:
         try:
             count = os.pwrite(fd, view, offset)
         except OSError as error:
-            raise _failure(error)(f"the disk refused a write: {error.strerror}") from error
+            raise _failure(error)(f"the disk refused a write: {error.strerror}; look at dmesg in the LogVM") from error
         view, offset = view[count:], offset + count
 
 
@@ -28,35 +28,56 @@ def sync(fds: Iterable[int]) -> None:
         try:
             os.fdatasync(fd)
         except OSError as error:  # the kernel may have dropped the pages: trying again would only lie
-            raise WriteFailed(f"the disk refused a sync: {error.strerror}") from error
+            raise WriteFailed(f"the disk refused a sync: {error.strerror}; look at dmesg in the LogVM") from error
 
 
-def create(directory: Directory, name: str, data: bytes) -> None:
+def put(directory: Directory, name: str, chunks: Iterable[bytes]) -> None:
     """Put a file in place whole, or not at all; one that is there is replaced."""
-    temporary = f".{name}.new"
-    with _told(directory, temporary), suppress(FileNotFoundError):
+    temporary = temporary_name(name)
+    with _as_refusal(directory, temporary), suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=directory.fd)  # what a crash left
     fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
-        write(fd, data, 0)
+        size = 0
+        for chunk in chunks:
+            write(fd, chunk, size)
+            size += len(chunk)
         sync([fd])
+    except StoreError:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=directory.fd)  # half a file is of no use, and room is scarce
+        raise
     finally:
         os.close(fd)
-    with _told(directory, name):
-        os.rename(temporary, name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
-    sync([directory.fd])
+    move(directory, temporary, directory, name)
+
+
+def move(source: Directory, name: str, target: Directory, new_name: str) -> None:
+    """Give a file another name, or another directory."""
+    with _as_refusal(target, new_name):
+        os.rename(name, new_name, src_dir_fd=source.fd, dst_dir_fd=target.fd)
+    sync([target.fd])
+
+
+def cut(fd: int, size: int) -> None:
+    """Cut a file to a size, durably."""
+    try:
+        os.ftruncate(fd, size)
+    except OSError as error:
+        raise WriteFailed(f"the disk refused to cut a file: {error.strerror}; look at dmesg in the LogVM") from error
+    sync([fd])
 
 
 def make_directory(parent: Directory, name: str) -> Directory:
     """Open a directory, making it first where there is none."""
-    with _told(parent, name), suppress(FileExistsError):
+    with _as_refusal(parent, name), suppress(FileExistsError):
         os.mkdir(name, 0o2770, dir_fd=parent.fd)
-        sync([parent.fd])
+    sync([parent.fd])  # also what another process made and has not synced yet
     return parent.directory(name)
 
 
 @contextmanager
-def _told(directory: Directory, name: str) -> Iterator[None]:
+def _as_refusal(directory: Directory, name: str) -> Iterator[None]:
     """Raise Full or WriteFailed, and which file it is about, where the system refuses."""
     try:
         yield
@@ -69,7 +90,7 @@ def _failure(error: OSError) -> type[StoreError]:
 
 
 class SlotFile:
-    """A file of two slots, opened for writing; FormatError on opening where neither slot is valid."""
+    """A file of two slots. Takes over `fd`, and closes it where it raises FormatError: neither slot is valid."""
 
     def __init__(self, fd: int, magic: bytes) -> None:
         self._fd, self._magic = fd, magic
@@ -88,12 +109,12 @@ class SlotFile:
         """The body that counts now."""
         return self._slot.body
 
-    def store(self, body: bytes) -> None:
-        """Make a new body durable and wipe the old one; the wipe is durable with the next `store` or `settle`."""
+    def commit(self, body: bytes) -> None:
+        """Make a new body durable and wipe the old one; the wipe is durable with the next `commit` or `settle`."""
         old = self._slot
         slot = Slot(1 - old.place, old.generation + 1, body)
-        self._put(slot.place, format_slot(self._magic, slot.generation, body))
-        self._slot = slot  # the commit point
+        self._put(slot.place, format_slot(self._magic, slot.generation, body))  # the commit point, when it returns
+        self._slot = slot
         self._wipe(old.place)
 
     def settle(self) -> None:
@@ -108,7 +129,7 @@ class SlotFile:
 
     def _put(self, place: int, data: bytes) -> None:
         if self._failed:  # which slot is on the disk is not known, so neither may be touched
-            raise WriteFailed("the key state's last write failed")
+            raise WriteFailed("the last write of the keys failed; connect again")
         self._failed = True
         write(self._fd, data, place * SLOT_SIZE)
         sync([self._fd])
@@ -117,8 +138,3 @@ class SlotFile:
     def _wipe(self, place: int) -> None:
         write(self._fd, WIPED, place * SLOT_SIZE)
         self._unsynced = True
-
-    @staticmethod
-    def initial(magic: bytes, body: bytes) -> bytes:
-        """Return the bytes of a new file that holds this body."""
-        return format_slot(magic, 1, body) + WIPED

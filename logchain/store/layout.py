@@ -7,7 +7,7 @@ live/<vm>/<stream>/id               the stream's salt and id
                    ratchet          key state, two slots
                    00000012.log     a segment, text
                    00000012.tags    its tags
-                   quarantine/      what recovery cut off
+                   quarantine/      what recovery cut off: 1795437914976476-00000012.log
 """
 
 import errno
@@ -15,7 +15,8 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
@@ -34,10 +35,14 @@ __all__ = [
     "RATCHET",
     "Directory",
     "log_name",
+    "open_directory",
     "open_store",
-    "segment_number",
+    "quarantine_name",
+    "segments",
+    "stream_directory",
     "streams",
     "tags_name",
+    "temporary_name",
 ]
 
 DEFAULT_STORE = "/var/lib/logchain"
@@ -107,15 +112,24 @@ class Directory:
             return OddFile(f"{self.path}/{name} is a link or not what it should be; move it away")
         if error.errno in NO_ROOM:
             return Full(f"no room for {self.path}/{name}")
-        return StoreError(f"cannot open {self.path}/{name}: {error.strerror}")
+        return StoreError(f"cannot open {self.path}/{name}: {error.strerror}; run this as a user who may")
 
 
-def open_store(path: str | os.PathLike[str]) -> Directory:
-    """Open a store's root, or raise StoreError."""
+def open_directory(path: str | PathLike[str]) -> Directory:
+    """Open a directory by its path, which may be a link, or raise StoreError."""
     try:
         return Directory(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), str(path))
     except OSError as error:
         raise StoreError(f"no store at {path}: {error.strerror}; make one with 'logchain init'") from error
+
+
+def open_store(path: str | PathLike[str]) -> Directory:
+    """Open a store's root, or raise StoreError."""
+    store = open_directory(path)
+    if FORMAT not in store.names():
+        store.close()
+        raise StoreError(f"{path} is no store; give --store, or make one with 'logchain init'")
+    return store
 
 
 def log_name(segment: int) -> str:
@@ -128,26 +142,42 @@ def tags_name(segment: int) -> str:
     return f"{segment:08}.tags"
 
 
-def segment_number(name: str) -> int | None:
-    """Return the number of the segment whose text has this name, or None."""
-    match = _LOG.match(name)
-    return int(match[1]) if match else None
+def temporary_name(name: str) -> str:
+    """Return the name that a file has until it is whole."""
+    return f".{name}.new"
+
+
+def quarantine_name(name: str, stamp: int) -> str:
+    """Return the name under which a file, or what was cut off it, lies in quarantine; `stamp` in µs since 1970."""
+    return f"{stamp}-{name}"
+
+
+def segments(stream: Directory) -> list[int]:
+    """Return the numbers of the segments whose text is in a stream's directory, in order."""
+    return [int(match[1]) for name in stream.names() if (match := _LOG.match(name))]
+
+
+@contextmanager
+def stream_directory(store: Directory, vm: str, stream: str) -> Iterator[Directory]:
+    """Open a stream's directory; FileNotFoundError where there is none."""
+    with store.directory(LIVE) as live, live.directory(vm) as vm_directory, vm_directory.directory(stream) as directory:
+        yield directory
+
+
+def streams(store: Directory) -> Iterator[tuple[str, str]]:
+    """Yield VM and stream of every stream in the store, sorted; what no stream can be is left out."""
+    with suppress(FileNotFoundError, OddFile), store.directory(LIVE) as live:
+        for vm in _valid(live.names(), check_vm):
+            names: list[str] = []
+            with suppress(FileNotFoundError, OddFile), live.directory(vm) as vm_directory:
+                names = [name for name in vm_directory.names() if _is_directory(vm_directory, name)]
+            yield from ((vm, stream) for stream in _valid(names, check_stream))
 
 
 def _valid(names: Iterable[str], check: Callable[[str], str]) -> Iterator[str]:
     for name in names:
         with suppress(UsageError):
             yield check(name)
-
-
-def streams(store: Directory) -> Iterator[tuple[str, str]]:
-    """Yield VM and stream of every stream in the store, sorted; what no stream can be is left out."""
-    with store.directory(LIVE) as live:
-        for vm in _valid(live.names(), check_vm):
-            names: list[str] = []
-            with suppress(OddFile), live.directory(vm) as vm_directory:
-                names = [name for name in vm_directory.names() if _is_directory(vm_directory, name)]
-            yield from ((vm, stream) for stream in _valid(names, check_stream))
 
 
 def _is_directory(parent: Directory, name: str) -> bool:

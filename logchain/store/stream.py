@@ -1,7 +1,7 @@
 """Writing a stream: records are chained in memory, and count from the commit that made them durable.
 
 The order of a commit is the promise: text and tags, sync; key state, sync (the commit point); only then may the
-caller acknowledge. Whoever has a StreamWriter holds the stream's lock (store.recovery.open_stream gives one out).
+caller acknowledge. Whoever has a StreamWriter holds the stream's lock (store.opening gives one out).
 """
 
 import os
@@ -72,11 +72,6 @@ class StreamWriter:
             self._open_files()
 
     @property
-    def end(self) -> int:
-        """Bytes of text in the segment, committed or not."""
-        return self._head.end
-
-    @property
     def uncommitted(self) -> int:
         """Bytes of text that a crash may still lose."""
         return self._head.end - self._durable.end
@@ -107,19 +102,22 @@ class StreamWriter:
 
     def append(self, kind: bytes, payloads: Sequence[bytes], received: int) -> None:
         """Store payloads of one kind (LINE or PART) that were received at one time, µs since 1970."""
+        if self._head.session == NO_SESSION:
+            raise ValueError("lines come within a session")
         self._ready(received)
-        prefix = b"%s %s " % (self._stamp(received), kind)
-        self.extend([prefix + payload for payload in payloads], lines=len(payloads) if kind == LINE else 0)
+        self._advance(received)
+        prefix = b"%s %s " % (format_time(self._head.time), kind)
+        self._extend([prefix + payload for payload in payloads], lines=len(payloads) if kind == LINE else 0)
         self._in_line = kind == PART
 
     def note(self, event: str, **fields: str | int) -> None:
         """Store a note of the collector's own."""
         now = self._clock.wall()
         self._ready(now)
-        self._stamp(now)
+        self._advance(now)
         self._note(format_note(event, **fields))
 
-    def extend(self, records: Sequence[bytes], lines: int) -> None:
+    def _extend(self, records: Sequence[bytes], lines: int) -> None:
         """Chain records that fit where the segment stands; recovery adopts with the same call."""
         head = self._head
         key, tags = chain(head.key, records)
@@ -140,8 +138,8 @@ class StreamWriter:
     def adopt(self, record: bytes) -> None:
         """Take over a record that a crash left uncommitted and that verified under the key."""
         time, kind, payload = parse_record(record)
-        self._stamp(time)
-        self.extend([record], lines=int(kind == LINE))
+        self._advance(time)
+        self._extend([record], lines=int(kind == LINE))
         event, fields = parse_note(payload) if kind == NOTE else ("", {})
         if event == "session-start":
             self._head = self._head._replace(session=bytes.fromhex(fields["session"]))
@@ -167,7 +165,7 @@ class StreamWriter:
     def roll(self, reason: str) -> None:
         """Close the open segment, if there is one; the next line opens the next."""
         if self._head.status == Status.OPEN:
-            self._stamp(self._clock.wall())
+            self._advance(self._clock.wall())
             self._note(format_note("end", reason=reason, records=self._head.records + 1))
             self._head = self._head._replace(status=Status.CLOSED, key=NO_KEY)
             self._guard(self._commit)
@@ -228,7 +226,7 @@ class StreamWriter:
             next=successor(before.next),  # R_n is gone from memory here, from the disk with the next commit
         )
         self._guard(self._open_files)
-        fresh = before.status in BROKEN or not before.segment
+        fresh = before.is_newborn
         fields: dict[str, str | int] = {"birth": before.birth} if fresh else {}
         if self._in_line:
             fields["continues"] = "yes"
@@ -256,14 +254,13 @@ class StreamWriter:
             self._note(format_note("clock", last=last, now=now, boot_clock=self._head.opened))
         self._guard(self._commit)  # so that recovery never meets lines in a segment the key state does not know
 
-    def _stamp(self, received: int) -> bytes:
-        """Move on to a time, but never back, and return it as records carry it."""
+    def _advance(self, received: int) -> None:
+        """Move on to a time, but never back."""
         if received > self._head.time:
             self._head = self._head._replace(time=received)
-        return format_time(self._head.time)
 
     def _note(self, payload: bytes) -> None:
-        self.extend([b"%s %s %s" % (format_time(self._head.time), NOTE, payload)], lines=0)
+        self._extend([b"%s %s %s" % (format_time(self._head.time), NOTE, payload)], lines=0)
 
     def _commit(self) -> None:
         self._flush()
@@ -271,7 +268,7 @@ class StreamWriter:
         if self._new_names:
             sync([self._directory.fd])
             self._new_names = False
-        self._slots.store(format_keystate(self._head))  # the commit point
+        self._slots.commit(format_keystate(self._head))  # the commit point
         self._durable = self._head
         if self._head.status != Status.OPEN:
             self._close_files()
@@ -296,7 +293,7 @@ class StreamWriter:
             if self._durable.status == Status.OPEN:
                 given_up = self._durable._replace(status=Status.GIVEN_UP, session=NO_SESSION)
                 with suppress(StoreError):
-                    self._slots.store(format_keystate(given_up))
+                    self._slots.commit(format_keystate(given_up))
             raise
         self._failed = False
 

@@ -12,7 +12,7 @@ from logchain.read.verify import Report, Verdict, verify_store
 from logchain.store.clock import SystemClock
 from logchain.store.creation import create_store, new_secrets
 from logchain.store.layout import open_store
-from logchain.store.recovery import open_stream
+from logchain.store.opening import open_stream
 
 LINES = [b"one", b"", b"three \xff\x00", b"four", b"four", b"six"]
 

@@ -107,7 +107,7 @@ def test_show_selects(stocked: Run) -> None:
     ("words", "told"),
     [
         (["--since", "2h"], "understood are now"),
-        (["--vm", "nobody"], "nothing was ever logged by nobody"),
+        (["--vm", "nobody"], "there are no logs of nobody"),
         (["--vm", "../x"], "not a VM name"),
         (["--stream", "-"], "not a stream name"),
         (["--grep", "("], "not a regular expression"),

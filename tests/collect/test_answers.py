@@ -107,5 +107,5 @@ def test_the_descriptor_is_left_as_it_was_found(pipe: tuple[int, int]) -> None:
     """A terminal is shared with others, who do not expect EAGAIN."""
     answers = Answers(pipe[1])
     assert not os.get_blocking(pipe[1])
-    answers.close()
+    answers.restore()
     assert os.get_blocking(pipe[1])

@@ -39,7 +39,7 @@ def test_no_byte_is_lost_whatever_the_reads(reads: list[bytes]) -> None:
     pieces, splitter = feed(reads)
     assert b"".join(payload + b"\n" * (kind == LINE) for kind, payload in pieces) + splitter.rest == b"".join(reads)
     whole, other = feed([b"".join(reads)])
-    assert (pieces, splitter.rest, splitter.cut) == (whole, other.rest, other.cut)
+    assert (pieces, splitter.rest, splitter.unfinished) == (whole, other.rest, other.unfinished)
 
 
 @given(READS)
@@ -58,7 +58,7 @@ def test_pieces_are_as_the_page_says(reads: list[bytes]) -> None:
         lines[-1] = lines[-1][MAX_PART:]
     assert pieces == expected
     assert splitter.rest == lines[-1]
-    assert splitter.cut == len(b"".join(reads).rpartition(b"\n")[2])
+    assert splitter.unfinished == len(b"".join(reads).rpartition(b"\n")[2])
 
 
 @vectors("record.json", "good", "line")
@@ -80,9 +80,9 @@ def test_small_reads(size: int) -> None:
 def test_what_is_cut_is_counted_with_its_parts() -> None:
     """`cut` is how much of the unfinished line has arrived, and nothing once it ended."""
     splitter = LineSplitter()
-    assert splitter.cut == 0
+    assert splitter.unfinished == 0
     list(splitter.feed(b"x" * (2 * MAX_PART + 5)))
     list(splitter.feed(b"y" * 3))
-    assert (splitter.cut, splitter.rest) == (2 * MAX_PART + 8, b"xxxxxyyy")
+    assert (splitter.unfinished, splitter.rest) == (2 * MAX_PART + 8, b"xxxxxyyy")
     list(splitter.feed(b"\nab"))
-    assert splitter.cut == 2
+    assert splitter.unfinished == 2

@@ -15,7 +15,7 @@ from logchain.collect import main as main_module
 from logchain.collect import session as session_module
 from logchain.collect.answers import Answers
 from logchain.collect.session import Session
-from logchain.format.errors import Busy, Full, StoreError, WriteFailed
+from logchain.format.errors import Busy, Full, StoreError, UsageError, WriteFailed
 from logchain.format.keystate import Status
 from logchain.format.slots import WIPED
 from logchain.read.verify import Verdict
@@ -33,7 +33,7 @@ class Serving:
         self.call = Call(self._up[1], self._down[0])
         self.error: BaseException | None = None
         self.answers = Answers(self._down[1])
-        session = Session(self._up[0], self._down[1], self.answers, store.open(), store.clock, self._stop[0])
+        session = Session(self._up[0], self.answers, store.open(), store.clock, self._stop[0])
         self._thread = threading.Thread(target=self._run, args=[session])
         self._thread.start()
 
@@ -249,8 +249,9 @@ def test_a_disk_that_fails(store: Store, serving: Serving, monkeypatch: pytest.M
 REFUSALS = [
     (Busy("x"), b"busy\n", 3),
     (Full("x"), b"full\n", 3),
-    (WriteFailed("the disk refused"), b"error the disk refused\n", 3),
-    (StoreError("no store\x1b[2J \u2713"), b"error no store?[2J ?\n", 3),
+    (UsageError("not a name\x1b[2J \u2713"), b"error not a name?[2J ?\n", 2),
+    (WriteFailed("/dev/vdb is dying"), b"error cannot store; the LogVM's journal tells why\n", 3),
+    (StoreError("no store at /secret"), b"error cannot store; the LogVM's journal tells why\n", 3),
     (RuntimeError("secret"), b"error internal fault; the LogVM's journal tells more\n", 3),
 ]
 
@@ -271,6 +272,6 @@ def test_every_error_is_an_answer(
     up, down = os.pipe(), os.pipe()
     assert main_module._serve(up[0], down[1], str(store.path), "") == code
     assert os.read(down[0], 1_000) == line
-    assert bool(logged) == (not isinstance(error, Busy | Full))
+    assert bool(logged) == (not isinstance(error, Busy | UsageError))
     for fd in (*up, *down):
         os.close(fd)

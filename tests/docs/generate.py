@@ -93,7 +93,7 @@ def _drawn_tree() -> str:
 
 def _tree(root: type[Exception]) -> Iterator[type[Exception]]:
     yield root
-    for error in root.__subclasses__():
+    for error in (error for error in root.__subclasses__() if error.__module__ == root.__module__):
         yield from _tree(error)
 
 

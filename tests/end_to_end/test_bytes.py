@@ -16,7 +16,7 @@ from logchain.read.verify import Verdict, verify_store
 from logchain.store.clock import SystemClock
 from logchain.store.creation import create_store, new_secrets
 from logchain.store.layout import Directory, open_store
-from logchain.store.recovery import open_stream
+from logchain.store.opening import open_stream
 from logchain.store.stream import Rolling
 
 LINES = st.lists(
@@ -37,7 +37,7 @@ def _send(store: Directory, data: bytes, splits: list[int], rolling: Rolling) ->
     stop, never = os.pipe()
     answers = Answers(sink)
     clock = SystemClock()
-    session = Session(source, sink, answers, open_stream(store, "work", "main", clock, rolling), clock, stop)
+    session = Session(source, answers, open_stream(store, "work", "main", clock, rolling), clock, stop)
 
     def write() -> None:
         at = 0

@@ -39,7 +39,7 @@ def sent(history: Iterable[Run | Said]) -> Sent:
 
 def after_stop(runs: Runs, lines: int, ends: dict[int, int]) -> Sent:
     """Return the lines that a new session would send: per file from its place on, and what was not said."""
-    stop = runs.stop(lines)
+    stop = runs.split(lines)
     assert not stop.beyond
     places = {file: place.offset for file, place in stop.places.items()}
     if stop.inside:
@@ -112,7 +112,7 @@ def test_one_file_writes_nothing() -> None:
 def test_lines_that_nobody_sent_are_beyond() -> None:
     """A collector that has more lines than the runs is not believed to have some file's."""
     runs, _ = built([Run(1, 0, Place(20, ""), 2)])
-    assert runs.stop(5).beyond == 3
+    assert runs.split(5).beyond == 3
 
 
 def test_a_run_ends_once() -> None:

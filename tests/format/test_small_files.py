@@ -8,23 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logchain.format import audit as audit_module
-from logchain.format.audit import AuditSecret, LockedSecret, format_audit, lock, parse_audit, unlock
-from logchain.format.errors import FormatError, SecretError
-from logchain.format.identity import (
+from logchain.format.audit import (
+    AuditSecret,
+    LockedSecret,
     Seed,
-    StoreIdentity,
-    format_lines,
+    format_audit,
     format_seed,
-    format_store,
-    format_stream,
-    parse_lines,
+    lock,
+    parse_audit,
     parse_seed,
-    parse_store,
-    parse_stream,
-    unhex,
+    unlock,
 )
+from logchain.format.errors import FormatError, SecretError
+from logchain.format.identity import StoreIdentity, format_store, format_stream, parse_store, parse_stream
 from logchain.format.limits import MAX_SMALL_FILE, MAX_TIME
 from logchain.format.ratchet import stream_id
+from logchain.format.small_files import format_lines, parse_lines, unhex
 from tests.format.vectors import Vector, raw, vectors
 
 SALTS = st.binary(min_size=32, max_size=32)

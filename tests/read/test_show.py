@@ -16,7 +16,7 @@ from logchain.read.entries import Kind
 from logchain.read.show import FORMATS, Selection, follow, select
 from logchain.store.creation import create_store, new_secrets
 from logchain.store.layout import Directory, open_store
-from logchain.store.recovery import open_stream
+from logchain.store.opening import open_stream
 from logchain.store.stream import StreamWriter
 
 SECOND = 1_000_000

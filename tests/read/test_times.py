@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logchain.read.times import TimeError, format_local, parse_time
+from logchain.read.times import TimeError, format_local, parse_when
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 18, 15, 22, 250_000, tzinfo=BERLIN)  # a Monday
@@ -99,21 +99,21 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
 @pytest.mark.parametrize(("text", "expected"), FORMS.items())
 def test_every_form_is_understood(text: str, expected: str) -> None:
     """Each form of systemd.time(7) and RFC 3339 means what it says."""
-    assert parse_time(text, NOW) == microseconds(expected)
+    assert parse_when(text, NOW) == microseconds(expected)
 
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_the_rest_is_refused(text: str) -> None:
     """What is no time, or leaves room for a guess, is an error of one printable line that names the forms."""
     with pytest.raises(TimeError, match="understood are now, today") as caught:
-        parse_time(text, NOW)
+        parse_when(text, NOW)
     assert str(caught.value).isprintable()
 
 
 def test_an_error_says_why() -> None:
     """A wrong day of the week is answered with the right one."""
     with pytest.raises(TimeError, match=r"\A'Tue 2026-11-23': that day is a Monday; "):
-        parse_time("Tue 2026-11-23", NOW)
+        parse_when("Tue 2026-11-23", NOW)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_an_error_says_why() -> None:
 def test_every_unit_has_its_length(names: str, seconds: float) -> None:
     """Each name of each unit counts as much as systemd.time(7) says."""
     for name in names.split():
-        assert parse_time(f"@2{name}", NOW) == round(seconds * 2_000_000)
+        assert parse_when(f"@2{name}", NOW) == round(seconds * 2_000_000)
 
 
 @pytest.mark.parametrize("text", ["now", "today", "2026-11-23 10:15", "2026-07-23 10:15", "-3h", "yesterday 18:00"])
 def test_a_naive_now_means_the_system_zone(text: str, new_york: ZoneInfo) -> None:
     """Without a zone, times are the system's own, in summer and in winter."""
     here = NOW.astimezone(new_york)
-    assert parse_time(text, here.replace(tzinfo=None)) == parse_time(text, here)
+    assert parse_when(text, here.replace(tzinfo=None)) == parse_when(text, here)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -170,11 +170,11 @@ def test_systemd_says_the_same(text: str) -> None:
     )
     took = datetime.now(BERLIN) - before
     if theirs := re.search(r"UNIX seconds: @(\d+(?:\.\d+)?)", run.stdout):
-        ours = parse_time(text, before) / 1_000_000
+        ours = parse_when(text, before) / 1_000_000
         assert ours - 0.001 <= float(theirs[1]) <= ours + took.total_seconds() + 0.001
     else:
         with pytest.raises(TimeError):
-            parse_time(text, before)
+            parse_when(text, before)
 
 
 SCRAPS = [
@@ -191,7 +191,7 @@ def test_any_text_is_a_time_or_a_time_error(text: str) -> None:
     """No text at all raises anything else, or leaves the years 1970 to 9999."""
     for now in (NOW, NOW.replace(tzinfo=None), datetime.max, datetime.min.replace(tzinfo=UTC)):
         with suppress(TimeError):
-            assert 0 <= parse_time(text, now) < END
+            assert 0 <= parse_when(text, now) < END
 
 
 @given(
@@ -203,7 +203,7 @@ def test_what_is_shown_can_be_typed(moment: datetime, zone: tzinfo) -> None:
     time_us = microseconds(moment.isoformat() + "Z")
     offset = datetime.fromtimestamp(time_us // 1_000_000, zone).strftime("%z")
     if len(offset) == 5:  # local mean times of long ago had seconds
-        assert parse_time(format_local(time_us, zone) + offset, NOW) == time_us - time_us % 1000
+        assert parse_when(format_local(time_us, zone) + offset, NOW) == time_us - time_us % 1000
 
 
 def test_times_are_shown_in_their_zone(new_york: ZoneInfo) -> None:

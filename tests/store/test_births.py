@@ -11,9 +11,8 @@ from logchain.format.errors import FormatError, StoreError
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births
 from logchain.format.limits import MAX_BIRTHS
 from logchain.format.ratchet import seed, stream_secret, successor
-from logchain.format.slots import WIPED, newest
+from logchain.format.slots import WIPED, format_slots, newest
 from logchain.read.verify import Verdict
-from logchain.store.durable import SlotFile
 from tests.conftest import Store
 
 
@@ -24,7 +23,7 @@ def births(store: Store) -> BirthState:
 
 def put(store: Store, state: BirthState) -> None:
     """Replace the store's `births`."""
-    (store.path / "births").write_bytes(SlotFile.initial(BIRTHS_MAGIC, format_births(state)))
+    (store.path / "births").write_bytes(format_slots(BIRTHS_MAGIC, format_births(state)))
 
 
 @pytest.mark.usefixtures("unsynced")
@@ -48,7 +47,7 @@ OPEN = """
 import sys
 from tests.conftest import FakeClock
 from logchain.store.layout import open_store
-from logchain.store.recovery import open_stream
+from logchain.store.opening import open_stream
 sys.stdin.read()
 for number in range(5):
     with open_store(sys.argv[1]) as store:
@@ -98,7 +97,7 @@ def test_a_birth_under_way_that_was_cut_short(store: Store, pending: tuple[str, 
 
 
 @pytest.mark.usefixtures("unsynced")
-@pytest.mark.parametrize("lost", [b"", WIPED * 2, SlotFile.initial(BIRTHS_MAGIC, b"nonsense")])
+@pytest.mark.parametrize("lost", [b"", WIPED * 2, format_slots(BIRTHS_MAGIC, b"nonsense")])
 def test_births_that_are_lost(store: Store, lost: bytes) -> None:
     """No stream can be born any more, verify says damaged; a stream that is there goes on."""
     store.log(b"x")

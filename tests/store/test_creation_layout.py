@@ -16,7 +16,7 @@ from logchain.format.ratchet import seed
 from logchain.format.slots import FILE_SIZE, newest
 from logchain.read.verify import Verdict
 from logchain.store.creation import create_store, new_secrets
-from logchain.store.layout import log_name, open_store, segment_number, streams, tags_name
+from logchain.store.layout import log_name, open_directory, open_store, segments, streams, tags_name
 from tests.conftest import STREAM, VM, FakeClock, Store
 
 
@@ -160,12 +160,15 @@ def test_odd_things_in_the_place_of_a_streams_own(store: Store, name: str, odd: 
     assert store.verdict() in Verdict  # and looking at it ends
 
 
-def test_names_of_segments() -> None:
-    """Eight digits at least, and only the text's name is a segment's number."""
+def test_names_of_segments(tmp_path: Path) -> None:
+    """Eight digits, and only a text's name makes a segment."""
     assert (log_name(12), tags_name(12)) == ("00000012.log", "00000012.tags")
-    assert segment_number("00000012.log") == 12
     for name in ("12.log", "00000012.tags", "000000012.log", "00000012.log.lz4", "0000001\uff12.log", "00000012.log\n"):
-        assert segment_number(name) is None
+        (tmp_path / name).touch()
+    with open_directory(tmp_path) as directory:
+        assert segments(directory) == []
+        (tmp_path / "00000012.log").touch()
+        assert segments(directory) == [12]
 
 
 def test_streams_are_those_whose_names_can_be(store: Store) -> None:

@@ -11,9 +11,9 @@ from logchain.format.errors import FormatError, Full, StoreError, WriteFailed
 from logchain.format.keystate import RATCHET_MAGIC, Status
 from logchain.format.ratchet import given_up_proof
 from logchain.format.record import LINE
-from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, newest
+from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, format_slots, newest
 from logchain.read.verify import Verdict
-from logchain.store.durable import SlotFile, create, make_directory, write
+from logchain.store.durable import SlotFile, make_directory, put, write
 from logchain.store.layout import Directory, open_store
 from logchain.store.stream import Rolling, StreamWriter
 from tests.conftest import Store
@@ -58,7 +58,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def slots(tmp_path: Path) -> SlotFile:
     """A file of two slots."""
     path = tmp_path / "ratchet"
-    path.write_bytes(SlotFile.initial(RATCHET_MAGIC, b"one"))
+    path.write_bytes(format_slots(RATCHET_MAGIC, b"one"))
     return SlotFile(os.open(path, os.O_RDWR), RATCHET_MAGIC)
 
 
@@ -80,7 +80,7 @@ def test_what_a_failed_write_means(store: Store, disk: Disk, number: int, raised
     """No room is one thing, a disk that refuses another; in neither case is a file put in place."""
     disk.error, disk.fails = number, lambda what, _: what == "write"
     with open_store(store.path) as directory, pytest.raises(raised):
-        create(directory, "file", b"data")
+        put(directory, "file", [b"data"])
     assert not (store.path / "file").exists()
 
 
@@ -88,8 +88,8 @@ def test_a_file_is_put_in_place_whole(store: Store, disk: Disk) -> None:
     """The new bytes are on the disk before they get the name, and the name is before the call returns."""
     (store.path / ".file.new").write_bytes(b"left by a crash, and longer than what comes")
     with open_store(store.path) as directory:
-        create(directory, "file", b"one")
-        create(directory, "file", b"two")
+        put(directory, "file", [b"one"])
+        put(directory, "file", [b"two"])
     assert (store.path / "file").read_bytes() == b"two"
     assert not (store.path / ".file.new").exists()
     assert disk.calls == [("write", ".file.new"), ("sync", ".file.new"), ("sync", "store")] * 2
@@ -100,7 +100,7 @@ def test_a_directory_in_a_files_place(store: Store, name: str) -> None:
     """It stays, and is told as a StoreError."""
     (store.path / name / "inside").mkdir(parents=True)
     with open_store(store.path) as directory, pytest.raises(StoreError):
-        create(directory, "file", b"data")
+        put(directory, "file", [b"data"])
     assert (store.path / name / "inside").is_dir()
 
 
@@ -121,7 +121,7 @@ def test_directories_are_made_once(store: Store, monkeypatch: pytest.MonkeyPatch
 def test_a_slot_file_alternates_and_wipes(slots: SlotFile, tmp_path: Path) -> None:
     """Each state goes into the slot that does not hold the newest, and the one before is zeros then."""
     for generation, body in enumerate([b"two", b"three", b"four"], 2):
-        slots.store(body)
+        slots.commit(body)
         data = (tmp_path / "ratchet").read_bytes()
         assert newest(RATCHET_MAGIC, data) == ((generation + 1) % 2, generation, body)
         old = generation % 2 * SLOT_SIZE
@@ -160,12 +160,12 @@ def test_after_a_failure_a_slot_file_writes_no_more(slots: SlotFile, disk: Disk,
     """Nobody knows which slot is on the disk then, so neither is touched; the old state still counts."""
     disk.fails = lambda what, _: what == call
     with pytest.raises(WriteFailed):
-        slots.store(b"two")
+        slots.commit(b"two")
     disk.fails = lambda *_: False
     after = (tmp_path / "ratchet").read_bytes()
     disk.calls.clear()
     with pytest.raises(WriteFailed):
-        slots.store(b"three")
+        slots.commit(b"three")
     assert disk.calls == []
     assert (tmp_path / "ratchet").read_bytes() == after
     assert slots.body == b"one"

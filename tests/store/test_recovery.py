@@ -10,9 +10,8 @@ from logchain.format.errors import Busy, StoreError
 from logchain.format.keystate import RATCHET_MAGIC, Status, format_keystate
 from logchain.format.limits import MAX_NUMBER, MAX_SEGMENT
 from logchain.format.record import LINE, NOTE, PART, format_note, format_time
-from logchain.format.slots import SLOT_SIZE, WIPED, format_slot
+from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, format_slots
 from logchain.read.verify import Verdict
-from logchain.store.durable import SlotFile
 from tests.conftest import Store
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -230,8 +229,8 @@ LOST: dict[str, tuple[str, Callable[[Path], None]]] = {
     "key state gone": ("keys", remove("ratchet")),
     "key state empty": ("keys", put("ratchet", b"")),
     "key state of zeros": ("keys", put("ratchet", WIPED * 2)),
-    "key state of another kind": ("keys", put("ratchet", SlotFile.initial(b"lcbirth1", b"x" * 42))),
-    "key state of nonsense": ("keys", put("ratchet", SlotFile.initial(RATCHET_MAGIC, b"x" * 312))),
+    "key state of another kind": ("keys", put("ratchet", format_slots(b"lcbirth1", b"x" * 42))),
+    "key state of nonsense": ("keys", put("ratchet", format_slots(RATCHET_MAGIC, b"x" * 312))),
     "id gone": ("id", remove("id")),
     "id of another": ("id", put("id", b"logchain stream v1\n")),
     "id and key state gone": ("id", remove("id", "ratchet")),

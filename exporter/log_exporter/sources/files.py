@@ -20,10 +20,10 @@ from log_exporter.state import State
 from log_exporter.wire import Greeting
 
 _VERSION = 1  # of the cursor file
-_ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the journal
+_ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the cursor file
 _SCAN_EVERY = 1.0  # seconds between two looks at the patterns
 _SAVE_EVERY = 5.0  # seconds between two compact cursor files,
-_SAVE_RECORDS = 2000  # or so many records in the journal
+_SAVE_RECORDS = 2000  # or so many records added to it
 
 
 class Files:
@@ -80,21 +80,21 @@ class Files:
             lost = self._acknowledged - stored
             self._note("lost", f"the collector no longer counts {lost} lines that it had acknowledged")
             stored = self._acknowledged
-        stop = self._runs.stop(stored)
+        split = self._runs.split(stored)
         files = {file.number: file for file in self._watch.files}
-        if stop.inside and stop.inside.file in files:
-            run = stop.inside
+        if split.inside and split.inside.file in files:
+            run = split.inside
             end = run.end.offset if run.end else None
-            offset, missing = files[run.file].after(run.start, stop.skip, end)
-            stop.places[run.file] = files[run.file].place(offset)
-            stop.beyond += missing
-        if stop.beyond:
-            self._note("unknown", f"the collector has {stop.beyond} lines that no file explains")
-        for left in stop.left:
+            offset, missing = files[run.file].after(run.start, split.skip, end)
+            split.places[run.file] = files[run.file].place(offset)
+            split.beyond += missing
+        if split.beyond:
+            self._note("unknown", f"the collector has {split.beyond} lines that no file explains")
+        for left in split.left:
             if isinstance(left, Run) and left.file not in files:
-                self._note_lost(left, stop.skip if left is stop.inside else 0)
-        self._notes[:0] = [said for said in stop.left if isinstance(said, Said)]
-        return stop.places
+                self._note_lost(left, split.skip if left is split.inside else 0)
+        self._notes[:0] = [said for said in split.left if isinstance(said, Said)]
+        return split.places
 
     def acknowledge(self, lines: int) -> None:
         """Forget the runs that are stored; now and then save a compact cursor file."""
@@ -182,7 +182,7 @@ class Files:
     def _restart(self, file: Followed) -> None:
         path, offset = printable_path(file.path), file.offset
         self._note("truncated", f"{path} was truncated or rewritten: lines behind byte {offset}, if any, are lost")
-        file.restart(self._watch.number())
+        file.restart(self._watch.next_number())
 
     # The cursor file
 
@@ -218,13 +218,13 @@ class Files:
         try:
             records = self._state.load()
             if records:
-                self._read(records)
+                self._resume_from(records)
         except (ValueError, TypeError, KeyError):
             # Rather twice than never.
             self._note("unknown", "the cursor file was damaged: all files are sent from their start")
             self._runs, self._session, self._acknowledged = Runs(), "", 0
 
-    def _read(self, records: list[Record]) -> None:
+    def _resume_from(self, records: list[Record]) -> None:
         header = records[0]
         if header["exporter"] != _VERSION:
             raise ValueError("another version")

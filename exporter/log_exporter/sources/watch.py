@@ -84,10 +84,10 @@ class Watch:
                 self.files.remove(file)
                 file.close()
         known = {file.key for file in self.files}
-        new = [self._open(path, self.number(), path) for key, path in matches.items() if key not in known]
+        new = [self._open(path, self.next_number(), path) for key, path in matches.items() if key not in known]
         return [self._append(file) for file in new if file]
 
-    def number(self) -> int:
+    def next_number(self) -> int:
         """Return a number for a file, or for a new beginning of one."""
         self._numbers += 1
         return self._numbers

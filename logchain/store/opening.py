@@ -1,0 +1,144 @@
+"""Opening a stream for writing: its lock, its birth if it needs one, and what a crash left behind.
+
+What the key state says is durable must be there. If it is not, no crash of ours did it: the stream is left as it is
+and begins anew, under a new birth and with a `broken` note.
+"""
+
+import fcntl
+import os
+from contextlib import ExitStack, suppress
+
+from logchain.format.errors import Busy, FormatError, OddFile, StoreError
+from logchain.format.identity import format_stream, parse_store, parse_stream
+from logchain.format.keystate import (
+    NO_KEY,
+    NO_SESSION,
+    RATCHET_MAGIC,
+    KeyState,
+    Status,
+    format_keystate,
+    parse_keystate,
+    read_ratchet,
+)
+from logchain.format.limits import MAX_NUMBER, MAX_RECORD, MAX_SMALL_FILE
+from logchain.format.ratchet import stream_id, stream_secret, successor
+from logchain.format.record import parse_note, parse_record
+from logchain.format.slots import FILE_SIZE, format_slots
+from logchain.format.tags import TAG_ENTRY, format_tags
+from logchain.store.births import give_birth
+from logchain.store.clock import Clock
+from logchain.store.durable import SlotFile, make_directory, put
+from logchain.store.layout import FORMAT, ID, LIVE, LOCK, RATCHET, Directory, segments
+from logchain.store.recovery import open_segment, recover
+from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
+
+__all__ = ["open_stream"]
+
+
+def open_stream(
+    store: Directory, vm: str, stream: str, clock: Clock, rolling: Rolling = DEFAULT_ROLLING
+) -> StreamWriter:
+    """Open a stream for writing, making it where there is none; `vm` and `stream` are checked names.
+
+    Raises Busy while somebody else writes it, Full, WriteFailed, or StoreError.
+    """
+    try:
+        store_id = parse_store(store.read(FORMAT, MAX_SMALL_FILE)).store_id
+        live = store.directory(LIVE)
+    except (FileNotFoundError, FormatError) as error:
+        raise StoreError(f"{store.path} is no store, or not a whole one; make one with 'logchain init'") from error
+    with ExitStack() as stack:
+        with live, make_directory(live, vm) as vm_directory:
+            directory = make_directory(vm_directory, stream)
+        stack.callback(directory.close)
+        lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
+        stack.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"{vm}/{stream} is being written by somebody else") from error
+        _see_to_birth(store, directory, vm, stream)
+        identity = parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream)
+        slots = SlotFile(directory.file(RATCHET, os.O_RDWR), RATCHET_MAGIC)
+        stack.callback(slots.close)
+        state = parse_keystate(slots.body)
+        name = StreamName(store_id, vm, stream, identity)
+        writer = StreamWriter(directory, lock, name, slots, state, clock, rolling)
+        stack.pop_all()
+    try:
+        recover(directory, writer, state, clock.wall())
+    except BaseException:
+        writer.abandon()
+        raise
+    return writer
+
+
+def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) -> None:
+    """Give the stream a birth if it has none, or if what is there does not fit together."""
+    state, identity = _read_state(directory), _read_identity(directory, vm, stream)
+    if state and identity and _stands(directory, state):
+        return
+    last = max([*segments(directory), state.segment if state else 0])
+    status = Status.LOST_TEXT if state and identity else Status.LOST_KEYS if identity else Status.LOST_ID
+    if not last and RATCHET not in directory.names():
+        status = Status.CLOSED  # nothing was ever written here: a first birth, perhaps one that was cut short
+    if not identity:
+        salt = os.urandom(32)
+        put(directory, ID, [format_stream(salt, vm, stream)])
+        identity = stream_id(salt, vm, stream)
+    newborn = KeyState(
+        birth=0,
+        segment=last,
+        status=status,
+        opened=0,
+        first=state.next_number if state else _next_number(directory, last),
+        records=0,
+        end=0,
+        time=state.time if state else 0,
+        boot=bytes(16),
+        tag=bytes(32),
+        key=NO_KEY,
+        next=NO_KEY,
+        session=NO_SESSION,
+        resume=(),  # better lines twice than lines that a sender believes stored
+    )
+
+    def accept(birth: int, secret: bytes) -> None:
+        secret = successor(stream_secret(secret, identity), last)  # R of segment last + 1
+        body = format_keystate(newborn._replace(birth=birth, next=secret))
+        put(directory, RATCHET, [format_slots(RATCHET_MAGIC, body)])
+
+    give_birth(store, vm, stream, accept)
+
+
+def _read_state(directory: Directory) -> KeyState | None:
+    with suppress(FileNotFoundError, FormatError):
+        return read_ratchet(directory.read(RATCHET, FILE_SIZE))
+    return None
+
+
+def _read_identity(directory: Directory, vm: str, stream: str) -> bytes:
+    """Return the stream id, or nothing where it is lost."""
+    with suppress(FileNotFoundError, FormatError):
+        return parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream)
+    return b""
+
+
+def _stands(directory: Directory, state: KeyState) -> bool:
+    """Tell whether what the key state says is durable is there. The keys to check more are gone, as they should be."""
+    if not state.bounds_segment:
+        return True
+    with suppress(FileNotFoundError, OddFile), open_segment(directory, state.segment) as (log, tag_file):
+        last = os.pread(tag_file, TAG_ENTRY, (state.records - 1) * TAG_ENTRY)
+        return last == format_tags([state.end], [state.tag]) and os.pread(log, 1, state.end - 1) == b"\n"
+    return False
+
+
+def _next_number(directory: Directory, segment: int) -> int:
+    """Return the number of the record after a segment's last, as far as the segment itself can tell."""
+    with suppress(FileNotFoundError, FormatError), open_segment(directory, segment) as (log, tag_file):
+        first = os.pread(log, MAX_RECORD, 0).partition(b"\n")[0]
+        records = os.fstat(tag_file).st_size // TAG_ENTRY
+        number = parse_note(parse_record(first).payload).number("first") + records
+        return number if number < MAX_NUMBER // 2 else 0  # no stream of ours gets that far
+    return 0
