@@ -1,4 +1,4 @@
-"""log-collector: the command that qrexec starts, or an administrator for a trial."""
+"""log-collector: the door of the LogVM, or one call of it."""
 
 import argparse
 import os
@@ -8,94 +8,106 @@ import syslog
 
 from logchain import __version__
 from logchain.collect.answers import Answers
-from logchain.collect.session import Session
-from logchain.format.errors import Busy, Full, LogchainError, UsageError
-from logchain.format.names import DEFAULT_STREAM, check_stream, check_vm
-from logchain.format.wire import BUSY, FULL, format_error
+from logchain.collect.descriptor import APPEND, check_call
+from logchain.collect.serving import serve
+from logchain.format.errors import LogchainError, UsageError
 from logchain.store.clock import SystemClock
 from logchain.store.layout import DEFAULT_STORE, open_store
 from logchain.store.opening import open_stream
+from logchain.store.stream import StreamWriter
 
 __all__ = ["main"]
 
-_SERVICE = "logchain.Append"
-_STOCK_STREAM = "qubes.Log"  # written by that service alone, in its own dialect
+_LISTEN_FD = 3  # sd_listen_fds(3): the first descriptor that systemd hands over
 
 
 def main() -> None:
     """Run log-collector with the arguments of the command line."""
     parser = argparse.ArgumentParser(
         prog="log-collector",
-        description="Store the lines of one sender, and acknowledge them when they are durable.",
-        epilog="qrexec tells who sends in QREXEC_REMOTE_DOMAIN; for a trial without Qubes, set it by hand: "
-        "QREXEC_REMOTE_DOMAIN=work log-collector --stdio journal --store DIR < FILE",
+        description="Store the lines of senders, and acknowledge them when they are durable. Without --stdio or "
+        "--listen it serves the socket that systemd hands over.",
+        epilog="With --stdio, qrexec tells who sends in QREXEC_REMOTE_DOMAIN; for a trial without Qubes, set it by "
+        "hand: QREXEC_REMOTE_DOMAIN=work log-collector --stdio journal --store DIR < FILE",
     )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--stdio", action="store_true", help="serve one qrexec call, on standard input and output")
+    where.add_argument("--listen", metavar="PATH", help="serve a socket made at this path, which must be free")
     parser.add_argument(
-        "--stdio", action="store_true", required=True, help="serve one qrexec call, on standard input and output"
-    )
-    parser.add_argument(
-        "stream", nargs="?", default="", help="the service's argument (default: as qrexec tells, else main)"
+        "stream",
+        nargs="?",
+        default="",
+        help="with --stdio, the service's argument (default: as qrexec tells, else main)",
     )
     store = os.environ.get("LOGCHAIN_STORE", DEFAULT_STORE)
     parser.add_argument("--store", metavar="DIR", default=store, help=f"the store (LOGCHAIN_STORE; now: {store})")
     parser.add_argument("--version", action="version", version=f"log-collector {__version__}")
     arguments = parser.parse_args()
     os.umask(0o007)  # the compressor's group reads and writes here too
-    sys.exit(_serve(0, 1, arguments.store, arguments.stream or os.environ.get("QREXEC_SERVICE_ARGUMENT", "")))
+    if arguments.stdio:
+        untrusted_stream = arguments.stream or os.environ.get("QREXEC_SERVICE_ARGUMENT", "")
+        sys.exit(_serve_one(0, 1, arguments.store, untrusted_stream))
+    elif arguments.stream:
+        parser.error("a stream is named with --stdio only")
+    try:
+        _serve_socket(arguments.listen, arguments.store)
+    except LogchainError as error:
+        print(f"<3>log-collector: {error}", file=sys.stderr)  # noqa: T201 (its own log: journald reads the priority)
+        sys.exit(error.exit_code)
 
 
-def _serve(source: int, sink: int, path: str, untrusted_stream: str) -> int:
+def _serve_one(source: int, sink: int, path: str, untrusted_stream: str) -> int:
     """Serve one call; return the exit code. Standard error would reach the sender, so nothing is written there."""
     try:
         answers = Answers(sink)
     except OSError:
         return 2  # there is nobody to tell
-    try:
-        vm, stream = _check_call(untrusted_stream)
-        clock = SystemClock()
-        with open_store(path) as store:
-            writer = open_stream(store, vm, stream, clock)
-        Session(source, answers, writer, clock, _stop_signal()).run(_SERVICE)
-    except Busy:
-        return _refuse(answers, BUSY, 3)
-    except Full as error:
-        _log(f"{error}")
-        return _refuse(answers, FULL, 3)
-    except UsageError as error:
-        return _refuse(answers, format_error(str(error)), error.exit_code)
-    except LogchainError as error:  # of the LogVM's making, and none of the sender's business
-        _log(f"{error}")
-        return _refuse(answers, format_error("cannot store; the LogVM's journal tells why"), error.exit_code)
-    except Exception:
-        import traceback  # late: it costs every start, and this is never
+    clock = SystemClock()
 
-        for line in traceback.format_exc().splitlines():
-            _log(line)
-        return _refuse(answers, format_error("internal fault; the LogVM's journal tells more"), 3)
+    def open_writer() -> StreamWriter:
+        if "QREXEC_REMOTE_DOMAIN" not in os.environ:
+            raise UsageError("QREXEC_REMOTE_DOMAIN is not set; qrexec sets it, for a trial set it by hand")
+        call = check_call(APPEND, os.environ["QREXEC_REMOTE_DOMAIN"], untrusted_stream)
+        with open_store(path) as store:
+            return open_stream(store, call.vm, call.stream, clock)
+
+    def log(message: str) -> None:
+        syslog.syslog(syslog.LOG_ERR, f"log-collector: {message}")
+
+    try:
+        return serve(source, answers, open_writer, clock, _stop_signal(), APPEND, log)
     finally:
         answers.restore()
-    return 0
 
 
-def _check_call(untrusted_stream: str) -> tuple[str, str]:
-    """Return VM and stream, or raise UsageError."""
-    if "QREXEC_REMOTE_DOMAIN" not in os.environ:
-        raise UsageError("QREXEC_REMOTE_DOMAIN is not set; qrexec sets it, for a trial set it by hand")
-    vm = check_vm(os.environ["QREXEC_REMOTE_DOMAIN"])
-    stream = check_stream(untrusted_stream or DEFAULT_STREAM)
-    if stream == _STOCK_STREAM:
-        raise UsageError(f"stream {_STOCK_STREAM} belongs to the service of that name")
-    return vm, stream
+def _serve_socket(path: str | None, store_path: str) -> None:
+    """Serve a socket of our own making, or the one that systemd hands over, until a signal comes."""
+    import socket  # late: one call on standard input and output needs none of this
 
+    from logchain.collect.acceptor import Acceptor
+    from logchain.collect.limits import Limits
 
-def _refuse(answers: Answers, line: bytes, exit_code: int) -> int:
-    answers.say(line)
-    answers.drain(1.0)
-    return exit_code
+    if path is None:
+        if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+            raise UsageError("no socket: systemd hands over none; give --listen PATH, or --stdio")
+        listener = socket.socket(fileno=_LISTEN_FD)
+    else:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(path)
+        except OSError as error:
+            raise UsageError(f"cannot make a socket at {path}: {error.strerror}") from error
+        listener.listen(128)
 
+    def log(message: str) -> None:
+        print(f"<4>log-collector: {message}", file=sys.stderr, flush=True)  # noqa: T201
 
-def _log(message: str) -> None:
-    syslog.syslog(syslog.LOG_ERR, f"log-collector: {message}")
+    with listener, open_store(store_path) as store:
+        try:
+            Acceptor(listener, store, SystemClock(), _stop_signal(), log, Limits()).run()
+        finally:
+            if path is not None:
+                os.unlink(path)
 
 
 def _stop_signal() -> int:

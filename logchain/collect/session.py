@@ -9,35 +9,40 @@ from logchain.collect.answers import Answers
 from logchain.collect.lines import LineSplitter
 from logchain.collect.pace import Pace
 from logchain.format.limits import MAX_PART
-from logchain.format.wire import format_greeting
+from logchain.format.record import LINE
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["Session"]
+__all__ = ["BUSY", "STOP", "SUPERSEDE", "Session"]
+
+# what goes over a session's control socket: two questions, and the one answer that is not the end of the session
+STOP, SUPERSEDE, BUSY = b"s", b"d", b"b"
 
 _KEEP_ALIVE = 25.0  # s; the wire promises 30
 _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake
 _FAREWELL = 10.0  # s for a sender to read the last `ok`
+_SILENCE = 30.0  # s after which a sender who says nothing, or hears nothing, makes way for another
 
 
 class Session:
     """Reads lines from `source`, stores them with `writer`, tells by `answers` what is durable.
 
-    `stop` is a descriptor that becomes readable when the session shall end.
+    `control` is a descriptor from which STOP, or the number of a signal, ends the session. SUPERSEDE ends it if the
+    sender is silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise.
     """
 
-    def __init__(self, source: int, answers: Answers, writer: StreamWriter, clock: Clock, stop: int) -> None:
-        self._source, self._stop = source, stop
+    def __init__(self, source: int, answers: Answers, writer: StreamWriter, clock: Clock, control: int) -> None:
+        self._source, self._control = source, control
         self._answers, self._writer, self._clock = answers, writer, clock
         self._session = os.urandom(8)
         self._lines, self._pace = LineSplitter(), Pace()
 
     def run(self, service: str) -> None:
-        """Serve the sender until it ends or `stop` says so; what was received is durable then. Raises StoreError."""
+        """Serve the sender until it ends or `control` says so; what was received is durable then. Raises StoreError."""
         try:
             self._writer.start_session(self._session, service)
             self._pace.appended(time.monotonic())
-            self._answers.say(format_greeting(self._session, self._writer.resume))
+            self._answers.greet(self._session, self._writer.resume)
             reason = self._receive()
             self._writer.end_session(reason, self._lines.rest, self._lines.unfinished)
             self._writer.commit()
@@ -50,8 +55,9 @@ class Session:
         """Store what comes until the sender is done; return why it ended."""
         poll = select.poll()
         poll.register(self._source, select.POLLIN)
-        poll.register(self._stop, select.POLLIN)
-        acknowledged, spoke, wipe = 0, time.monotonic(), inf
+        poll.register(self._control, select.POLLIN)
+        acknowledged, wipe = 0, inf
+        spoke = heard = time.monotonic()
         while True:
             now = time.monotonic()
             if self._answers.waiting:
@@ -60,11 +66,13 @@ class Session:
             if events.pop(self._answers.fileno(), 0):
                 poll.unregister(self._answers)
                 self._answers.send()
-            if self._stop in events:
-                return "stop"
-            if self._source in events and not self._take():
-                return "eof"
             now = time.monotonic()
+            if self._source in events:
+                heard = now
+                if not self._take():
+                    return "eof"
+            if self._control in events and (reason := self._end_asked(now - heard, now)):
+                return reason
             if self._pace.due(now, dry=self._source not in events, waiting=self._writer.uncommitted):
                 self._writer.commit()
                 ended = time.monotonic()
@@ -79,6 +87,16 @@ class Session:
                 acknowledged, spoke = durable, now
                 self._answers.acknowledge(acknowledged)
 
+    def _end_asked(self, silence: float, now: float) -> str:
+        """Return why to end, if the control socket says so; `silence` of the sender in s."""
+        asked = os.read(self._control, 64)
+        if asked.strip(SUPERSEDE) or not asked:
+            return "stop"
+        if max(silence, self._answers.stuck(now)) >= _SILENCE:
+            return "superseded"
+        os.write(self._control, BUSY)
+        return ""
+
     def _take(self) -> bool:
         """Store what one read brings; all its lines share one time, for that is when they were received."""
         try:
@@ -88,6 +106,8 @@ class Session:
         received = self._clock.wall()
         for kind, payloads in self._lines.feed(untrusted_data):
             self._writer.append(kind, payloads, received)
+            if kind == LINE:
+                self._answers.took(payloads)
         if self._writer.uncommitted:
             self._pace.appended(time.monotonic())
         return bool(untrusted_data)

@@ -32,13 +32,49 @@ from logchain.store.layout import FORMAT, ID, LIVE, LOCK, RATCHET, Directory, se
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
 
-__all__ = ["open_stream"]
+__all__ = ["HeldStream", "hold_stream", "open_stream"]
+
+
+class HeldStream:
+    """A stream whose lock is ours, and that has a birth; `open` makes it ready for writing."""
+
+    def __init__(self, directory: Directory, lock: int, name: StreamName) -> None:
+        self.directory, self._lock, self._name = directory, lock, name
+
+    def open(self, clock: Clock, rolling: Rolling = DEFAULT_ROLLING) -> StreamWriter:
+        """Recover what a crash left, and return the writer, which holds the lock from now on.
+
+        Raises Full, WriteFailed, or StoreError; the stream is let go then.
+        """
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            slots = SlotFile(self.directory.file(RATCHET, os.O_RDWR), RATCHET_MAGIC)
+            stack.callback(slots.close)
+            state = parse_keystate(slots.body)
+            writer = StreamWriter(self.directory, self._lock, self._name, slots, state, clock, rolling)
+            stack.pop_all()
+        try:
+            recover(self.directory, writer, state, clock.wall())
+        except BaseException:
+            writer.abandon()
+            raise
+        return writer
+
+    def close(self) -> None:
+        """Let it go, in this process; who inherited it by a fork still holds it."""
+        self.directory.close()
+        os.close(self._lock)
 
 
 def open_stream(
     store: Directory, vm: str, stream: str, clock: Clock, rolling: Rolling = DEFAULT_ROLLING
 ) -> StreamWriter:
-    """Open a stream for writing, making it where there is none; `vm` and `stream` are checked names.
+    """Open a stream for writing, making it where there is none. Raises what hold_stream and HeldStream.open raise."""
+    return hold_stream(store, vm, stream).open(clock, rolling)
+
+
+def hold_stream(store: Directory, vm: str, stream: str) -> HeldStream:
+    """Take a stream's lock, and see that it has a birth; `vm` and `stream` are checked names.
 
     Raises Busy while somebody else writes it, Full, WriteFailed, or StoreError.
     """
@@ -59,18 +95,8 @@ def open_stream(
             raise Busy(f"{vm}/{stream} is being written by somebody else") from error
         _see_to_birth(store, directory, vm, stream)
         identity = parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream)
-        slots = SlotFile(directory.file(RATCHET, os.O_RDWR), RATCHET_MAGIC)
-        stack.callback(slots.close)
-        state = parse_keystate(slots.body)
-        name = StreamName(store_id, vm, stream, identity)
-        writer = StreamWriter(directory, lock, name, slots, state, clock, rolling)
         stack.pop_all()
-    try:
-        recover(directory, writer, state, clock.wall())
-    except BaseException:
-        writer.abandon()
-        raise
-    return writer
+    return HeldStream(directory, lock, StreamName(store_id, vm, stream, identity))
 
 
 def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) -> None:

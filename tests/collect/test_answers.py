@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from logchain.collect.answers import Answers
+from logchain.collect.answers import Answers, StockAnswers
+from logchain.format.wire import format_greeting
 
 SMALLEST = 4_096  # what a pipe can be made to hold
 
@@ -29,13 +30,16 @@ def gone(readable: int) -> None:
     os.close(other)
 
 
+LONG = b"session1", [(b"session0", 5)] * SMALLEST  # a greeting that no pipe takes at once
+
+
 def test_answers_come_in_order(pipe: tuple[int, int]) -> None:
     """What is said goes out at once while the pipe takes it."""
     answers = Answers(pipe[1])
-    answers.say(b"logchain/1 session=s resume=\n")
+    answers.greet(b"session1", [])
     answers.acknowledge(1)
     answers.acknowledge(2)
-    assert os.read(pipe[0], 100) == b"logchain/1 session=s resume=\nok 1\nok 2\n"
+    assert os.read(pipe[0], 100) == b"logchain/1 session=73657373696f6e31 resume=\nok 1\nok 2\n"
     assert not answers.waiting
 
 
@@ -64,8 +68,8 @@ def test_a_slow_reader_gets_the_latest_and_never_a_torn_line(pipe: tuple[int, in
 def test_a_line_that_the_pipe_takes_in_pieces(pipe: tuple[int, int]) -> None:
     """It is begun once, and finished before anything else."""
     answers = Answers(pipe[1])
-    answers.say(b"a" * (SMALLEST - 3) + b"\n")
-    answers.say(b"b" * SMALLEST + b"\n")
+    answers.greet(*LONG)
+    answers.greet(*LONG)
     answers.acknowledge(1)
     answers.acknowledge(2)
     data = b""
@@ -73,7 +77,7 @@ def test_a_line_that_the_pipe_takes_in_pieces(pipe: tuple[int, int]) -> None:
         data += os.read(pipe[0], 100)
         answers.send()
     data += os.read(pipe[0], SMALLEST)
-    assert data == b"a" * (SMALLEST - 3) + b"\n" + b"b" * SMALLEST + b"\nok 2\n"
+    assert data == 2 * format_greeting(*LONG) + b"ok 2\n"
 
 
 def test_a_reader_that_is_gone_costs_nothing(pipe: tuple[int, int]) -> None:
@@ -84,7 +88,7 @@ def test_a_reader_that_is_gone_costs_nothing(pipe: tuple[int, int]) -> None:
     assert answers.gone
     assert not answers.waiting
     answers.acknowledge(2)
-    answers.say(b"busy\n")
+    answers.busy()
     answers.drain(10)
     assert not answers.waiting
 
@@ -92,7 +96,7 @@ def test_a_reader_that_is_gone_costs_nothing(pipe: tuple[int, int]) -> None:
 def test_drain_waits_as_long_as_it_may(pipe: tuple[int, int]) -> None:
     """A reader that never reads is given up; one that reads gets the rest."""
     answers = Answers(pipe[1])
-    answers.say(b"x" * 2 * SMALLEST)
+    answers.greet(b"session1", [(b"session0", 5)] * (SMALLEST // 12))  # one pipe full, and some
     began = time.monotonic()
     answers.drain(0.1)
     assert 0.09 < time.monotonic() - began < 2
@@ -109,3 +113,34 @@ def test_the_descriptor_is_left_as_it_was_found(pipe: tuple[int, int]) -> None:
     assert not os.get_blocking(pipe[1])
     answers.restore()
     assert os.get_blocking(pipe[1])
+
+
+def test_the_stock_dialect_says_one_ok_a_line(pipe: tuple[int, int]) -> None:
+    """`OK` at the start, and one for each line that is not empty, when it is durable; nothing to keep alive."""
+    answers = StockAnswers(pipe[1])
+    answers.greet(b"session1", [])
+    assert os.read(pipe[0], 100) == b"OK\n"
+    answers.took([b"one", b"", b"three"])
+    answers.acknowledge(0)  # a keep-alive, while lines are still on their way to the disk
+    assert not answers.waiting
+    answers.acknowledge(3)
+    assert os.read(pipe[0], 100) == b"OK\nOK\n"
+    answers.acknowledge(3)
+    answers.busy()
+    answers.full()
+    answers.error("no")
+    assert not answers.waiting
+
+
+def test_a_debt_of_oks_is_paid_as_the_pipe_takes_it(pipe: tuple[int, int]) -> None:
+    """However many lines were acknowledged at once, each gets its own, and none is torn."""
+    answers = StockAnswers(pipe[1])
+    answers.greet(b"session1", [])
+    answers.took([b"x"] * 100_000)
+    answers.acknowledge(100_000)
+    data = b""
+    while answers.waiting:
+        data += os.read(pipe[0], SMALLEST)
+        answers.send()
+    data += os.read(pipe[0], 1 << 20)
+    assert data == b"OK\n" * 100_001

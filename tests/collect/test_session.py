@@ -270,7 +270,7 @@ def test_every_error_is_an_answer(
     monkeypatch.setattr(main_module, "open_stream", fail)
     monkeypatch.setattr("syslog.syslog", lambda _, text: logged.append(text))
     up, down = os.pipe(), os.pipe()
-    assert main_module._serve(up[0], down[1], str(store.path), "") == code
+    assert main_module._serve_one(up[0], down[1], str(store.path), "") == code
     assert os.read(down[0], 1_000) == line
     assert bool(logged) == (not isinstance(error, Busy | UsageError))
     for fd in (*up, *down):

@@ -1,0 +1,292 @@
+"""The door of the LogVM: accepts calls on a socket, judges them, and forks an instance for each.
+
+The acceptor reads a connection's descriptor and no byte behind it. It keeps the counts, gives births, and holds the
+keys of no stream. An instance inherits its connection and its stream's directory, confines itself, and does the rest.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+from logchain.collect.answers import Answers, StockAnswers
+from logchain.collect.confine import confine
+from logchain.collect.descriptor import MAX_DESCRIPTOR, STOCK, Descriptor, parse_descriptor
+from logchain.collect.limits import Limits, Meter
+from logchain.collect.serving import serve
+from logchain.collect.session import STOP, SUPERSEDE
+from logchain.format.errors import Busy, Full, LogchainError, UsageError
+from logchain.store.clock import Clock
+from logchain.store.layout import Directory, streams
+from logchain.store.opening import HeldStream, hold_stream
+
+__all__ = ["Acceptor"]
+
+_HEADER_TIME = 5.0  # s for a descriptor to arrive
+_HEADERS = 64  # connections whose descriptor is awaited; more wait in the kernel
+_DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
+_TIDY = 3600.0  # s between two looks for VMs that need not be remembered
+_FAREWELL = 20.0  # s for all instances to commit when we are told to stop
+
+
+class _Caller:
+    """A connection that is not served yet: its descriptor is awaited, or a holder of its stream to make way."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self.connection, self.deadline = connection, deadline
+        self.untrusted_data = b""
+        self.call: Descriptor | None = None
+
+    def read(self) -> Descriptor | None:
+        """Read on, up to the NUL and no byte further; return the call when it is whole. Raises UsageError."""
+        untrusted_data = self.connection.recv(MAX_DESCRIPTOR, socket.MSG_PEEK)
+        header, nul, _ = untrusted_data.partition(b"\0")
+        self.untrusted_data += self.connection.recv(len(header) + len(nul))
+        if not untrusted_data or len(self.untrusted_data) > MAX_DESCRIPTOR:
+            raise UsageError("not a service descriptor")
+        self.call = parse_descriptor(self.untrusted_data[:-1]) if nul else None
+        return self.call
+
+    def answers(self) -> Answers:
+        """Return what speaks to the caller, in the dialect of the service that was called."""
+        stock = self.call and self.call.service == STOCK
+        # a descriptor of its own: reading and sending wait for the same socket separately
+        return (StockAnswers if stock else Answers)(os.dup(self.connection.fileno()))
+
+    def refuse(self, error: LogchainError) -> None:
+        """Say why not, as far as the pipe takes it, and hang up."""
+        answers = self.answers()
+        if isinstance(error, Busy):
+            answers.busy()
+        elif isinstance(error, Full):
+            answers.full()
+        else:
+            answers.error(str(error) if isinstance(error, UsageError) else "cannot store")
+        os.close(answers.fileno())
+        self.connection.close()
+
+
+class _Instance:
+    """A process that serves one connection; `control` is our end of the socket to it, and ends when it does."""
+
+    def __init__(self, pid: int, control: socket.socket, call: Descriptor) -> None:
+        self.pid, self.control, self.call = pid, control, call
+        self.successor: _Caller | None = None
+
+
+class Acceptor:
+    """Serves `listener` until `stop`, a descriptor, becomes readable; `log` takes lines for our own log."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        store: Directory,
+        clock: Clock,
+        stop: int,
+        log: Callable[[str], None],
+        limits: Limits,
+    ) -> None:
+        self._listener, self._store, self._clock = listener, store, clock
+        self._stop, self._log, self._limits = stop, log, limits
+        self._calls, self._births = Meter(limits.calls_per_minute, 60), Meter(limits.births_per_day, 86_400)
+        self._tidy = time.monotonic() + _TIDY
+        self._callers: dict[int, _Caller] = {}
+        self._instances: dict[int, _Instance] = {}
+
+    def run(self) -> None:
+        """Accept, until told to stop; then wait for the instances to commit."""
+        self._probe()
+        self._listener.setblocking(False)
+        gc.freeze()  # what is there now is shared with every instance, and never written by a collection
+        while self._turn():
+            pass
+        self._listener.close()
+        for caller in self._callers.values():
+            caller.connection.close()
+        self._callers.clear()
+        for instance in self._instances.values():
+            with suppress(OSError):
+                instance.control.send(STOP)
+        end = time.monotonic() + _FAREWELL
+        while self._instances and time.monotonic() < end:
+            self._hear(self._wait([], end))
+
+    def _turn(self) -> bool:
+        accepting = [self._listener.fileno()] if len(self._callers) < _HEADERS else []
+        waiting = [*self._callers.values(), *(one.successor for one in self._instances.values() if one.successor)]
+        deadline = min((caller.deadline for caller in waiting), default=time.monotonic() + _TIDY)
+        ready = self._wait([self._stop, *accepting, *self._callers], deadline)
+        if self._stop in ready:
+            return False
+        self._hear(ready)
+        for fd in [fd for fd in ready if fd in self._callers]:
+            self._read(fd)
+        now = time.monotonic()
+        if now >= self._tidy:
+            self._tidy = now + _TIDY
+            self._calls.forget(now)
+            self._births.forget(now)
+        for fd in [fd for fd, caller in self._callers.items() if now >= caller.deadline]:
+            self._callers.pop(fd).connection.close()  # no descriptor came
+        for instance in self._instances.values():
+            if instance.successor and now >= instance.successor.deadline:
+                self._turn_away(instance)
+        if self._listener.fileno() in ready:
+            self._accept(now)
+        return True
+
+    def _wait(self, fds: list[int], deadline: float) -> set[int]:
+        poll = select.poll()
+        for fd in [*fds, *self._instances]:
+            poll.register(fd, select.POLLIN)
+        return {fd for fd, _ in poll.poll(max(0.0, 1000 * (deadline - time.monotonic())))}
+
+    def _accept(self, now: float) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):
+            connection, _ = self._listener.accept()
+            connection.setblocking(False)
+            self._callers[connection.fileno()] = _Caller(connection, now + _HEADER_TIME)
+
+    def _read(self, fd: int) -> None:
+        """Read on a descriptor; when it is whole, serve the call, refuse it, or have it wait for a holder."""
+        caller = self._callers[fd]
+        try:
+            call = caller.read()
+        except (UsageError, OSError) as error:
+            del self._callers[fd]
+            caller.refuse(error if isinstance(error, UsageError) else UsageError("cannot read"))
+            return
+        if not call:
+            return
+        del self._callers[fd]
+        try:
+            self._admit(caller, call)
+        except LogchainError as error:
+            self._refuse(caller, error)
+
+    def _admit(self, caller: _Caller, call: Descriptor) -> None:
+        """Serve a call if its VM may have one more; raises what it is refused with."""
+        now = time.monotonic()
+        of_vm = [instance for instance in self._instances.values() if instance.call.vm == call.vm]
+        if (
+            not self._calls.take(call.vm, now)
+            or len(self._instances) >= self._limits.connections
+            or len(of_vm) >= self._limits.connections_per_vm
+        ):
+            raise Busy(f"{call.vm} has too many calls")
+        holder = next((instance for instance in of_vm if instance.call == call), None)
+        if holder:
+            if holder.successor:
+                raise Busy("somebody waits for this stream already")
+            holder.successor, caller.deadline = caller, now + _DISPLACE_TIME
+            with suppress(OSError):
+                holder.control.send(SUPERSEDE)
+            return
+        self._serve(caller, call)
+
+    def _serve(self, caller: _Caller, call: Descriptor) -> None:
+        """Fork an instance for a call; raises what the call is refused with."""
+        self._check_birth(call)
+        held = hold_stream(self._store, call.vm, call.stream)
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            code = 3
+            try:
+                code = self._be_instance(caller, held, ours, theirs)
+            except BaseException:
+                self._log(traceback.format_exc())
+            finally:
+                os._exit(code)
+        held.close()  # the instance has the lock now
+        theirs.close()
+        caller.connection.close()
+        ours.setblocking(False)
+        self._instances[ours.fileno()] = _Instance(pid, ours, call)
+
+    def _check_birth(self, call: Descriptor) -> None:
+        """See that a VM may have one more stream, if the call needs one."""
+        existing = [stream for vm, stream in streams(self._store) if vm == call.vm]
+        if call.stream in existing:
+            return
+        if len(existing) >= self._limits.streams_per_vm:
+            raise Full(f"{call.vm} has {len(existing)} streams, and may have no more")
+        if not self._births.take(call.vm, time.monotonic()):
+            raise Busy(f"{call.vm} has had all the births of a day")
+
+    def _be_instance(self, caller: _Caller, held: HeldStream, ours: socket.socket, theirs: socket.socket) -> int:
+        """Give up all that is not needed, and serve the caller."""
+        self._listener.close()
+        self._store.close()
+        for connection in (
+            *(other.connection for other in self._callers.values()),
+            *(instance.control for instance in self._instances.values()),
+            *(one.successor.connection for one in self._instances.values() if one.successor),
+        ):
+            if connection is not caller.connection:
+                connection.close()
+        ours.setblocking(False)
+        signal.set_wakeup_fd(ours.fileno())  # a signal reaches the session as a word from the acceptor does
+        confine(held.directory.fd)
+        answers = caller.answers()
+        assert caller.call
+        return serve(
+            caller.connection.fileno(),
+            answers,
+            lambda: held.open(self._clock),
+            self._clock,
+            theirs.fileno(),
+            caller.call.service,
+            lambda message: self._log(f"{held.directory.path}: {message}"),
+        )
+
+    def _hear(self, ready: set[int]) -> None:
+        """Take in what instances say: that they will not make way, or, by their end, that they have."""
+        for fd in [fd for fd in ready if fd in self._instances]:
+            instance = self._instances[fd]
+            try:
+                said = instance.control.recv(64)
+            except ConnectionResetError:
+                said = b""
+            if said:
+                self._turn_away(instance)
+                continue
+            del self._instances[fd]
+            instance.control.close()
+            os.waitpid(instance.pid, 0)
+            if instance.successor:
+                caller, instance.successor = instance.successor, None
+                try:
+                    self._serve(caller, instance.call)
+                except LogchainError as error:
+                    self._refuse(caller, error)
+
+    def _turn_away(self, instance: _Instance) -> None:
+        """Tell a caller that the holder of its stream does not make way."""
+        if instance.successor:
+            instance.successor.refuse(Busy("the holder is alive"))
+            instance.successor = None
+
+    def _refuse(self, caller: _Caller, error: LogchainError) -> None:
+        if not isinstance(error, Busy | UsageError):
+            self._log(str(error))
+        caller.refuse(error)
+
+    def _probe(self) -> None:
+        """Tell, once, in our own log, what this kernel lacks to confine the instances."""
+        readable, writable = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(writable, ", ".join(confine(self._store.fd)).encode())
+            os._exit(0)
+        os.close(writable)
+        with open(readable, "rb") as file:
+            lacking = file.read().decode()
+        os.waitpid(pid, 0)
+        if lacking:
+            self._log(f"this kernel lacks {lacking}: instances are confined less than they should be")

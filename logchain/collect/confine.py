@@ -1,0 +1,118 @@
+"""What an instance gives up before it reads a sender's first byte: all but its stream's directory and its pipe.
+
+An instance that a sender takes over can do what it may do anyway, write its own stream, and nothing else. The
+filters are the kernel's: no_new_privs, seccomp (prctl(2), seccomp(2)), Landlock (landlock(7)), limits (setrlimit(2)).
+"""
+
+import ctypes
+import os
+import platform
+import resource
+import signal
+from collections.abc import Callable
+from struct import pack
+
+__all__ = ["confine"]
+
+_SET_PDEATHSIG, _SET_SECCOMP, _SECCOMP_FILTER, _SET_NO_NEW_PRIVS = 1, 22, 2, 38
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
+
+# What Python, the store's writer and a session call: {machine: (audit architecture, system calls)}.
+_CALLS = {
+    "x86_64": (
+        0xC000003E,
+        {
+            *(0, 1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18),  # read to pwrite64, no open, no stat
+            *(24, 25, 28, 32, 39, 44, 45, 60, 72, 73, 74, 75, 77),  # sched_yield mremap madvise dup … ftruncate
+            *(131, 138, 186, 202, 217, 219, 228, 230, 231),  # sigaltstack fstatfs … clock_nanosleep exit_group
+            *(257, 258, 262, 263, 264, 271, 316, 318, 334),  # openat mkdirat … ppoll renameat2 getrandom rseq
+        },
+    ),
+    "aarch64": (
+        0xC00000B7,
+        {
+            *(23, 25, 29, 32, 34, 35, 38, 44, 46, 56, 57, 61, 62, 63, 64, 67, 68, 73, 79, 80, 82, 83),
+            *(93, 94, 98, 113, 115, 124, 128, 132, 134, 135, 139, 172, 178, 206, 207, 214, 215, 216, 222),
+            *(226, 233, 276, 278, 293),
+        },
+    ),
+}
+_SEGMENT_MOST = 128 << 20  # bytes of any file: twice what a segment may have
+_MEMORY_MOST = 96 << 20  # bytes of data beyond what the acceptor has
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def confine(directory: int) -> list[str]:
+    """Confine this process for good to the files below an open directory; return what the kernel would not do.
+
+    What the kernel lacks is no reason not to log: the caller goes on, and says so.
+    """
+    lacking = []
+    for name, step in (
+        ("parent-death signal", lambda: _check(_libc.prctl(_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0))),
+        ("no_new_privs", lambda: _check(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))),
+        ("limits", _limit),
+        ("Landlock", lambda: _landlock(directory)),
+        ("seccomp", _seccomp),
+    ):
+        if not _works(step):
+            lacking.append(name)
+    return lacking
+
+
+def _works(step: Callable[[], object]) -> bool:
+    try:
+        step()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _check(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+def _limit() -> None:
+    with open("/proc/self/statm", "rb") as file:
+        data = int(file.read().split()[5]) * resource.getpagesize()
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_FSIZE, _SEGMENT_MOST),
+        (resource.RLIMIT_DATA, data + _MEMORY_MOST),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.setrlimit(limit, (most, most))
+
+
+def _landlock(directory: int) -> None:
+    version = _check(_libc.syscall(_CREATE_RULESET, None, 0, 1))
+    # read, write, list, make and remove files and directories, rename and truncate: bits 1 to 5, 7, 8, 13, 14
+    handled = (1 << 13) - 1 | (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0)
+    allowed = handled & 0b110_0001_1011_1110
+    ruleset = _check(_libc.syscall(_CREATE_RULESET, pack("=Q", handled), 8, 0))
+    try:
+        _check(_libc.syscall(_ADD_RULE, ruleset, 1, pack("=Qi", allowed, directory), 0))
+        _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
+    finally:
+        os.close(ruleset)
+
+
+def _seccomp() -> None:
+    """Refuse every call that is not listed, with EPERM."""
+    machine = platform.machine()
+    if machine not in _CALLS:
+        raise ValueError(f"no list of system calls for {machine}")
+    architecture, calls = _CALLS[machine]
+    load, jump, answer = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
+    allow, refuse = 0x7FFF0000, 0x00050001  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EPERM
+    program = [(load, 0, 0, 4), (jump, 0, len(calls) + 1, architecture), (load, 0, 0, 0)]
+    program += [(jump, len(calls) - place, 0, call) for place, call in enumerate(sorted(calls))]
+    program += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(pack("=HBBI", *line) for line in program))
+    header = pack("@HxxxxxxP", len(program), ctypes.addressof(code))
+    _check(_libc.prctl(_SET_SECCOMP, _SECCOMP_FILTER, header, 0, 0))
