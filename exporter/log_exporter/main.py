@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
     finally:
         undelivered = source.close()
         if undelivered:
-            say(f"{undelivered} lines of standard input were not delivered")
+            say(undelivered)
     if undelivered:
         raise NotDelivered("stopped with lines left")
 

@@ -10,6 +10,7 @@ that they stand for. So a torn or missing end is nothing to worry about: nothing
 import fcntl
 import json
 import os
+import stat
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,7 +46,12 @@ class State:
         Raises ValueError if not even the first is good: `replace` leaves no such file.
         """
         try:
-            untrusted_lines = self.path.read_bytes().split(b"\n")[:-1]
+            # O_NONBLOCK: a FIFO in its place must not hang us
+            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with open(fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    raise UsageError(f"{printable_path(str(self.path))}: is no regular file; move it away")
+                untrusted_lines = file.read().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -43,6 +43,11 @@ def main() -> None:
     parser.add_argument("--store", metavar="DIR", default=store, help=f"the store (LOGCHAIN_STORE; now: {store})")
     parser.add_argument("--version", action="version", version=f"log-collector {__version__}")
     arguments = parser.parse_args()
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:  # a file of the store would take its number, and get what is meant for it
+            sys.exit(2)
     os.umask(0o007)  # the compressor's group reads and writes here too
     if arguments.stdio:
         untrusted_stream = arguments.stream or os.environ.get("QREXEC_SERVICE_ARGUMENT", "")

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from logchain.format.keystate import KeyState
 from logchain.format.limits import MAX_JOINED, MAX_PART, MAX_TIME
 from logchain.format.record import LINE, NOTE, PART, Record, parse_note, parse_record
 from logchain.read.live import Segment, missing, open_segment, read_keystate, reason
-from logchain.store.layout import Directory, segments, stream_directory
+from logchain.store.layout import RATCHET, Directory, segments, stream_directory
 
 __all__ = ["Entry", "Kind", "StreamReader"]
 
@@ -67,7 +68,18 @@ class StreamReader:
                     if number <= state.segment:
                         yield from self._read_segment(directory, number, state)
         except (FormatError, FileNotFoundError) as error:
+            if self._is_unborn():
+                return
             yield from self._gap(f"the key state cannot be read: {reason(error)}")
+
+    def _is_unborn(self) -> bool:
+        """Tell whether nothing was ever stored here: a birth is under way, or was cut short."""
+        with (
+            suppress(FormatError, FileNotFoundError),
+            stream_directory(self._store, self._vm, self._stream) as directory,
+        ):
+            return RATCHET not in directory.names() and not segments(directory)
+        return False
 
     def finish(self) -> Iterator[Entry]:
         """Yield what was held back, when nothing more is to come."""

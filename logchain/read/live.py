@@ -70,10 +70,18 @@ class Segment:
         """Return the offset at which a record begins, by its place in the segment."""
         return int.from_bytes(os.pread(self.tags_fd, 8, (index - 1) * TAG_ENTRY), "little") if index else 0
 
+    def line_at(self, index: int) -> bytes:
+        """Return the bytes at a record's place in the segment, up to a newline: perhaps a record."""
+        start = self.record_start(index)
+        return os.pread(self.log_fd, MAX_RECORD + 1, min(start, self.end)).partition(b"\n")[0]
+
     def record_at(self, index: int) -> Record:
         """Return one record by its place in the segment; FormatError where it is none."""
-        start = self.record_start(index)
-        return parse_record(os.pread(self.log_fd, MAX_RECORD + 1, min(start, self.end)).partition(b"\n")[0])
+        return parse_record(self.line_at(index))
+
+    def tag_at(self, index: int) -> bytes:
+        """Return the tag of one record by its place in the segment."""
+        return os.pread(self.tags_fd, TAG_ENTRY, index * TAG_ENTRY)[8:]
 
     def first_note(self) -> Note:
         """Return the `segment` note; FormatError where the segment does not begin with one."""

@@ -74,7 +74,7 @@ def verify_store(
         with stream_directory(store, *name) as directory:
             check = StreamCheck(directory, *name, identity.store_id, births)
             if vm not in (None, name[0]):
-                births.claim(name, check.claimed_births())
+                births.claim(name, check.proven_births())
                 continue
             check.run(progress)
             report.streams.append(check.report)

@@ -21,6 +21,7 @@ class Births:
     def __init__(self, audit: AuditSecret | None, known: int) -> None:
         self._secrets = [seed(audit.secret, audit.store_id)] if audit else []
         self._most = known + _NEW
+        self.begun: set[int] = set()  # under which a segment was opened
         self._excused: set[int] = set()
         self._claims: dict[int, list[tuple[str, str]]] = {}
 
@@ -58,6 +59,10 @@ class Births:
         for number, names in sorted(self._claims.items()):
             if len(names) > 1:
                 yield Finding(True, f"birth {number} is claimed by {' and '.join('/'.join(name) for name in names)}")
+            if number == after.birth and number in self.begun:
+                yield Finding(
+                    True, f"birth {number} was never closed: all that {'/'.join(names[0])} logged can be forged"
+                )
             if number > after.birth or (number == after.birth and after.pending not in names):
                 text = f"birth {number}, claimed by {'/'.join(names[0])}, was never given, or births is an older copy"
                 yield Finding(True, text)

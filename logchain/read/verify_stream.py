@@ -37,6 +37,7 @@ class StreamCheck:
         self.report = StreamReport(vm, stream)
         self.births: set[int] = set()
         self._stream_id = b""
+        self._roots: dict[int, tuple[int, bytes]] = {}  # by birth: R, and of which segment
         self._secret, self._secret_of = b"", 0  # R, and of which segment
         self._birth = 0  # the last one
         self._first: int | None = 0  # number that the next segment begins with; None where that is lost
@@ -55,6 +56,25 @@ class StreamCheck:
             ):
                 claimed.add(segment.first_note().number("birth"))
         return claimed
+
+    def proven_births(self) -> set[int]:
+        """Return the births that this stream can show by a segment's first record or its key state."""
+        if not self._births.audited:
+            return self.claimed_births()
+        proven = set()
+        with suppress(FileNotFoundError, FormatError):
+            state = read_keystate(self._directory)
+            identity = self._directory.read(ID, MAX_SMALL_FILE)
+            self._stream_id = parse_stream(identity, self.report.vm, self.report.stream)
+            if state.is_newborn and state.next == self._born(state.birth, state.segment + 1):
+                proven.add(state.birth)
+            for number in (number for number in segments(self._directory) if number <= state.segment):
+                with suppress(FileNotFoundError, FormatError), open_segment(self._directory, number, state) as segment:
+                    birth = segment.first_note().number("birth")
+                    key = segment_key(self._born(birth, number), self._stream_id, number)
+                    if step(key, segment.line_at(0))[1] == segment.tag_at(0):
+                        proven.add(birth)
+        return proven
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Check all of it; `progress` is told the bytes of text as they are read."""
@@ -88,6 +108,8 @@ class StreamCheck:
         except FileNotFoundError as error:
             # a birth that was cut short leaves a directory without key state, and without segments
             if segments(self._directory):
+                with suppress(FileNotFoundError, FormatError):
+                    return read_keystate(self._directory)  # it was born while we looked
                 self._find(f"the key state is lost: {reason(error)}")
         except FormatError as error:
             self._find(f"the key state is lost: {error}")
@@ -163,6 +185,7 @@ class StreamCheck:
         if is_birth:
             self._birth = head[0].number("birth")
             self.births.add(self._birth)
+            self._births.begun.add(self._birth)
         if broken:
             self._find(f"the stream had to begin anew ({broken}): what was before was lost or changed", segment=number)
         elif is_birth != (number == 1):
@@ -209,8 +232,12 @@ class StreamCheck:
         return segment_key(secret, self._stream_id, number)
 
     def _born(self, birth: int, number: int) -> bytes:
-        """Return R of a segment under a birth."""
-        return successor(stream_secret(self._births.secret(birth), self._stream_id), number - 1)
+        """Return R of a segment under a birth; segments are asked for in their order, so that no step is made twice."""
+        at, secret = self._roots.get(birth, (0, b""))
+        if not 1 <= at <= number:
+            at, secret = 1, stream_secret(self._births.secret(birth), self._stream_id)
+        self._roots[birth] = number, successor(secret, number - at)
+        return self._roots[birth][1]
 
     def _check_foot(
         self, segment: Segment, state: KeyState | None, index: int, offset: int, key: bytes, tag: bytes, last: bytes

@@ -2,18 +2,18 @@
 
 import fcntl
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from logchain.format.errors import FormatError, StoreError
-from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births, read_ratchet
+from logchain.format.errors import FormatError, OddFile, StoreError
+from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births, read_births, read_ratchet
 from logchain.format.limits import MAX_BIRTHS
 from logchain.format.ratchet import successor
 from logchain.format.slots import FILE_SIZE
-from logchain.store.durable import SlotFile
-from logchain.store.layout import BIRTHS, RATCHET, Directory, stream_directory
+from logchain.store.durable import SlotFile, shred
+from logchain.store.layout import BIRTHS, RATCHET, Directory, stream_directory, temporary_name
 
-__all__ = ["give_birth"]
+__all__ = ["finish_birth", "give_birth"]
 
 
 def give_birth(store: Directory, vm: str, stream: str, accept: Callable[[int, bytes], None]) -> None:
@@ -22,32 +22,64 @@ def give_birth(store: Directory, vm: str, stream: str, accept: Callable[[int, by
     `accept` gets its number and secret (32 bytes) and makes the stream's key state durable. Whoever calls holds
     the stream's lock; the lock of `births` is taken inside it, never the other way round.
     """
-    slots = _lock_births(store)
-    try:
-        state = parse_births(slots.body)
-        if state.pending and _was_given(store, *state.pending, state.birth):
-            state = BirthState(state.birth + 1, successor(state.secret))
+    with _locked(store) as slots:
+        state = _finish(store, slots)
         if state.birth > MAX_BIRTHS:
             raise StoreError("the store has given all the births it may; begin a new store")
         slots.commit(format_births(state._replace(pending=(vm, stream))))
         accept(state.birth, state.secret)
         slots.commit(format_births(BirthState(state.birth + 1, successor(state.secret))))
         slots.settle()
+
+
+def finish_birth(store: Directory) -> None:
+    """Finish a birth that was cut short, if there is one: its secret must be gone before its stream stores a line."""
+    with suppress(FileNotFoundError, FormatError):  # births are lost: streams that are there go on all the same
+        if not read_births(store.read(BIRTHS, FILE_SIZE)).pending:
+            return
+    with suppress(_Lost), _locked(store) as slots:
+        _finish(store, slots)
+
+
+class _Lost(StoreError):
+    """There is nothing to read births from."""
+
+
+@contextmanager
+def _locked(store: Directory) -> Iterator[SlotFile]:
+    try:
+        fd = store.file(BIRTHS, os.O_RDWR)
+        fcntl.flock(fd, fcntl.LOCK_EX)  # released when SlotFile closes it
+        slots = SlotFile(fd, BIRTHS_MAGIC)
+    except (FileNotFoundError, FormatError) as error:
+        raise _Lost("the store's births are lost; 'logchain verify' tells what is left") from error
+    try:
+        yield slots
     finally:
         slots.close()
 
 
-def _lock_births(store: Directory) -> SlotFile:
+def _finish(store: Directory, slots: SlotFile) -> BirthState:
+    """Return the birth state with no birth under way: one that was cut short was given, or leaves nothing behind."""
     try:
-        fd = store.file(BIRTHS, os.O_RDWR)
-        fcntl.flock(fd, fcntl.LOCK_EX)  # released when SlotFile closes it
-        return SlotFile(fd, BIRTHS_MAGIC)
-    except (FileNotFoundError, FormatError) as error:
-        raise StoreError("the store's births are lost; 'logchain verify' tells what is left") from error
+        state = parse_births(slots.body)
+    except FormatError as error:
+        raise _Lost("the store's births are lost; 'logchain verify' tells what is left") from error
+    if state.pending:
+        if _was_given(store, *state.pending, state.birth):
+            state = BirthState(state.birth + 1, successor(state.secret))
+        else:
+            state = state._replace(pending=None)
+        slots.commit(format_births(state))
+        slots.settle()
+    return state
 
 
 def _was_given(store: Directory, vm: str, stream: str, birth: int) -> bool:
-    """Tell whether a birth that was cut short had reached the stream's key state."""
-    with suppress(FileNotFoundError, FormatError, StoreError), stream_directory(store, vm, stream) as directory:
-        return read_ratchet(directory.read(RATCHET, FILE_SIZE)).birth == birth
+    """Tell whether a birth that was cut short reached the stream's key state; if not, nothing of it stays."""
+    with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream) as directory:
+        with suppress(FileNotFoundError, FormatError):
+            if read_ratchet(directory.read(RATCHET, FILE_SIZE)).birth == birth:
+                return True
+        shred(directory, temporary_name(RATCHET))  # it may hold the secret of a number that another stream gets
     return False

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from logchain.format.errors import Full, StoreError, WriteFailed
+from logchain.format.errors import Full, OddFile, StoreError, WriteFailed
 from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
 from logchain.store.layout import NO_ROOM, Directory, temporary_name
 
-__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "sync", "write"]
+__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "shred", "sync", "write"]
 
 
 def write(fd: int, data: bytes, offset: int) -> None:
@@ -34,8 +34,7 @@ def sync(fds: Iterable[int]) -> None:
 def put(directory: Directory, name: str, chunks: Iterable[bytes]) -> None:
     """Put a file in place whole, or not at all; one that is there is replaced."""
     temporary = temporary_name(name)
-    with _as_refusal(directory, temporary), suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=directory.fd)  # what a crash left
+    shred(directory, temporary)  # what a crash left
     fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         size = 0
@@ -44,12 +43,26 @@ def put(directory: Directory, name: str, chunks: Iterable[bytes]) -> None:
             size += len(chunk)
         sync([fd])
     except StoreError:
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=directory.fd)  # half a file is of no use, and room is scarce
+        with suppress(StoreError):
+            shred(directory, temporary)
         raise
     finally:
         os.close(fd)
     move(directory, temporary, directory, name)
+
+
+def shred(directory: Directory, name: str) -> None:
+    """Overwrite a file that may hold secrets, and remove it, if it is there; a link is only removed."""
+    with _as_refusal(directory, name), suppress(FileNotFoundError):
+        with suppress(OddFile):
+            fd = directory.file(name, os.O_RDWR)
+            try:
+                write(fd, bytes(min(os.fstat(fd).st_size, FILE_SIZE)), 0)
+                sync([fd])
+            finally:
+                os.close(fd)
+        os.unlink(name, dir_fd=directory.fd)
+        sync([directory.fd])
 
 
 def move(source: Directory, name: str, target: Directory, new_name: str) -> None:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from logchain.format.errors import Full, OddFile, StoreError, UsageError
+from logchain.format.limits import MAX_SEGMENT
 from logchain.format.names import check_stream, check_vm
 
 __all__ = [
@@ -154,7 +155,8 @@ def quarantine_name(name: str, stamp: int) -> str:
 
 def segments(stream: Directory) -> list[int]:
     """Return the numbers of the segments whose text is in a stream's directory, in order."""
-    return [int(match[1]) for name in stream.names() if (match := _LOG.match(name))]
+    numbers = (int(match[1]) for name in stream.names() if (match := _LOG.match(name)))
+    return [number for number in numbers if 1 <= number <= MAX_SEGMENT]
 
 
 @contextmanager

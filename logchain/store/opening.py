@@ -25,9 +25,9 @@ from logchain.format.ratchet import stream_id, stream_secret, successor
 from logchain.format.record import parse_note, parse_record
 from logchain.format.slots import FILE_SIZE, format_slots
 from logchain.format.tags import TAG_ENTRY, format_tags
-from logchain.store.births import give_birth
+from logchain.store.births import finish_birth, give_birth
 from logchain.store.clock import Clock
-from logchain.store.durable import SlotFile, make_directory, put
+from logchain.store.durable import SlotFile, make_directory, put, shred
 from logchain.store.layout import FORMAT, ID, LIVE, LOCK, RATCHET, Directory, segments
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
@@ -103,6 +103,7 @@ def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) 
     """Give the stream a birth if it has none, or if what is there does not fit together."""
     state, identity = _read_state(directory), _read_identity(directory, vm, stream)
     if state and identity and _stands(directory, state):
+        finish_birth(store)
         return
     last = max([*segments(directory), state.segment if state else 0])
     status = Status.LOST_TEXT if state and identity else Status.LOST_KEYS if identity else Status.LOST_ID
@@ -132,6 +133,7 @@ def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) 
     def accept(birth: int, secret: bytes) -> None:
         secret = successor(stream_secret(secret, identity), last)  # R of segment last + 1
         body = format_keystate(newborn._replace(birth=birth, next=secret))
+        shred(directory, RATCHET)  # the keys of a stream that begins anew
         put(directory, RATCHET, [format_slots(RATCHET_MAGIC, body)])
 
     give_birth(store, vm, stream, accept)

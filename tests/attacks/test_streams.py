@@ -16,7 +16,8 @@ from logchain.format.keystate import (
     parse_births,
     parse_keystate,
 )
-from logchain.format.slots import WIPED, format_slot, newest
+from logchain.format.slots import WIPED, format_slot, format_slots, newest
+from logchain.read.verify import Verdict, verify_store
 from logchain.store.layout import open_store
 from tests.attacks.conftest import Auditor
 
@@ -96,6 +97,32 @@ def test_a_stream_made_up_under_the_next_birth_is_found(store: Auditor, log: Log
     births.write_bytes(format_slot(BIRTHS_MAGIC, 99, format_births(state._replace(birth=3))) + WIPED)
     log("work", "other")  # its secret is that of birth 4 under the number 3
     assert store.damage()
+
+
+def test_a_birth_that_was_never_closed_is_found(auditor: Auditor, log: Log) -> None:
+    """Whoever keeps the secret of a birth in `births` can forge what its stream logs; a collector closes it first."""
+    births = auditor.path / "births"
+    before = parse_births(newest(BIRTHS_MAGIC, births.read_bytes()).body)
+    log("victim")
+    log("victim")
+    assert not auditor.damage()
+    kept = before._replace(pending=("victim", "main"))
+    births.write_bytes(format_slots(BIRTHS_MAGIC, format_births(kept)))
+    assert "was never closed" in auditor.damage()[0]
+    log("victim")  # the next call finishes it, before it stores a line
+    assert not auditor.damage()
+    assert parse_births(newest(BIRTHS_MAGIC, births.read_bytes()).body).birth == 2
+
+
+def test_births_are_not_claimed_by_what_cannot_show_them(store: Auditor) -> None:
+    """With --vm, too: a made-up note in another qube's stream does not stand in for a removed one."""
+    shutil.rmtree(store.stream("work", "other"))  # birth 3
+    vault = store.stream("vault")
+    note = (vault / "00000001.log").read_bytes().split(b"\n")[0].replace(b"birth=2", b"birth=3")
+    (vault / "00000009.log").write_bytes(note + b"\n")
+    (vault / "00000009.tags").write_bytes(bytes(40))
+    with open_store(store.path) as directory:
+        assert verify_store(directory, store.audit, "work").verdict == Verdict.DAMAGED
 
 
 @pytest.mark.parametrize("name", ["births", "live/work/main/ratchet", "live/work/main/id"])

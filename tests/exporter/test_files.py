@@ -339,3 +339,36 @@ def test_many_files_in_turn(bench: Bench) -> None:
     bench.ship()
     stored = [line.decode().rsplit(" ", 1)[0] for line in bench.stored()]
     assert sorted(stored, key=lambda line: int(line.split()[0])) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothing.log", "No such file"),
+        ("fifo.log", "is no regular file"),
+        ("old.gz", "is compressed"),
+        ("link", "is a link"),
+    ],
+)
+def test_a_file_that_was_named_and_cannot_be_read_is_a_failure(bench: Bench, name: str, told: str) -> None:
+    """With --once a typo, or a file of the wrong kind, ends with 3; the other files are shipped all the same."""
+    append(bench.logs / "a.log", b"1\n")
+    os.mkfifo(bench.logs / "fifo.log")
+    (bench.logs / "old.gz").write_bytes(b"x\n")
+    (bench.logs / "link").symlink_to("a.log")
+    exporter = bench.files("a.lo[g]*", str(bench.logs / name), "--once")
+    said = bench.end_of(exporter)
+    assert exporter.returncode == 3
+    assert told in said
+    assert bench.stored() == [b"1"]
+
+
+def test_a_fifo_in_the_place_of_the_cursor_file_is_refused(bench: Bench) -> None:
+    """It must not hang, and is told in one line."""
+    append(bench.logs / "a.log", b"1\n")
+    bench.state.mkdir(exist_ok=True)
+    os.mkfifo(bench.state / "test.cursor")
+    exporter = bench.files("--once")
+    said = bench.end_of(exporter)
+    assert exporter.returncode == 2
+    assert "is no regular file" in said

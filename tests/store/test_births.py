@@ -85,6 +85,24 @@ def test_the_last_birth(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("unsynced")
+def test_a_birth_that_was_cut_short_leaves_no_secret_behind(store: Store) -> None:
+    """What it left of a key state is overwritten before another stream gets its number."""
+    store.log(b"x", stream="first")
+    state = births(store)
+    secret = os.urandom(32)
+    left = store.path / "live" / "work" / "cut"
+    left.mkdir()
+    (left / ".ratchet.new").write_bytes(secret * 100)
+    put(store, state._replace(pending=("work", "cut")))
+    inode = os.open(left / ".ratchet.new", os.O_RDONLY)
+    store.log(b"x", stream="first")
+    assert not any(os.read(inode, 8_192))
+    os.close(inode)
+    assert list(left.iterdir()) == []
+    assert births(store) == state
+    assert store.verdict() == Verdict.INTACT
+
+
 @pytest.mark.parametrize("pending", [("work", "nothing"), ("nobody", "main"), ("work", "odd"), ("work", "given")])
 def test_a_birth_under_way_that_was_cut_short(store: Store, pending: tuple[str, str]) -> None:
     """It counts as given only if the stream's key state holds it; whatever else lies there does not."""

@@ -313,7 +313,7 @@ def test_a_number_that_somebody_made_up(store: Store) -> None:
 
 
 def test_a_stream_out_of_segments(store: Store) -> None:
-    """After segment 99,999,999 there is none, and nothing is broken by asking."""
+    """After segment 999,999 there is none, and nothing is broken by asking."""
     store.log(b"before")
     writer = store.open()
     writer.roll("size")

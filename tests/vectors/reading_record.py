@@ -256,7 +256,7 @@ def good() -> list[Vector]:
     limits = segment_fields(
         vm="A" + "b" * 30,
         stream="0" + "z" * 47,
-        number="99999999",
+        number="999999",
         first=str(2**63 - 1),
         birth="10000000",
     )

@@ -35,5 +35,5 @@ class Source(Protocol):
     def acknowledge(self, lines: int) -> None:
         """Know that so many lines of this session are durable."""
 
-    def close(self) -> int:
-        """Save what is to be saved; return how many lines are lost with this process."""
+    def close(self) -> str:
+        """Save what is to be saved; return in words what is not delivered, and will not be; nothing if all is well."""

@@ -105,13 +105,13 @@ class Files:
         if due and self._runs.base > before:
             self._save()
 
-    def close(self) -> int:
-        """Save where everything stands; nothing is lost with this process."""
+    def close(self) -> str:
+        """Save where everything stands; return what `once` left undelivered, in words: nothing is lost otherwise."""
         if self._session:
             self._save()
         self._watch.close()
         self._state.close()
-        return 0
+        return "files that cannot be read were not delivered" if self._once and self._watch.unreadable else ""
 
     # Reading
 
@@ -157,7 +157,7 @@ class Files:
             self._restart(file)
         except OSError as error:
             file.done = True
-            self._watch.complain(file.path, error)
+            self._watch.fail(file.path, error.strerror or str(error))
         return None
 
     def _encoded(self, notes: list[Said], all_found: list[Found]) -> Iterator[bytes]:
@@ -219,7 +219,7 @@ class Files:
             records = self._state.load()
             if records:
                 self._resume_from(records)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             # Rather twice than never.
             self._note("unknown", "the cursor file was damaged: all files are sent from their start")
             self._runs, self._session, self._acknowledged = Runs(), "", 0

@@ -132,6 +132,7 @@ class Stdin:
         self._acknowledged = self._sent = self._let_go = 0
         self._kept[:0] = b"".join(own_line(self._host, event, words) for event, words in notes) + rest
 
-    def close(self) -> int:
-        """Return how many lines nobody will send."""
-        return self._kept.count(b"\n") + bool(self._begun or self._inside)
+    def close(self) -> str:
+        """Return how many lines nobody will send, in words."""
+        lines = self._kept.count(b"\n") + bool(self._begun or self._inside)
+        return f"{lines} lines of standard input were not delivered" if lines else ""

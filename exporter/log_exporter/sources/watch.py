@@ -27,6 +27,8 @@ class Watch:
         self._once = once
         self._numbers = 0
         self._complained: set[str] = set()
+        self.unreadable = False  # a file that was asked for
+        self._looked = False
         _raise_limit_of_open_files()
 
     def find(self, known: Mapping[int, Record], places: Mapping[int, Place]) -> list[Record]:
@@ -83,6 +85,10 @@ class Watch:
             if over and file.done and file.number not in held:
                 self.files.remove(file)
                 file.close()
+        if not self._looked:
+            self._looked = True
+            for path in (pattern for pattern in self.patterns if not glob.has_magic(pattern)):
+                self._explain(path)
         known = {file.key for file in self.files}
         new = [self._open(path, self.next_number(), path) for key, path in matches.items() if key not in known]
         return [self._append(file) for file in new if file]
@@ -92,11 +98,15 @@ class Watch:
         self._numbers += 1
         return self._numbers
 
-    def complain(self, path: str, error: OSError) -> None:
-        """Tell the user, once per file, why it is not read."""
+    def fail(self, path: str, reason: str) -> None:
+        """Tell the user, once per file, why one that should be read is not."""
+        self.unreadable = True
+        self._complain(path, reason)
+
+    def _complain(self, path: str, reason: str) -> None:
         if path not in self._complained:
             self._complained.add(path)
-            say(f"{printable_path(path)}: {error.strerror}")
+            say(f"{printable_path(path)}: {reason}")
 
     def close(self) -> None:
         """Let go of all files."""
@@ -121,8 +131,22 @@ class Watch:
         except FileNotFoundError:
             return None  # just renamed: the next look finds it
         except OSError as error:
-            self.complain(path, error)
+            self.fail(path, error.strerror or str(error))
             return None
+
+    def _explain(self, path: str) -> None:
+        """Complain of a path that was named as it is, and cannot be read."""
+        try:
+            mode = os.lstat(path).st_mode
+        except OSError as error:
+            self.fail(path, error.strerror or str(error))
+            return
+        if path.endswith(COMPRESSED):
+            self.fail(path, "is compressed, and not read")
+        elif stat.S_ISLNK(mode):
+            self.fail(path, "is a link, and not followed")
+        elif not stat.S_ISREG(mode):
+            self.fail(path, "is no regular file")
 
     def _matches(self) -> dict[Key, str]:
         """Return the files that match, the one that changed last at the end."""
@@ -136,7 +160,7 @@ class Watch:
                     if stat.S_ISREG(status.st_mode):
                         matches.append((status.st_mtime_ns, path, (status.st_dev, status.st_ino)))
                     elif stat.S_ISLNK(status.st_mode):
-                        self.complain(path, OSError(0, "is a link, and not followed"))
+                        self._complain(path, "is a link, and not followed")
         return {key: path for _, path, key in sorted(matches)}
 
 
