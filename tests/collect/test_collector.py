@@ -184,7 +184,7 @@ def test_arguments_that_are_refused(store: Store, collector: Collector, vector: 
     before = tree(store.path)
     if b"\0" in untrusted_argument:  # no environment can say this; a descriptor could
         with pytest.raises(UsageError):
-            check_call(APPEND, VM, untrusted_argument.decode("latin-1"))
+            check_call(APPEND, "work", untrusted_argument.decode("latin-1"))
     else:
         refused(collector(argument=untrusted_argument))
     assert tree(store.path) == before
