@@ -5,6 +5,7 @@ import select
 import time
 from math import inf
 
+from logchain.collect.allowance import Allowance
 from logchain.collect.answers import Answers
 from logchain.collect.lines import LineSplitter
 from logchain.collect.pace import Pace
@@ -13,14 +14,17 @@ from logchain.format.record import LINE
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["BUSY", "STOP", "SUPERSEDE", "Session"]
+__all__ = ["BUSY", "SHARES", "STOP", "SUPERSEDE", "Session"]
 
-# what goes over a session's control socket: two questions, and the one answer that is not the end of the session
+# what goes over a session's control socket, a byte each: two demands, how many streams its VM has open (SHARES and
+# the number), and the one answer that is not the end of the session
 STOP, SUPERSEDE, BUSY = b"s", b"d", b"b"
+SHARES = 0x80
 
 _KEEP_ALIVE = 25.0  # s; the wire promises 30
 _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake
 _FAREWELL = 10.0  # s for a sender to read the last `ok`
+_TELL_AGAIN = 60.0  # s between two notes that the sender is throttled
 _SILENCE = 30.0  # s after which a sender who says nothing, or hears nothing, makes way for another
 
 
@@ -31,11 +35,20 @@ class Session:
     sender is silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise.
     """
 
-    def __init__(self, source: int, answers: Answers, writer: StreamWriter, clock: Clock, control: int) -> None:
-        self._source, self._control = source, control
+    def __init__(
+        self,
+        source: int,
+        answers: Answers,
+        writer: StreamWriter,
+        clock: Clock,
+        control: int,
+        allowance: Allowance | None = None,
+    ) -> None:
+        self._source, self._control, self._allowance = source, control, allowance
         self._answers, self._writer, self._clock = answers, writer, clock
         self._session = os.urandom(8)
         self._lines, self._pace = LineSplitter(), Pace()
+        self._told = -inf  # when the last note of being throttled was written
 
     def run(self, service: str) -> None:
         """Serve the sender until it ends or `control` says so; what was received is durable then. Raises StoreError."""
@@ -54,7 +67,6 @@ class Session:
     def _receive(self) -> str:
         """Store what comes until the sender is done; return why it ended."""
         poll = select.poll()
-        poll.register(self._source, select.POLLIN)
         poll.register(self._control, select.POLLIN)
         acknowledged, wipe = 0, inf
         spoke = heard = time.monotonic()
@@ -62,7 +74,14 @@ class Session:
             now = time.monotonic()
             if self._answers.waiting:
                 poll.register(self._answers, select.POLLOUT)
-            events = dict(poll.poll(1000 * max(0.0, min(now + self._pace.wait(now), spoke + _KEEP_ALIVE, wipe) - now)))
+            pause = self._pause(now)
+            if pause:
+                heard = now  # it is we who are silent
+                poll.register(self._source, 0)
+            else:
+                poll.register(self._source, select.POLLIN)
+            wake = min(now + self._pace.wait(now), spoke + _KEEP_ALIVE, wipe, now + (pause or inf))
+            events = dict(poll.poll(1000 * max(0.0, wake - now)))
             if events.pop(self._answers.fileno(), 0):
                 poll.unregister(self._answers)
                 self._answers.send()
@@ -77,6 +96,8 @@ class Session:
                 self._writer.commit()
                 ended = time.monotonic()
                 self._pace.committed(now, ended)
+                if self._allowance:
+                    self._allowance.found(self._writer.free(), ended)
                 wipe = ended + _WIPE
             elif now >= wipe:
                 self._writer.settle()
@@ -90,12 +111,29 @@ class Session:
     def _end_asked(self, silence: float, now: float) -> str:
         """Return why to end, if the control socket says so; `silence` of the sender in s."""
         asked = os.read(self._control, 64)
-        if asked.strip(SUPERSEDE) or not asked:
-            return "stop"
-        if max(silence, self._answers.stuck(now)) >= _SILENCE:
-            return "superseded"
-        os.write(self._control, BUSY)
-        return ""
+        for word in asked:
+            if word >= SHARES:
+                if self._allowance:
+                    self._allowance.share(word - SHARES, now)
+            elif bytes([word]) != SUPERSEDE:
+                return "stop"
+            elif max(silence, self._answers.stuck(now)) >= _SILENCE:
+                return "superseded"
+            else:
+                os.write(self._control, BUSY)
+        return "" if asked else "stop"
+
+    def _pause(self, now: float) -> float:
+        """Return for how long not to read, s, and note it if it was not noted lately."""
+        if not self._allowance:
+            return 0.0
+        pause, reason = self._allowance.pause(now)
+        if reason == "reserve":
+            self._allowance.found(self._writer.free(), now)
+        if pause and now - self._told >= _TELL_AGAIN:
+            self._told = now
+            self._writer.note("throttled", reason=reason, rate=self._allowance.rate)
+        return pause
 
     def _take(self) -> bool:
         """Store what one read brings; all its lines share one time, for that is when they were received."""
@@ -108,6 +146,9 @@ class Session:
             self._writer.append(kind, payloads, received)
             if kind == LINE:
                 self._answers.took(payloads)
+        now = time.monotonic()
+        if self._allowance:
+            self._allowance.took(len(untrusted_data), now)
         if self._writer.uncommitted:
-            self._pace.appended(time.monotonic())
+            self._pace.appended(now)
         return bool(untrusted_data)

@@ -85,6 +85,11 @@ class StreamWriter:
         """The sessions before the connected one, newest first, with their durable lines."""
         return tuple(entry for entry in self._durable.resume if entry[0] != self._head.session)
 
+    def free(self) -> int:
+        """Return the bytes that are free on the disk for those who are not root."""
+        found = os.fstatvfs(self._directory.fd)
+        return found.f_bavail * found.f_frsize
+
     def start_session(self, session: bytes, service: str) -> None:
         """Note that a sender connected."""
         self.note("session-start", session=session.hex(), service=service)

@@ -1,0 +1,59 @@
+"""How fast a stream is read: rules without a clock."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logchain.collect.allowance import Allowance
+
+
+def test_a_burst_is_free_and_then_the_rate_counts() -> None:
+    """So many bytes at once; what goes beyond has to be waited for."""
+    allowance = Allowance(100, 1_000, 0, 0.0)
+    allowance.took(1_000, 0.0)
+    assert allowance.pause(0.0) == (0.0, "")
+    allowance.took(50, 0.0)
+    assert allowance.pause(0.0) == (0.5, "rate")
+    assert allowance.pause(0.5) == (0.0, "")
+
+
+def test_what_is_not_used_is_saved_up_to_the_burst() -> None:
+    """A quiet hour is worth one burst, no more."""
+    allowance = Allowance(100, 1_000, 0, 0.0)
+    allowance.took(1_000, 0.0)
+    allowance.took(1_000, 3_600.0)
+    assert allowance.pause(3_600.0) == (0.0, "")
+    allowance.took(100, 3_600.0)
+    assert allowance.pause(3_600.0) == (1.0, "rate")
+
+
+def test_the_rate_is_shared_by_the_streams_of_a_vm() -> None:
+    """A second stream halves it, from then on."""
+    allowance = Allowance(100, 0, 0, 0.0)
+    allowance.took(100, 0.0)
+    allowance.share(2, 0.0)
+    assert allowance.pause(0.0) == (2.0, "rate")
+    allowance.share(1, 1.0)
+    assert allowance.pause(1.0) == (0.5, "rate")
+
+
+def test_nothing_is_read_while_the_disk_is_nearly_full() -> None:
+    """The reserve is looked at again and again, and reading goes on when there is room."""
+    allowance = Allowance(100, 1_000, 500, 0.0)
+    allowance.found(499, 0.0)
+    assert allowance.pause(0.25) == (0.75, "reserve")
+    assert allowance.pause(1.0) == (0.0, "")
+    allowance.found(500, 1.0)
+    assert allowance.pause(1.0) == (0.0, "")
+
+
+@given(st.lists(st.tuples(st.integers(0, 65_536), st.floats(0, 10)), max_size=50))
+def test_over_any_time_no_more_than_burst_and_rate(reads: list[tuple[int, float]]) -> None:
+    """Whoever keeps to the pauses reads no more than the burst, the rate times the time, and one read."""
+    rate, burst, now, total = 1_000, 5_000, 0.0, 0
+    allowance = Allowance(rate, burst, 0, now)
+    for size, idle in reads:
+        now += idle
+        now += allowance.pause(now)[0]
+        allowance.took(size, now)
+        total += size
+        assert total <= burst + rate * now + 65_536 + 1

@@ -1,0 +1,78 @@
+"""The settings: what is given counts, what is not stays, and what makes no sense is named by its line."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logchain.format import settings as module
+from logchain.format.errors import UsageError
+from logchain.format.settings import DEFAULT_SETTINGS, Settings, VmSettings, parse_settings
+
+
+def test_nothing_given_is_the_default() -> None:
+    """An empty file changes nothing."""
+    assert parse_settings("") == DEFAULT_SETTINGS == Settings()
+
+
+def test_the_example_of_the_page() -> None:
+    """The example in the module's docstring says what it looks like."""
+    example = "\n".join((module.__doc__ or "").splitlines()[2:])
+    settings = parse_settings(example)
+    assert settings.each_vm == VmSettings()
+    assert settings.of("work").rate == 20 << 20
+    assert settings.of("work").burst == 64 << 20
+    assert settings.of("vault") == settings.each_vm
+    assert (settings.connections, settings.reserve) == (120, 256 << 20)
+
+
+def test_a_vm_has_what_each_vm_has_and_its_own() -> None:
+    """A VM's table is laid over that of all, in whatever order they stand."""
+    settings = parse_settings('[vm.work]\nrate = "1 KiB/s"\n[each-vm]\nstreams = 7\n[vm."disp-1"]\nconnections = 1\n')
+    assert settings.of("work") == VmSettings(streams=7, rate=1024)
+    assert settings.of("disp-1") == VmSettings(streams=7, connections=1)
+    assert settings.of("other") == VmSettings(streams=7)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[colector]\n", "line 1: colector is no setting"),
+        ("rate = 1\n", "line 1: rate is no setting"),
+        (
+            "[collector]\nconections = 1\n",
+            "line 2: conections is no setting of [collector]; there are connections, reserve",
+        ),
+        ("[each-vm]\n\nstreams = -1\n", "line 3: streams has to be a number from 1 to 1,000,000"),
+        ("[each-vm]\nstreams = 0\n", "line 2: streams has to be"),
+        ("[each-vm]\nstreams = true\n", "line 2: streams has to be"),
+        ("[each-vm]\nstreams = 1.5\n", "line 2: streams has to be"),
+        ('[each-vm]\nstreams = "7"\n', "line 2: streams has to be"),
+        ('[collector]\nreserve = "1 MB"\n', 'line 2: reserve has to be a size, like "256 MiB"'),
+        ('[collector]\nreserve = "-1 MiB"\n', "line 2: reserve has to be a size"),
+        ("[collector]\nreserve = 1\n", "line 2: reserve has to be a size"),
+        ('[each-vm]\nrate = "1 MiB"\n', 'line 2: rate has to be a rate, like "4 MiB/s"'),
+        ('# rate\n[vm.work]\nrate = "4 MiB/m"\n', "line 3: rate has to be a rate"),
+        ('[each-vm]\nrate = "1 MiB/s"\n[vm.work]\nrate = 1\n', "line 4: rate has to be a rate"),
+        ("[vm.1work]\n", "line 1: vm.1work not a VM name"),
+        ("vm = 1\n", "line 1: vm has to be tables"),
+        ("each-vm = 1\n", "line 1: each-vm has to be a table"),
+        ("[vm]\nwork = 1\n", "line 2: work has to be a table: [vm.work]"),
+        ("[collector\n", "not TOML: "),
+        ("[collector]\n[collector]\n", "not TOML: "),
+    ],
+)
+def test_what_makes_no_sense_is_named(text: str, told: str) -> None:
+    """One line, with the line and the key, and what it has to be."""
+    with pytest.raises(UsageError) as caught:
+        parse_settings(text)
+    assert str(caught.value).startswith(told)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(alphabet=st.sampled_from('[]."=#\n vmrateconsx1-{},:'), max_size=80))
+def test_any_text_is_settings_or_an_error(text: str) -> None:
+    """Never another exception."""
+    with suppress(UsageError):
+        parse_settings(text)
