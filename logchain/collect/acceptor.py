@@ -18,11 +18,11 @@ from logchain.collect.answers import Answers, StockAnswers
 from logchain.collect.confine import confine
 from logchain.collect.descriptor import MAX_DESCRIPTOR, STOCK, Descriptor, parse_descriptor
 from logchain.collect.limits import Limits, Meter
-from logchain.collect.serving import serve
+from logchain.collect.serving import NOT_STORED, serve
 from logchain.collect.session import STOP, SUPERSEDE
-from logchain.format.errors import Busy, Full, LogchainError, UsageError
+from logchain.format.errors import Busy, Full, LogchainError, OddFile, UsageError
 from logchain.store.clock import Clock
-from logchain.store.layout import Directory, streams
+from logchain.store.layout import LIVE, Directory
 from logchain.store.opening import HeldStream, hold_stream
 
 __all__ = ["Acceptor"]
@@ -32,6 +32,8 @@ _HEADERS = 64  # connections whose descriptor is awaited; more wait in the kerne
 _DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
 _TIDY = 3600.0  # s between two looks for VMs that need not be remembered
 _FAREWELL = 20.0  # s for all instances to commit when we are told to stop
+_NO_DESCRIPTORS = 0.1  # s to wait when a connection cannot be accepted: the machine lacks what it takes
+_STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
 class _Caller:
@@ -47,7 +49,7 @@ class _Caller:
         untrusted_data = self.connection.recv(MAX_DESCRIPTOR, socket.MSG_PEEK)
         header, nul, _ = untrusted_data.partition(b"\0")
         self.untrusted_data += self.connection.recv(len(header) + len(nul))
-        if not untrusted_data or len(self.untrusted_data) > MAX_DESCRIPTOR:
+        if not untrusted_data or len(self.untrusted_data) - len(nul) >= MAX_DESCRIPTOR:
             raise UsageError("not a service descriptor")
         self.call = parse_descriptor(self.untrusted_data[:-1]) if nul else None
         return self.call
@@ -58,17 +60,17 @@ class _Caller:
         # a descriptor of its own: reading and sending wait for the same socket separately
         return (StockAnswers if stock else Answers)(os.dup(self.connection.fileno()))
 
-    def refuse(self, error: LogchainError) -> None:
+    def refuse(self, error: Exception) -> None:
         """Say why not, as far as the pipe takes it, and hang up."""
-        answers = self.answers()
-        if isinstance(error, Busy):
-            answers.busy()
-        elif isinstance(error, Full):
-            answers.full()
-        else:
-            answers.error(str(error) if isinstance(error, UsageError) else "cannot store")
-        os.close(answers.fileno())
-        self.connection.close()
+        with self.connection, suppress(OSError):
+            answers = self.answers()
+            if isinstance(error, Busy):
+                answers.busy()
+            elif isinstance(error, Full):
+                answers.full()
+            else:
+                answers.error(str(error) if isinstance(error, UsageError) else NOT_STORED)
+            os.close(answers.fileno())
 
 
 class _Instance:
@@ -93,6 +95,7 @@ class Acceptor:
     ) -> None:
         self._listener, self._store, self._clock = listener, store, clock
         self._stop, self._log, self._limits = stop, log, limits
+        self._pid = os.getpid()
         self._calls, self._births = Meter(limits.calls_per_minute, 60), Meter(limits.births_per_day, 86_400)
         self._tidy = time.monotonic() + _TIDY
         self._callers: dict[int, _Caller] = {}
@@ -110,6 +113,7 @@ class Acceptor:
             caller.connection.close()
         self._callers.clear()
         for instance in self._instances.values():
+            self._turn_away(instance)
             with suppress(OSError):
                 instance.control.send(STOP)
         end = time.monotonic() + _FAREWELL
@@ -132,7 +136,7 @@ class Acceptor:
             self._calls.forget(now)
             self._births.forget(now)
         for fd in [fd for fd, caller in self._callers.items() if now >= caller.deadline]:
-            self._callers.pop(fd).connection.close()  # no descriptor came
+            self._callers.pop(fd).refuse(UsageError("no service descriptor came"))
         for instance in self._instances.values():
             if instance.successor and now >= instance.successor.deadline:
                 self._turn_away(instance)
@@ -147,10 +151,15 @@ class Acceptor:
         return {fd for fd, _ in poll.poll(max(0.0, 1000 * (deadline - time.monotonic())))}
 
     def _accept(self, now: float) -> None:
-        with suppress(BlockingIOError, ConnectionAbortedError):
+        try:
             connection, _ = self._listener.accept()
-            connection.setblocking(False)
-            self._callers[connection.fileno()] = _Caller(connection, now + _HEADER_TIME)
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError:  # no descriptors, no memory: those who are served go on, the others wait in the kernel
+            time.sleep(_NO_DESCRIPTORS)
+            return
+        connection.setblocking(False)
+        self._callers[connection.fileno()] = _Caller(connection, now + _HEADER_TIME)
 
     def _read(self, fd: int) -> None:
         """Read on a descriptor; when it is whole, serve the call, refuse it, or have it wait for a holder."""
@@ -166,36 +175,48 @@ class Acceptor:
         del self._callers[fd]
         try:
             self._admit(caller, call)
-        except LogchainError as error:
+        except (LogchainError, OSError) as error:
             self._refuse(caller, error)
 
     def _admit(self, caller: _Caller, call: Descriptor) -> None:
         """Serve a call if its VM may have one more; raises what it is refused with."""
         now = time.monotonic()
+        if not self._calls.take(call.vm, now):
+            raise Busy(f"{call.vm} calls too often")
         of_vm = [instance for instance in self._instances.values() if instance.call.vm == call.vm]
-        if (
-            not self._calls.take(call.vm, now)
-            or len(self._instances) >= self._limits.connections
-            or len(of_vm) >= self._limits.connections_per_vm
-        ):
-            raise Busy(f"{call.vm} has too many calls")
         holder = next((instance for instance in of_vm if instance.call == call), None)
-        if holder:
+        if holder:  # who takes a holder's place is no connection more: a VM whose calls are all dead can call again
             if holder.successor:
                 raise Busy("somebody waits for this stream already")
             holder.successor, caller.deadline = caller, now + _DISPLACE_TIME
             with suppress(OSError):
                 holder.control.send(SUPERSEDE)
             return
+        if len(self._instances) >= self._limits.connections or len(of_vm) >= self._limits.connections_per_vm:
+            raise Busy(f"{call.vm} has too many connections")
         self._serve(caller, call)
 
     def _serve(self, caller: _Caller, call: Descriptor) -> None:
         """Fork an instance for a call; raises what the call is refused with."""
         self._check_birth(call)
         held = hold_stream(self._store, call.vm, call.stream)
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                pid = self._fork(caller, held, ours, theirs)
+        finally:
+            held.close()  # the instance has the lock now
+        caller.connection.close()
+        ours.setblocking(False)
+        self._instances[ours.fileno()] = _Instance(pid, ours, call)
+
+    def _fork(self, caller: _Caller, held: HeldStream, ours: socket.socket, theirs: socket.socket) -> int:
+        """Fork an instance and return its process id; OSError where there is no process to be had."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # a signal to the instance must not reach our own descriptor
+        try:
+            pid = os.fork()
+            if pid:
+                return pid
             code = 3
             try:
                 code = self._be_instance(caller, held, ours, theirs)
@@ -203,15 +224,21 @@ class Acceptor:
                 self._log(traceback.format_exc())
             finally:
                 os._exit(code)
-        held.close()  # the instance has the lock now
-        theirs.close()
-        caller.connection.close()
-        ours.setblocking(False)
-        self._instances[ours.fileno()] = _Instance(pid, ours, call)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
     def _check_birth(self, call: Descriptor) -> None:
         """See that a VM may have one more stream, if the call needs one."""
-        existing = [stream for vm, stream in streams(self._store) if vm == call.vm]
+        existing: list[str] = []
+        with (
+            suppress(FileNotFoundError, OddFile),
+            self._store.directory(LIVE) as live,
+            live.directory(call.vm) as of_vm,  # of this VM alone: ten thousand streams of others cost nothing
+        ):
+            existing = of_vm.names()
         if call.stream in existing:
             return
         if len(existing) >= self._limits.streams_per_vm:
@@ -231,8 +258,11 @@ class Acceptor:
             if connection is not caller.connection:
                 connection.close()
         ours.setblocking(False)
-        signal.set_wakeup_fd(ours.fileno())  # a signal reaches the session as a word from the acceptor does
-        confine(held.directory.fd)
+        # a signal reaches the session as a word from the acceptor does, and no instance can stop the acceptor
+        os.close(signal.set_wakeup_fd(ours.fileno()))
+        os.close(self._stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        confine(held.directory.fd, self._pid)
         answers = caller.answers()
         assert caller.call
         return serve(
@@ -258,13 +288,21 @@ class Acceptor:
                 continue
             del self._instances[fd]
             instance.control.close()
-            os.waitpid(instance.pid, 0)
+            self._bury(instance)
             if instance.successor:
                 caller, instance.successor = instance.successor, None
                 try:
                     self._serve(caller, instance.call)
-                except LogchainError as error:
+                except (LogchainError, OSError) as error:
                     self._refuse(caller, error)
+
+    def _bury(self, instance: _Instance) -> None:
+        """Take leave of an instance that has closed its control socket, which an honest one does by ending."""
+        os.kill(instance.pid, signal.SIGKILL)  # changes nothing for who is ending; a hostile one could hang us
+        _, status = os.waitpid(instance.pid, 0)
+        if os.WIFSIGNALED(status):
+            name = f"{instance.call.vm}/{instance.call.stream}"
+            self._log(f"{name}: an instance was killed, signal {os.WTERMSIG(status)}")
 
     def _turn_away(self, instance: _Instance) -> None:
         """Tell a caller that the holder of its stream does not make way."""
@@ -272,7 +310,7 @@ class Acceptor:
             instance.successor.refuse(Busy("the holder is alive"))
             instance.successor = None
 
-    def _refuse(self, caller: _Caller, error: LogchainError) -> None:
+    def _refuse(self, caller: _Caller, error: Exception) -> None:
         if not isinstance(error, Busy | UsageError):
             self._log(str(error))
         caller.refuse(error)
@@ -282,8 +320,10 @@ class Acceptor:
         readable, writable = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.write(writable, ", ".join(confine(self._store.fd)).encode())
-            os._exit(0)
+            try:
+                os.write(writable, ", ".join(confine(self._store.fd, self._pid)).encode())
+            finally:
+                os._exit(0)
         os.close(writable)
         with open(readable, "rb") as file:
             lacking = file.read().decode()

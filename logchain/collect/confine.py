@@ -43,14 +43,15 @@ _MEMORY_MOST = 96 << 20  # bytes of data beyond what the acceptor has
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(directory: int) -> list[str]:
+def confine(directory: int, parent: int) -> list[str]:
     """Confine this process for good to the files below an open directory; return what the kernel would not do.
 
-    What the kernel lacks is no reason not to log: the caller goes on, and says so.
+    SIGTERM comes when `parent`, the process that forked this one, ends. What the kernel lacks is no reason not to log:
+    the caller goes on, and says so.
     """
     lacking = []
     for name, step in (
-        ("parent-death signal", lambda: _check(_libc.prctl(_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0))),
+        ("parent-death signal", lambda: _end_with(parent)),
         ("no_new_privs", lambda: _check(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))),
         ("limits", _limit),
         ("Landlock", lambda: _landlock(directory)),
@@ -76,6 +77,12 @@ def _check(result: int) -> int:
     return result
 
 
+def _end_with(parent: int) -> None:
+    _check(_libc.prctl(_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0))
+    if os.getppid() != parent:  # it ended before we asked
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _limit() -> None:
     with open("/proc/self/statm", "rb") as file:
         data = int(file.read().split()[5]) * resource.getpagesize()
@@ -91,8 +98,10 @@ def _limit() -> None:
 
 def _landlock(directory: int) -> None:
     version = _check(_libc.syscall(_CREATE_RULESET, None, 0, 1))
+    if version < 2:  # Linux before 5.19: nothing could be moved to quarantine
+        raise ValueError("this Landlock allows no move between directories")
     # read, write, list, make and remove files and directories, rename and truncate: bits 1 to 5, 7, 8, 13, 14
-    handled = (1 << 13) - 1 | (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0)
+    handled = (1 << 14) - 1 | (1 << 14 if version >= 3 else 0)
     allowed = handled & 0b110_0001_1011_1110
     ruleset = _check(_libc.syscall(_CREATE_RULESET, pack("=Q", handled), 8, 0))
     try:

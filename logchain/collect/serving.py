@@ -8,8 +8,9 @@ from logchain.format.errors import Busy, Full, LogchainError, UsageError
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["serve"]
+__all__ = ["NOT_STORED", "serve"]
 
+NOT_STORED = "cannot store; the LogVM's journal tells why"
 _PARTING = 1.0  # s for a sender to read why it is refused
 
 
@@ -37,7 +38,7 @@ def serve(
         code = error.exit_code
     except LogchainError as error:  # of the LogVM's making, and none of the sender's business
         log(str(error))
-        answers.error("cannot store; the LogVM's journal tells why")
+        answers.error(NOT_STORED)
         code = error.exit_code
     except Exception:
         import traceback  # late: it costs every start, and this is never
