@@ -18,6 +18,7 @@ _START = """
 import os
 from logchain.collect import acceptor, confine, limits, main, session
 os.dup2({listener}, 3)
+os.closerange(4, 64)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 limits.Limits.__new__.__defaults__ = limits.Limits()._replace(**{limits})
 {settings}
@@ -88,6 +89,15 @@ class Door:
     def call(self, stream: str = "main", vm: str = "work", data: bytes = b"") -> DoorCall:
         """Call logchain.Append as a qube does."""
         return self.connect(f"logchain.Append+{stream} {vm}\0".encode() + data)
+
+    def call_until_greeted(self) -> DoorCall:
+        """Call work/main until there is no `busy`."""
+        while True:
+            call = self.call()
+            if (line := call.answer()) != b"busy":
+                assert line.startswith(b"logchain/1"), line
+                return call
+            call.close()
 
     def refused(self, untrusted_data: bytes) -> bytes:
         """Return the one line that is the answer to this."""
