@@ -50,7 +50,7 @@ An error is one line on standard error. An option that does not exist shows the 
 | code | when |
 | --- | --- |
 | 0 | Good. For `verify`: the verdict INTACT. |
-| 1 | `verify`: the verdict DAMAGED. `show`: something could not be read, and its place is marked with `!`. |
+| 1 | `verify`: the verdict DAMAGED. `show`, `sessions`: something cannot be read, and its place is marked with `!`. |
 | 2 | The command, an option, a name or a file that was given is wrong. Nothing was done. |
 | 3 | `verify`: the verdict CANNOT TELL. All commands: they could not go on; the line tells why. |
 | 130 | Stopped with Ctrl-C. |

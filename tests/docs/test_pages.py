@@ -14,7 +14,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, links, page_name
 
 _COMMANDS = (
     "logchain",
-    *(f"logchain {name}" for name in ("init", "keygen", "list", "show", "verify")),
+    *(f"logchain {name}" for name in ("init", "keygen", "list", "sessions", "show", "verify")),
     "log-collector",
     "log-exporter",
     "log-exporter stdin",

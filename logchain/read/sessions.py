@@ -1,0 +1,218 @@
+"""Who was connected when: a stream's sessions, the silences in and between them, and why each ended.
+
+All of it follows from the collector's notes and the times of records. So a block of text is searched for notes, and of
+the lines between them only those are looked at that can begin or end a longest silence. Nothing is verified.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from logchain.format.errors import FormatError
+from logchain.format.keystate import KeyState, Status
+from logchain.format.limits import TIME_SIZE
+from logchain.format.record import parse_note, parse_time
+from logchain.read.entries import Kind
+from logchain.read.live import missing, open_segment, read_keystate, reason
+from logchain.read.show import Selection
+from logchain.store.layout import RATCHET, Directory, segments, stream_directory, streams
+
+__all__ = ["Event", "Session", "list_sessions"]
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_MUNDANE = ("segment", "session-start", "session-end", "end")  # notes that are no event of their own
+_ENDS_SESSION = ("session-start", "recovered", "broken")  # where one that ended without a word has ended
+
+# A note, or a part of a line. Looked for behind newlines only: a sender who writes notes into lines costs nothing.
+_NOTE_OR_PART = re.compile(rb"\n(.{27}) (?:# (.*)|\+ )")
+
+
+@dataclass(slots=True)
+class Session:
+    """One connection of a sender. Times in µs since 1970, spans in µs."""
+
+    vm: str
+    stream: str
+    session: str  # 16 hex digits; empty where they cannot be read
+    start: int  # 0: cannot be read
+    end: int  # its last record; 0 while it is connected
+    before: int | None  # the silence since the session before it; None: none, or it cannot be read
+    duration: int = 0
+    longest: int = 0  # silence within it
+    lines: int = 0
+    cut: int = 0  # bytes of a line that did not end
+    why: str = ""  # as `session-end` says; or connected, crashed, lost
+
+    @property
+    def time(self) -> int:
+        """The first that is known of it."""
+        return self.start or self.end
+
+
+class Event(NamedTuple):
+    """A note of something unusual, or a gap (then `time` is that of the last record before it, 0 without one)."""
+
+    time: int
+    vm: str
+    stream: str
+    kind: Kind
+    untrusted_text: bytes
+
+
+def list_sessions(store: Directory, selection: Selection, now: int) -> list[Session | Event]:
+    """Return the sessions of which something falls into the selected time, and events, in the order of their starts.
+
+    `now`, µs since 1970, is how long sessions last that are still connected. Gaps are always told.
+    """
+    found: list[Session | Event] = []
+    for vm, stream in streams(store):
+        if (not selection.vms or vm in selection.vms) and (not selection.streams or stream in selection.streams):
+            rows = _StreamSessions(vm, stream).read(store, now)
+            found += (row for row in rows if _is_wanted(row, selection))
+    return sorted(found, key=lambda row: row.time)
+
+
+def _is_wanted(row: Session | Event, selection: Selection) -> bool:
+    if isinstance(row, Event):
+        return row.kind == Kind.GAP or selection.since <= row.time <= selection.until
+    return row.time <= selection.until and (not row.end or row.end >= selection.since)
+
+
+class _StreamSessions:
+    """Reads a stream once, from its first record to its last."""
+
+    def __init__(self, vm: str, stream: str) -> None:
+        self._vm, self._stream = vm, stream
+        self._session: Session | None = None  # that is open
+        self._heard = 0  # when the sender last did something, on the clock of now; 0: cannot be read
+        self._time = 0  # of the last record that was looked at
+
+    def read(self, store: Directory, now: int) -> Iterator[Session | Event]:
+        """Yield sessions as they end, and events, up to what is committed."""
+        try:
+            with stream_directory(store, self._vm, self._stream) as directory:
+                if RATCHET not in directory.names() and not segments(directory):
+                    return  # nothing was ever stored: a birth is under way, or was cut short
+                state = read_keystate(directory)
+                reached = 0
+                for number in [number for number in segments(directory) if number <= state.segment]:
+                    if number > reached + 1:
+                        yield from self._gap(missing(reached + 1, number - 1))
+                    yield from self._read_segment(directory, number, state)
+                    reached = number
+                if reached < state.segment:
+                    yield from self._gap(missing(reached + 1, state.segment))
+                yield from self._finish(state, now)
+        except (FormatError, FileNotFoundError) as error:
+            yield from self._gap(f"the key state cannot be read: {reason(error)}")
+
+    def _read_segment(self, directory: Directory, number: int, state: KeyState) -> Iterator[Session | Event]:
+        try:
+            with open_segment(directory, number, state) as segment:
+                segment.first_note()
+                for block in segment.blocks():
+                    text = b"\n" + block[:-1]  # so that each record has its newline before it
+                    place = 0
+                    for match in _NOTE_OR_PART.finditer(text):
+                        self._take_lines(text, place, match.start())
+                        place = match.end()
+                        self._time = parse_time(match[1])
+                        if match[2] is None:
+                            self._hear(self._time)
+                        else:
+                            yield from self._take_note(match[2])
+                    self._take_lines(text, place, len(text))
+        except (FormatError, FileNotFoundError) as error:
+            yield from self._gap(f"segment {number} cannot be read: {reason(error)}")
+
+    def _take_lines(self, text: bytes, start: int, end: int) -> None:
+        """Count the lines between two places, and find the longest silence before and between them."""
+        lines = text.count(b"\n", start, end)
+        if not lines:
+            return
+        first, last = text.find(b"\n", start, end) + 1, text.rfind(b"\n", start, end) + 1
+        session = self._hear(_time_at(text, first))
+        longest = _longest_silence(text, first, last, session.longest)
+        self._time = _time_at(text, last)
+        self._hear(self._time)
+        session.lines, session.longest = session.lines + lines, longest
+
+    def _take_note(self, payload: bytes) -> Iterator[Session | Event]:
+        note = parse_note(payload)
+        event, fields = note
+        if event in _ENDS_SESSION:
+            yield from self._close("error" if fields.get("reason") == "io" else "crashed")
+        if event == "session-start":
+            self._begin(fields.get("session", ""), self._time)
+        elif event == "session-end":
+            session = self._hear(self._time)
+            session.session = fields.get("session", "")
+            session.lines = note.number("lines")  # all of them, also where some cannot be read
+            session.cut = note.number("partial") if "partial" in fields else 0
+            yield from self._close(fields.get("reason", ""))
+        elif event == "clock" and self._heard:
+            # The clock was set back, and what was heard on the old one moves with it: no silence is negative.
+            self._heard -= parse_time(fields.get("last", "").encode()) - parse_time(fields.get("now", "").encode())
+        if event not in _MUNDANE:
+            yield Event(self._time, self._vm, self._stream, Kind.NOTE, payload)
+
+    def _begin(self, session: str, start: int) -> Session:
+        before = max(0, self._time - self._heard) if self._heard else None
+        self._session = Session(self._vm, self._stream, session, start, self._time, before)
+        self._heard = self._time
+        return self._session
+
+    def _hear(self, time: int) -> Session:
+        """Let time pass up to a record of the session; where there is none open, its start could not be read."""
+        session = self._session
+        if session is None:
+            self._time, self._heard = time, 0
+            session = self._begin("", 0)
+        passed = max(0, time - self._heard)
+        session.duration += passed
+        session.longest = max(session.longest, passed)
+        self._heard = session.end = time
+        return session
+
+    def _close(self, why: str) -> Iterator[Session]:
+        session, self._session = self._session, None
+        if session:
+            session.why = why
+            yield session
+
+    def _finish(self, state: KeyState, now: int) -> Iterator[Session]:
+        """Close the last session: nothing has ended it so far."""
+        # one of an earlier boot, or of another machine's, has ended however the key state was left
+        boot = _BOOT_ID.read_text("ascii").strip().replace("-", "")
+        if any(state.session) and state.boot.hex() == boot:
+            session = self._hear(now)
+            session.session, session.end = state.session.hex(), 0
+            yield from self._close("connected")
+        yield from self._close("error" if state.status == Status.GIVEN_UP else "crashed")
+
+    def _gap(self, why: str) -> Iterator[Session | Event]:
+        """Tell of a gap; what comes behind it may be of another session."""
+        yield from self._close("lost")
+        self._heard = 0
+        yield Event(self._time, self._vm, self._stream, Kind.GAP, why.encode())
+
+
+def _time_at(text: bytes, place: int) -> int:
+    return parse_time(text[place : place + TIME_SIZE])
+
+
+def _longest_silence(text: bytes, first: int, last: int, known: int) -> int:
+    """Return the longest silence between the records that begin at two places, or `known` where that is longer.
+
+    Times never go back within a segment, so what took no longer than `known` needs no look inside.
+    """
+    silence = _time_at(text, last) - _time_at(text, first)
+    if silence <= known:
+        return known
+    half = (first + last) // 2
+    middle = text.find(b"\n", half, last - 1) + 1 or text.rfind(b"\n", first, half) + 1
+    if not middle:  # nothing between the two
+        return silence
+    return _longest_silence(text, middle, last, _longest_silence(text, first, middle, known))
