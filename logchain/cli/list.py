@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from logchain.cli.options import json_option, store_option
-from logchain.format.record import format_time
+from logchain.cli.table import json_time, print_table
 from logchain.read.listing import StreamRow, list_streams
 from logchain.read.times import format_local
 from logchain.store.layout import open_store
@@ -26,21 +26,10 @@ def command(store: Path, as_json: bool) -> None:
         rows = list(list_streams(directory))
     if as_json:
         for row in rows:
-            times = {"first": _json_time(row.first), "last": _json_time(row.last)}
+            times = {"first": json_time(row.first), "last": json_time(row.last)}
             click.echo(json.dumps(row._asdict() | times))
         return
-    table = [_HEADINGS, *map(_cells, rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(_HEADINGS))]
-    for cells in table:
-        shown = (
-            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        click.echo("  ".join(shown).rstrip())
-
-
-def _json_time(time: int) -> str | None:
-    return format_time(time).decode() if time else None
+    print_table([_HEADINGS, *map(_cells, rows)], _NUMBERS)
 
 
 def _cells(row: StreamRow) -> tuple[str, ...]:

@@ -2,22 +2,19 @@
 
 import json
 import time
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 import click
 
 from logchain.cli.options import json_option, store_option
-from logchain.format.errors import UsageError
-from logchain.format.limits import MAX_TIME
-from logchain.format.names import check_stream, check_vm
-from logchain.format.record import format_time
+from logchain.cli.selection import check_known, read_selection, selection_options
+from logchain.cli.table import json_time, print_table
 from logchain.read.display import escape, escape_text
 from logchain.read.entries import Kind
 from logchain.read.sessions import Event, Session, list_sessions
-from logchain.read.show import Selection
-from logchain.read.times import format_local, parse_when
-from logchain.store.layout import open_store, streams
+from logchain.read.times import format_local
+from logchain.store.layout import open_store
 
 __all__ = ["command"]
 
@@ -29,11 +26,7 @@ _SPANS = (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")
 
 @click.command("sessions")
 @store_option
-@click.option("--vm", "vms", multiple=True, metavar="NAME", help="Only this qube (may be given again).")
-@click.option("--stream", "wanted", multiple=True, metavar="NAME", help="Only this stream (may be given again).")
-@click.option("-S", "--since", metavar="TIME", help="Connected at TIME or later.")
-@click.option("-U", "--until", metavar="TIME", help="Connected at TIME or earlier.")
-@click.option("--utc", is_flag=True, help="Times in UTC.")
+@selection_options
 @json_option
 def command(
     store: Path,
@@ -50,23 +43,15 @@ def command(
     note of the collector on something unusual, '!' a gap: something should be there and cannot be read.
     TIME is as in 'logchain show'.
     """
-    now = datetime.now(UTC) if utc else datetime.now()
-    selection = Selection(
-        vms=tuple(check_vm(name) for name in vms),
-        streams=tuple(check_stream(name) for name in wanted),
-        since=parse_when(since, now) if since else 0,
-        until=parse_when(until, now) if until else MAX_TIME,
-    )
+    selection = read_selection(vms, wanted, since, until, utc)
     with open_store(store) as directory:
-        known = list(streams(directory))
-        for name in {*vms} - {vm for vm, _ in known} | {*wanted} - {stream for _, stream in known}:
-            raise UsageError(f"there are no logs of {name}; 'logchain list' tells which there are")
+        check_known(directory, selection)
         rows = list_sessions(directory, selection, time.time_ns() // 1000)
     if as_json:
         for row in rows:
             click.echo(json.dumps(_object(row)))
     else:
-        _print_table([_HEADINGS, *(_cells(row, UTC if utc else None) for row in rows)])
+        print_table([_HEADINGS, *(_cells(row, UTC if utc else None) for row in rows)], _NUMBERS)
     return 1 if any(isinstance(row, Event) and row.kind == Kind.GAP for row in rows) else 0
 
 
@@ -74,13 +59,13 @@ def _object(row: Session | Event) -> dict[str, str | int | float | None]:
     where: dict[str, str | int | float | None] = {"vm": row.vm, "stream": row.stream}
     if isinstance(row, Event):
         message = escape(row.untrusted_text)
-        return {"kind": row.kind.value, **where, "time": _json_time(row.time), "message": message}
+        return {"kind": row.kind.value, **where, "time": json_time(row.time), "message": message}
     return {
         "kind": "session",
         **where,
         "session": row.session,
-        "start": _json_time(row.start),
-        "end": _json_time(row.end),
+        "start": json_time(row.start),
+        "end": json_time(row.end),
         "silence_before": None if row.before is None else row.before / 1_000_000,
         "duration": row.duration / 1_000_000,
         "longest_silence": row.longest / 1_000_000,
@@ -88,10 +73,6 @@ def _object(row: Session | Event) -> dict[str, str | int | float | None]:
         "cut": row.cut,
         "why": row.why,
     }
-
-
-def _json_time(time_us: int) -> str | None:
-    return format_time(time_us).decode() if time_us else None
 
 
 def _cells(row: Session | Event, zone: tzinfo | None) -> tuple[str, ...]:
@@ -127,14 +108,3 @@ def _span(span: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2])
-
-
-def _print_table(table: list[tuple[str, ...]]) -> None:
-    """Print rows; the last cell of a row has room to its end, whichever column it is in."""
-    widths = [max(len(row[column]) for row in table if column < len(row) - 1) for column in range(len(_HEADINGS) - 1)]
-    for *cells, last in table:
-        shown = (
-            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=False))
-        )
-        click.echo("  ".join((*shown, last)))

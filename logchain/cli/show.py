@@ -5,20 +5,18 @@ import re
 import resource
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import click
 
 from logchain.cli.options import store_option
 from logchain.cli.pager import output
+from logchain.cli.selection import check_known, read_selection, selection_options
 from logchain.format.errors import UsageError
-from logchain.format.limits import MAX_TIME
-from logchain.format.names import check_stream, check_vm
 from logchain.read.entries import Entry, Kind
-from logchain.read.show import FORMATS, Selection, follow, select
-from logchain.read.times import parse_when
-from logchain.store.layout import open_store, streams
+from logchain.read.show import FORMATS, follow, select
+from logchain.store.layout import open_store
 
 __all__ = ["command"]
 
@@ -27,16 +25,12 @@ _FOLLOWED = 10  # lines that -f begins with, as tail and journalctl do
 
 @click.command("show")
 @store_option
-@click.option("--vm", "vms", multiple=True, metavar="NAME", help="Only this qube (may be given again).")
-@click.option("--stream", "wanted", multiple=True, metavar="NAME", help="Only this stream (may be given again).")
-@click.option("-S", "--since", metavar="TIME", help="Received at TIME or later.")
-@click.option("-U", "--until", metavar="TIME", help="Received at TIME or earlier.")
+@selection_options
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines that match.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), metavar="N", help="Only the last N.")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on as lines arrive.")
 @click.option("-o", "--output", "form", type=click.Choice(list(FORMATS)), default="short", show_default=True)
 @click.option("--notes", is_flag=True, help="Show the collector's own notes of sessions and segments too.")
-@click.option("--utc", is_flag=True, help="Times in UTC.")
 @click.option("--no-pager", is_flag=True, help="Do not start a pager.")
 def command(
     store: Path,
@@ -60,12 +54,7 @@ def command(
     """
     if form == "raw" and sys.stdout.isatty():
         raise UsageError("raw logs can take over a terminal; send them to a file or a pipe, or use -o short")
-    now = datetime.now(UTC) if utc else datetime.now()
-    selection = Selection(
-        vms=tuple(check_vm(name) for name in vms),
-        streams=tuple(check_stream(name) for name in wanted),
-        since=parse_when(since, now) if since else 0,
-        until=parse_when(until, now) if until else MAX_TIME,
+    selection = read_selection(vms, wanted, since, until, utc)._replace(
         pattern=_pattern(grep) if grep else None,
         last=_FOLLOWED if following and lines is None and not since else lines,
         notes=notes,
@@ -82,9 +71,7 @@ def command(
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every stream's segment is open while they are merged
     with open_store(store) as directory:
         if not following:
-            known = list(streams(directory))
-            _check_known(vms, {vm for vm, _ in known})
-            _check_known(wanted, {stream for _, stream in known})
+            check_known(directory, selection)
         entries = (follow if following else select)(directory, selection)
         with output(use_pager=not no_pager and not following) as file:
             for text in FORMATS[form](counted(entries), UTC if utc else None):
@@ -99,9 +86,3 @@ def _pattern(text: str) -> re.Pattern[bytes]:
         return re.compile(os.fsencode(text))
     except re.error as error:
         raise UsageError(f"not a regular expression: {error}") from error
-
-
-def _check_known(names: tuple[str, ...], known: set[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UsageError(f"there are no logs of {name}; 'logchain list' tells which there are")

@@ -9,8 +9,8 @@ import click
 
 from logchain.cli.options import json_option, store_option
 from logchain.cli.secret_files import read_audit_secret
+from logchain.cli.table import json_time
 from logchain.format.names import check_vm
-from logchain.format.record import format_time
 from logchain.read.display import escape_text
 from logchain.read.findings import Finding
 from logchain.read.listing import list_streams
@@ -125,8 +125,6 @@ def _as_json(report: Report) -> dict[str, object]:
         "store": report.store_id.hex(),
         "verdict": report.verdict.name.lower().replace("_", "-"),
         "audited": report.audited,
-        "streams": [
-            asdict(row) | {"time": format_time(row.time).decode() if row.time else None} for row in report.streams
-        ],
+        "streams": [asdict(row) | {"time": json_time(row.time)} for row in report.streams],
         "findings": [asdict(finding) for finding in report.findings],
     }

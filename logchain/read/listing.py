@@ -1,17 +1,15 @@
 """What `logchain list` tells: one row a stream."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
 from logchain.format.keystate import BROKEN, Status
-from logchain.read.live import open_segment, read_keystate
+from logchain.read.live import is_connected, open_segment, read_keystate
 from logchain.store.layout import Directory, segments, stream_directory, streams
 
 __all__ = ["StreamRow", "list_streams"]
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATES = {Status.OPEN: "open", Status.CLOSED: "closed", Status.GIVEN_UP: "gave up", **dict.fromkeys(BROKEN, "broken")}
 
 
@@ -51,6 +49,4 @@ def _row(directory: Directory, vm: str, stream: str) -> StreamRow:
         numbers = segments(directory)  # none: a birth that was cut short
         return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged" if numbers else "empty", False)
     word = _STATES[state.status] if state.segment in (0, *numbers) else "damaged"
-    # a session of an earlier boot, or of another machine's, has ended however the key state was left
-    connected = any(state.session) and state.boot.hex() == _BOOT_ID.read_text("ascii").strip().replace("-", "")
-    return StreamRow(vm, stream, len(numbers), state.next_number, size, first, state.time, word, connected)
+    return StreamRow(vm, stream, len(numbers), state.next_number, size, first, state.time, word, is_connected(state))

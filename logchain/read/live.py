@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from logchain.format.errors import FormatError
 from logchain.format.keystate import KeyState, read_ratchet
@@ -16,8 +17,9 @@ from logchain.format.slots import FILE_SIZE
 from logchain.format.tags import TAG_ENTRY
 from logchain.store.layout import RATCHET, Directory, log_name, tags_name
 
-__all__ = ["Segment", "missing", "open_segment", "read_keystate", "reason"]
+__all__ = ["Segment", "is_connected", "missing", "open_segment", "read_keystate", "reason"]
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BLOCK = 1 << 20
 _TRIES = 20  # a writer holds a slot torn for microseconds
 
@@ -30,6 +32,11 @@ def reason(error: Exception) -> str:
 def missing(first: int, last: int) -> str:
     """Return words for segments that are not there."""
     return f"segment {first} is missing" if first == last else f"segments {first} to {last} are missing"
+
+
+def is_connected(state: KeyState) -> bool:
+    """Tell whether a sender is connected, as far as the key state knows: a session of another boot has ended."""
+    return any(state.session) and state.boot.hex() == _BOOT_ID.read_text("ascii").strip().replace("-", "")
 
 
 def read_keystate(directory: Directory) -> KeyState:

@@ -7,7 +7,6 @@ the lines between them only those are looked at that can begin or end a longest 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
@@ -15,13 +14,12 @@ from logchain.format.keystate import KeyState, Status
 from logchain.format.limits import TIME_SIZE
 from logchain.format.record import parse_note, parse_time
 from logchain.read.entries import Kind
-from logchain.read.live import missing, open_segment, read_keystate, reason
+from logchain.read.live import is_connected, missing, open_segment, read_keystate, reason
 from logchain.read.show import Selection
 from logchain.store.layout import RATCHET, Directory, segments, stream_directory, streams
 
 __all__ = ["Event", "Session", "list_sessions"]
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MUNDANE = ("segment", "session-start", "session-end", "end")  # notes that are no event of their own
 _ENDS_SESSION = ("session-start", "recovered", "broken")  # where one that ended without a word has ended
 
@@ -184,9 +182,7 @@ class _StreamSessions:
 
     def _finish(self, state: KeyState, now: int) -> Iterator[Session]:
         """Close the last session: nothing has ended it so far."""
-        # one of an earlier boot, or of another machine's, has ended however the key state was left
-        boot = _BOOT_ID.read_text("ascii").strip().replace("-", "")
-        if any(state.session) and state.boot.hex() == boot:
+        if is_connected(state):
             session = self._hear(now)
             session.session, session.end = state.session.hex(), 0
             yield from self._close("connected")

@@ -1,0 +1,56 @@
+"""The options by which several commands choose what to look at."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from logchain.format.errors import UsageError
+from logchain.format.limits import MAX_TIME
+from logchain.format.names import check_stream, check_vm
+from logchain.read.show import Selection
+from logchain.read.times import parse_when
+from logchain.store.layout import Directory, streams
+
+__all__ = ["check_known", "read_selection", "selection_options"]
+
+_OPTIONS = (
+    click.option("--vm", "vms", multiple=True, metavar="NAME", help="Only this qube (may be given again)."),
+    click.option("--stream", "wanted", multiple=True, metavar="NAME", help="Only this stream (may be given again)."),
+    click.option("-S", "--since", metavar="TIME", help="At TIME or later."),
+    click.option("-U", "--until", metavar="TIME", help="At TIME or earlier."),
+    click.option("--utc", is_flag=True, help="Times in UTC."),
+)
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --vm, --stream, --since, --until and --utc."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_selection(
+    vms: tuple[str, ...], wanted: tuple[str, ...], since: str | None, until: str | None, utc: bool
+) -> Selection:
+    """Return what these options choose, or raise UsageError."""
+    now = datetime.now(UTC) if utc else datetime.now()
+    return Selection(
+        vms=tuple(check_vm(name) for name in vms),
+        streams=tuple(check_stream(name) for name in wanted),
+        since=parse_when(since, now) if since else 0,
+        until=parse_when(until, now) if until else MAX_TIME,
+    )
+
+
+def check_known(store: Directory, selection: Selection) -> None:
+    """Raise UsageError where a name has no logs: a typo must not read as 'nothing happened'."""
+    known = list(streams(store))
+    for names, there in (
+        (selection.vms, {vm for vm, _ in known}),
+        (selection.streams, {stream for _, stream in known}),
+    ):
+        for name in names:
+            if name not in there:
+                raise UsageError(f"there are no logs of {name}; 'logchain list' tells which there are")
