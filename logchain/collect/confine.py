@@ -6,7 +6,6 @@ filters are the kernel's: no_new_privs, seccomp (prctl(2), seccomp(2)), Landlock
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 from collections.abc import Callable
@@ -113,7 +112,7 @@ def _landlock(directory: int) -> None:
 
 def _seccomp() -> None:
     """Refuse every call that is not listed, with EPERM."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in _CALLS:
         raise ValueError(f"no list of system calls for {machine}")
     architecture, calls = _CALLS[machine]

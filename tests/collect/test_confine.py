@@ -3,7 +3,6 @@
 import ctypes
 import mmap
 import os
-import platform
 import resource
 import signal
 import socket
@@ -11,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -366,7 +366,7 @@ def test_a_machine_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """No filter is better than one that refuses everything."""
     monkeypatch.setattr(confine_module, "_libc", _Kernel())
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
-    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
     assert confine(0, os.getppid()) == ["seccomp"]
 
 
