@@ -152,6 +152,21 @@ def test_a_caller_that_gives_up_waiting(store: Store, new_door: Doors) -> None:
     assert store.lines()[-1] == b"next"
 
 
+def test_a_caller_who_waited_in_vain(store: Store, door: Door) -> None:
+    """The holder is gone, and so is the store: the one who waited hears it, and the service goes on."""
+    door.call().greeting()
+    [pid] = door.instances()
+    os.kill(pid, signal.SIGSTOP)
+    waiting = door.call(data=b"x\n")
+    door.store_line(vm="web")
+    (store.path / "format").rename(store.path / "other")
+    os.kill(pid, signal.SIGKILL)
+    assert waiting.last_words() == [b"error cannot store; the LogVM's journal tells why"]
+    (store.path / "other").rename(store.path / "format")
+    door.store_line(b"after")
+    assert store.lines() == [b"after"]
+
+
 def test_a_vm_whose_calls_are_all_dead_can_call_again(new_door: Doors) -> None:
     """Taking a holder's place is no connection more, though the VM and the collector are at their limits."""
     door = new_door("session._SILENCE = 0", connections=2, connections_per_vm=2)
