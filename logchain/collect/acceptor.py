@@ -14,13 +14,15 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
+from logchain.collect.allowance import Allowance
 from logchain.collect.answers import Answers, StockAnswers
 from logchain.collect.confine import confine
 from logchain.collect.descriptor import MAX_DESCRIPTOR, STOCK, Descriptor, parse_descriptor
-from logchain.collect.limits import Limits, Meter
+from logchain.collect.meter import Meter
 from logchain.collect.serving import NOT_STORED, serve
-from logchain.collect.session import STOP, SUPERSEDE
+from logchain.collect.session import MAX_SHARES, SHARES, STOP, SUPERSEDE
 from logchain.format.errors import Busy, Full, LogchainError, OddFile, UsageError
+from logchain.format.settings import Settings
 from logchain.store.clock import Clock
 from logchain.store.layout import LIVE, Directory
 from logchain.store.opening import HeldStream, hold_stream
@@ -30,6 +32,7 @@ __all__ = ["Acceptor"]
 _HEADER_TIME = 5.0  # s for a descriptor to arrive
 _HEADERS = 64  # connections whose descriptor is awaited; more wait in the kernel
 _DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
+_MINUTE, _DAY = 60.0, 86_400.0  # s, over which calls and births are counted
 _TIDY = 3600.0  # s between two looks for VMs that need not be remembered
 _FAREWELL = 20.0  # s for all instances to commit when we are told to stop
 _NO_DESCRIPTORS = 0.1  # s to wait when a connection cannot be accepted: the machine lacks what it takes
@@ -91,12 +94,12 @@ class Acceptor:
         clock: Clock,
         stop: int,
         log: Callable[[str], None],
-        limits: Limits,
+        settings: Settings,
     ) -> None:
         self._listener, self._store, self._clock = listener, store, clock
-        self._stop, self._log, self._limits = stop, log, limits
+        self._stop, self._log, self._settings = stop, log, settings
         self._pid = os.getpid()
-        self._calls, self._births = Meter(limits.calls_per_minute, 60), Meter(limits.births_per_day, 86_400)
+        self._calls, self._births = Meter(_MINUTE), Meter(_DAY)
         self._tidy = time.monotonic() + _TIDY
         self._callers: dict[int, _Caller] = {}
         self._instances: dict[int, _Instance] = {}
@@ -181,9 +184,10 @@ class Acceptor:
     def _admit(self, caller: _Caller, call: Descriptor) -> None:
         """Serve a call if its VM may have one more; raises what it is refused with."""
         now = time.monotonic()
-        if not self._calls.take(call.vm, now):
+        allowed = self._settings.of(call.vm)
+        if not self._calls.take(call.vm, allowed.calls_per_minute, now):
             raise Busy(f"{call.vm} calls too often")
-        of_vm = [instance for instance in self._instances.values() if instance.call.vm == call.vm]
+        of_vm = self._instances_of(call.vm)
         holder = next((instance for instance in of_vm if instance.call == call), None)
         if holder:  # who takes a holder's place is no connection more: a VM whose calls are all dead can call again
             if holder.successor:
@@ -192,12 +196,25 @@ class Acceptor:
             with suppress(OSError):
                 holder.control.send(SUPERSEDE)
             return
-        if len(self._instances) >= self._limits.connections or len(of_vm) >= self._limits.connections_per_vm:
+        if len(self._instances) >= self._settings.connections or len(of_vm) >= allowed.connections:
             raise Busy(f"{call.vm} has too many connections")
         self._serve(caller, call)
 
+    def _instances_of(self, vm: str) -> list[_Instance]:
+        return [instance for instance in self._instances.values() if instance.call.vm == vm]
+
+    def _share(self, vm: str) -> None:
+        """Tell a VM's instances among how many they share its rate."""
+        instances = self._instances_of(vm)
+        for instance in instances:
+            with suppress(OSError):
+                instance.control.send(bytes([SHARES + min(len(instances), MAX_SHARES)]))
+
     def _serve(self, caller: _Caller, call: Descriptor) -> None:
         """Fork an instance for a call; raises what the call is refused with."""
+        free = os.fstatvfs(self._store.fd)
+        if free.f_bavail * free.f_frsize < self._settings.reserve:
+            raise Full("the disk is full up to the reserve")
         self._check_birth(call)
         held = hold_stream(self._store, call.vm, call.stream)
         try:
@@ -209,6 +226,7 @@ class Acceptor:
         caller.connection.close()
         ours.setblocking(False)
         self._instances[ours.fileno()] = _Instance(pid, ours, call)
+        self._share(call.vm)
 
     def _fork(self, caller: _Caller, held: HeldStream, ours: socket.socket, theirs: socket.socket) -> int:
         """Fork an instance and return its process id; OSError where there is no process to be had."""
@@ -241,9 +259,10 @@ class Acceptor:
             existing = of_vm.names()
         if call.stream in existing:
             return
-        if len(existing) >= self._limits.streams_per_vm:
+        allowed = self._settings.of(call.vm)
+        if len(existing) >= allowed.streams:
             raise Full(f"{call.vm} has {len(existing)} streams, and may have no more")
-        if not self._births.take(call.vm, time.monotonic()):
+        if not self._births.take(call.vm, allowed.births_per_day, time.monotonic()):
             raise Busy(f"{call.vm} has had all the births of a day")
 
     def _be_instance(self, caller: _Caller, held: HeldStream, ours: socket.socket, theirs: socket.socket) -> int:
@@ -265,6 +284,8 @@ class Acceptor:
         confine(held.directory.fd, self._pid)
         answers = caller.answers()
         assert caller.call
+        allowed = self._settings.of(caller.call.vm)
+        allowance = Allowance(allowed.rate, allowed.burst, self._settings.reserve, time.monotonic())
         return serve(
             caller.connection.fileno(),
             answers,
@@ -273,6 +294,7 @@ class Acceptor:
             theirs.fileno(),
             caller.call.service,
             lambda message: self._log(f"{held.directory.path}: {message}"),
+            allowance,
         )
 
     def _hear(self, ready: set[int]) -> None:
@@ -289,6 +311,7 @@ class Acceptor:
             del self._instances[fd]
             instance.control.close()
             self._bury(instance)
+            self._share(instance.call.vm)
             if instance.successor:
                 caller, instance.successor = instance.successor, None
                 try:

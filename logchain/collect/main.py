@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import syslog
+from typing import TYPE_CHECKING
 
 from logchain import __version__
 from logchain.collect.answers import Answers
@@ -16,8 +17,12 @@ from logchain.store.layout import DEFAULT_STORE, open_store
 from logchain.store.opening import open_stream
 from logchain.store.stream import StreamWriter
 
+if TYPE_CHECKING:  # tomllib is for the acceptor only: a call on standard input and output starts faster without
+    from logchain.format.settings import Settings
+
 __all__ = ["main"]
 
+_CONFIG = "/etc/logchain.toml"
 _LISTEN_FD = 3  # sd_listen_fds(3): the first descriptor that systemd hands over
 
 
@@ -41,6 +46,7 @@ def main() -> None:
     )
     store = os.environ.get("LOGCHAIN_STORE", DEFAULT_STORE)
     parser.add_argument("--store", metavar="DIR", default=store, help=f"the store (LOGCHAIN_STORE; now: {store})")
+    parser.add_argument("--config", metavar="FILE", help=f"settings; not for --stdio (default: {_CONFIG}, if there)")
     parser.add_argument("--version", action="version", version=f"log-collector {__version__}")
     arguments = parser.parse_args()
     for fd in (0, 1, 2):
@@ -55,7 +61,7 @@ def main() -> None:
     elif arguments.stream:
         parser.error("a stream is named with --stdio only")
     try:
-        _serve_socket(arguments.listen, arguments.store)
+        _serve_socket(arguments.listen, arguments.store, arguments.config)
     except LogchainError as error:
         print(f"<3>log-collector: {error}", file=sys.stderr)  # noqa: T201 (its own log: journald reads the priority)
         sys.exit(error.exit_code)
@@ -85,13 +91,13 @@ def _serve_one(source: int, sink: int, path: str, untrusted_stream: str) -> int:
         answers.restore()
 
 
-def _serve_socket(path: str | None, store_path: str) -> None:
+def _serve_socket(path: str | None, store_path: str, config: str | None) -> None:
     """Serve a socket of our own making, or the one that systemd hands over, until a signal comes."""
     import socket  # late: one call on standard input and output needs none of this
 
     from logchain.collect.acceptor import Acceptor
-    from logchain.collect.limits import Limits
 
+    settings = _read_settings(config)
     if path is None:
         if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
             raise UsageError("no socket: systemd hands over none; give --listen PATH, or --stdio")
@@ -109,10 +115,28 @@ def _serve_socket(path: str | None, store_path: str) -> None:
 
     with listener, open_store(store_path) as store:
         try:
-            Acceptor(listener, store, SystemClock(), _stop_signal(), log, Limits()).run()
+            Acceptor(listener, store, SystemClock(), _stop_signal(), log, settings).run()
         finally:
             if path is not None:
                 os.unlink(path)
+
+
+def _read_settings(config: str | None) -> "Settings":
+    """Return the settings of a file, or those that are there by default; raises UsageError."""
+    from logchain.format.settings import DEFAULT_SETTINGS, parse_settings
+
+    path = config or _CONFIG
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse_settings(file.read())
+    except FileNotFoundError as error:
+        if config is None:
+            return DEFAULT_SETTINGS
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _stop_signal() -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from logchain.collect.allowance import Allowance
 from logchain.collect.answers import Answers
 from logchain.collect.session import Session
 from logchain.format.errors import Busy, Full, LogchainError, UsageError
@@ -22,10 +23,11 @@ def serve(
     control: int,
     service: str,
     log: Callable[[str], None],
+    allowance: Allowance | None = None,
 ) -> int:
     """Serve a call, and return the exit code; `log` takes what the LogVM has to know, and the sender has not."""
     try:
-        Session(source, answers, open_writer(), clock, control).run(service)
+        Session(source, answers, open_writer(), clock, control, allowance).run(service)
     except Busy as error:
         answers.busy()
         code = error.exit_code

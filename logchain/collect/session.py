@@ -14,12 +14,12 @@ from logchain.format.record import LINE
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["BUSY", "SHARES", "STOP", "SUPERSEDE", "Session"]
+__all__ = ["BUSY", "MAX_SHARES", "SHARES", "STOP", "SUPERSEDE", "Session"]
 
 # what goes over a session's control socket, a byte each: two demands, how many streams its VM has open (SHARES and
 # the number), and the one answer that is not the end of the session
 STOP, SUPERSEDE, BUSY = b"s", b"d", b"b"
-SHARES = 0x80
+SHARES, MAX_SHARES = 0x80, 0x7F
 
 _KEEP_ALIVE = 25.0  # s; the wire promises 30
 _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake

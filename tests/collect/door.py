@@ -16,12 +16,16 @@ from tests.conftest import Store
 # systemd's part: the listening socket becomes descriptor 3, and the environment says whose it is
 _START = """
 import os
-from logchain.collect import acceptor, confine, limits, main, session
+from logchain.collect import acceptor, confine, main, session
+from logchain.format import settings
 os.dup2({listener}, 3)
 os.closerange(4, 64)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-limits.Limits.__new__.__defaults__ = limits.Limits()._replace(**{limits})
-{settings}
+limits = {limits}
+of_all = {{key: limits.pop(key) for key in ("connections", "reserve") if key in limits}}
+of_vm = {{key.removesuffix("_per_vm"): most for key, most in limits.items()}}
+settings.DEFAULT_SETTINGS = settings.Settings(**of_all, each_vm=settings.VmSettings(**of_vm))
+{patches}
 main.main()
 """
 
@@ -68,7 +72,7 @@ class Door:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, self._errors.open("ab") as errors:
             listener.bind(self.path)
             listener.listen(128)
-            code = _START.format(listener=listener.fileno(), limits=limits, settings=settings)
+            code = _START.format(listener=listener.fileno(), limits=limits, patches=settings)
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 env=os.environ | {"LOGCHAIN_STORE": str(store.path)},

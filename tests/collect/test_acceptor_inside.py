@@ -12,7 +12,7 @@ import pytest
 from logchain.collect import acceptor as acceptor_module
 from logchain.collect.acceptor import Acceptor
 from logchain.collect.descriptor import APPEND, Descriptor
-from logchain.collect.limits import Limits
+from logchain.format.settings import DEFAULT_SETTINGS
 from logchain.store.layout import Directory, open_store
 from logchain.store.opening import hold_stream
 from tests.collect.door import DoorCall
@@ -32,7 +32,7 @@ class Inside:
         self.stop, self._writable = os.pipe2(os.O_NONBLOCK)
         self._before = signal.set_wakeup_fd(self._writable)
         self.root: Directory = open_store(store.path)
-        self.acceptor = Acceptor(self.listener, self.root, store.clock, self.stop, self.logged.append, Limits())
+        self.acceptor = Acceptor(self.listener, self.root, store.clock, self.stop, self.logged.append, DEFAULT_SETTINGS)
 
     def run(self, data: bytes, lines: int = 1) -> list[bytes]:
         """Serve one call in a thread's company, until so many lines came down; return these."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from logchain.format.settings import DEFAULT_SETTINGS, parse_settings
 from tests.docs.generate import GENERATED
 from tests.docs.pages import PAGES, ROOT, anchors, links, page_name
 
@@ -70,3 +71,10 @@ def test_findings_are_current() -> None:
 def test_generated_pages_are_current(path: Path) -> None:
     """What follows from the code was made from this code."""
     assert path.read_text("utf-8") == GENERATED[path](), "run: python -m tests.docs.generate"
+
+
+def test_the_settings_of_the_guide_are_the_defaults() -> None:
+    """The example is a file that is accepted, and what it says of all VMs is what holds without one."""
+    page = (ROOT / "docs" / "guides" / "operate.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert parse_settings(example)._replace(vms={}) == DEFAULT_SETTINGS

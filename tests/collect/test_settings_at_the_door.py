@@ -1,0 +1,90 @@
+"""The settings of /etc/logchain.toml, as a running acceptor keeps to them."""
+
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logchain.read.verify import Verdict
+from tests.collect.door import Door, until
+from tests.conftest import Store
+
+Doors = Callable[..., Door]
+
+
+def test_a_flood_is_read_no_faster_than_its_vm_may(store: Store, new_door: Doors) -> None:
+    """Nothing is lost, the log says that it was slowed, and another VM notices nothing."""
+    door = new_door(rate=100_000, burst=100_000)
+    began = time.monotonic()
+    flood = door.call(vm="flood")
+    lines = [b"%05d " % number + b"x" * 993 for number in range(300)]
+    flood.send(b"".join(line + b"\n" for line in lines))
+    quiet = door.call(vm="quiet", data=b"a word\n")
+    quiet.greeting()
+    quiet.until_ok(1)
+    noticed = time.monotonic() - began
+    flood.greeting()
+    flood.until_ok(300)
+    assert time.monotonic() - began > 1.5  # 300 kB at 100 kB/s, a burst of 100 kB ahead
+    assert noticed < 1.5
+    assert store.lines("flood") == lines
+    (note,) = (note for note in store.notes("flood") if note.event == "throttled")
+    assert note.fields == {"reason": "rate", "rate": "100000"}
+    assert store.verdict() == Verdict.INTACT
+
+
+def test_the_streams_of_a_vm_share_its_rate(store: Store, new_door: Doors) -> None:
+    """One that floods leaves the other its half."""
+    door = new_door(rate=40_000, burst=10_000)
+    flood = door.call(stream="flood")
+    flood.greeting()
+    journal = door.call(stream="journal")
+    journal.greeting()
+    flood.send(b"x" * 999 + b"\n" + b"y" * 120_000)
+    flood.until_ok(1)
+    journal.send(b"a word\n")
+    journal.until_ok(1)
+    until(lambda: "throttled" in store.events(stream="flood"))
+    (note,) = (note for note in store.notes(stream="flood") if note.event == "throttled")
+    assert int(note.fields["rate"]) == 20_000
+    assert "throttled" not in store.events(stream="journal")
+
+
+def test_nobody_is_served_up_to_the_reserve(store: Store, new_door: Doors) -> None:
+    """The last of the disk is not for logs: callers hear `full`, and nothing is made."""
+    door = new_door(reserve=1 << 60)
+    assert door.refused(b"logchain.Append+main work\0x\n") == b"full"
+    assert not list((store.path / "live").iterdir())
+    assert "up to the reserve" in door.errors()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[each-vm]\nrate = "fast"\n', ': line 2: rate has to be a rate, like "4 MiB/s"'),
+        (None, "cannot read "),
+        ("[each-vm]\nstreams = \xff\n", "cannot read "),
+    ],
+)
+def test_settings_that_make_no_sense_are_told_at_the_start(
+    store: Store, tmp_path: Path, text: str | None, told: str
+) -> None:
+    """One line with file, line and key, exit code 2, and no socket is made."""
+    config = tmp_path / "logchain.toml"
+    if text is not None:
+        config.write_text(text, encoding="latin-1")
+    program = Path(sysconfig.get_path("scripts")) / "log-collector"
+    done = subprocess.run(
+        [sys.executable, program, "--listen", tmp_path / "s", "--store", store.path, "--config", config],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "s").exists()
