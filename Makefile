@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check coverage bench vectors clean
+.PHONY: help setup demo test check coverage bench bench-door vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 help: ## tell what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## make .venv with all that is needed
 
@@ -37,6 +37,9 @@ coverage: $(READY) ## run all tests and say which lines and branches they miss
 
 bench: $(READY) ## measure the hot loops beside what a user would use instead
 	$(BIN)/python bench/spine.py
+
+bench-door: $(READY) ## measure the acceptor: latency, lock-step, memory
+	$(BIN)/python bench/door.py
 
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py

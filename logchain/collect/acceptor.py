@@ -1,7 +1,8 @@
 """The door of the LogVM: accepts calls on a socket, judges them, and forks an instance for each.
 
-The acceptor reads a connection's descriptor and no byte behind it. It keeps the counts, gives births, and holds the
-keys of no stream. An instance inherits its connection and its stream's directory, confines itself, and does the rest.
+The acceptor reads a connection's descriptor and no byte behind it. It keeps the counts and gives births; for that it
+reads key states, and what it read may linger in memory that its instances inherit. An instance inherits its connection
+and its stream's directory, confines itself, and does the rest.
 """
 
 import gc

@@ -117,7 +117,7 @@ def _serve_socket(path: str | None, store_path: str, config: str | None) -> None
         try:
             Acceptor(listener, store, SystemClock(), _stop_signal(), log, settings).run()
         finally:
-            if path is not None:
+            if path is not None and os.path.exists(path):
                 os.unlink(path)
 
 
