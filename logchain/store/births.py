@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from logchain.format.errors import FormatError, OddFile, StoreError
-from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births, read_births, read_ratchet
+from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births, read_ratchet
 from logchain.format.limits import MAX_BIRTHS
 from logchain.format.ratchet import successor
-from logchain.format.slots import FILE_SIZE
+from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, newest
 from logchain.store.durable import SlotFile, shred
 from logchain.store.layout import BIRTHS, RATCHET, Directory, stream_directory, temporary_name
 
@@ -35,7 +35,9 @@ def give_birth(store: Directory, vm: str, stream: str, accept: Callable[[int, by
 def finish_birth(store: Directory) -> None:
     """Finish a birth that was cut short, if there is one: its secret must be gone before its stream stores a line."""
     with suppress(FileNotFoundError, FormatError):  # births are lost: streams that are there go on all the same
-        if not read_births(store.read(BIRTHS, FILE_SIZE)).pending:
+        data = store.read(BIRTHS, FILE_SIZE)
+        slot = newest(BIRTHS_MAGIC, data)
+        if not parse_births(slot.body).pending and data[(1 - slot.place) * SLOT_SIZE :][:SLOT_SIZE] == WIPED:
             return
     with suppress(_Lost), _locked(store) as slots:
         _finish(store, slots)
@@ -71,7 +73,7 @@ def _finish(store: Directory, slots: SlotFile) -> BirthState:
         else:
             state = state._replace(pending=None)
         slots.commit(format_births(state))
-        slots.settle()
+    slots.settle()  # also the wipe of a secret that a crash left in the other slot
     return state
 
 

@@ -11,7 +11,7 @@ from logchain.format.errors import FormatError, StoreError
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births
 from logchain.format.limits import MAX_BIRTHS
 from logchain.format.ratchet import seed, stream_secret, successor
-from logchain.format.slots import WIPED, format_slots, newest
+from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, format_slots, newest
 from logchain.read.verify import Verdict
 from tests.conftest import Store
 
@@ -100,6 +100,20 @@ def test_a_birth_that_was_cut_short_leaves_no_secret_behind(store: Store) -> Non
     os.close(inode)
     assert list(left.iterdir()) == []
     assert births(store) == state
+    assert store.verdict() == Verdict.INTACT
+
+
+def test_a_secret_that_a_crash_left_unwiped_is_wiped_before_a_line_is_stored(store: Store) -> None:
+    """A kill between the new slot and the wipe of the old one leaves the secret of a birth that was given."""
+    store.log(b"x")
+    data = (store.path / "births").read_bytes()
+    slot = newest(BIRTHS_MAGIC, data)
+    left = format_slot(BIRTHS_MAGIC, slot.generation - 1, format_births(BirthState(1, b"s" * 32, ("work", "main"))))
+    halves = [left, left]
+    halves[slot.place] = data[slot.place * SLOT_SIZE :][:SLOT_SIZE]
+    (store.path / "births").write_bytes(b"".join(halves))
+    store.log(b"y")
+    assert b"s" * 32 not in (store.path / "births").read_bytes()
     assert store.verdict() == Verdict.INTACT
 
 
