@@ -38,8 +38,8 @@ class StreamCheck:
         self.births: set[int] = set()
         self._stream_id = b""
         self._roots: dict[int, tuple[int, bytes]] = {}  # by birth: R, and of which segment
-        self._secret, self._secret_of = b"", 0  # R, and of which segment
-        self._birth = 0  # the last one
+        self._birth = 0  # the last one that verified
+        self._linked = 0  # the last segment whose first record did
         self._first: int | None = 0  # number that the next segment begins with; None where that is lost
         self._tag: bytes | None = bytes(32)  # the last tag before it
         self._unended: tuple[int, int, bytes] | None = None  # a segment without `end`, its size, its key: next says why
@@ -64,8 +64,7 @@ class StreamCheck:
         proven = set()
         with suppress(FileNotFoundError, FormatError):
             state = read_keystate(self._directory)
-            identity = self._directory.read(ID, MAX_SMALL_FILE)
-            self._stream_id = parse_stream(identity, self.report.vm, self.report.stream)
+            self._read_identity()
             if state.is_newborn and state.next == self._born(state.birth, state.segment + 1):
                 proven.add(state.birth)
             for number in (number for number in segments(self._directory) if number <= state.segment):
@@ -80,8 +79,7 @@ class StreamCheck:
         """Check all of it; `progress` is told the bytes of text as they are read."""
         state = self._read_state()
         try:
-            identity = self._directory.read(ID, MAX_SMALL_FILE)
-            self._stream_id = parse_stream(identity, self.report.vm, self.report.stream)
+            self._read_identity()
         except (FileNotFoundError, FormatError) as error:
             if state or segments(self._directory):
                 self._find(f"the stream's id is lost: {reason(error)}")
@@ -101,6 +99,10 @@ class StreamCheck:
             self._check_state(state)
             if numbers and numbers[-1] > last:
                 self._find(f"segment {numbers[-1]} was never committed", damage=False, segment=numbers[-1])
+
+    def _read_identity(self) -> None:
+        identity = self._directory.read(ID, MAX_SMALL_FILE)
+        self._stream_id = parse_stream(identity, self.report.vm, self.report.stream)
 
     def _read_state(self) -> KeyState | None:
         try:
@@ -181,6 +183,7 @@ class StreamCheck:
     def _check_links(self, number: int, head: list[Note]) -> None:
         """Check that a segment, whose first record is good, goes on where the one before it ended."""
         first, is_birth = head[0].number("first"), "birth" in head[0].fields
+        self._linked = number
         broken = next((note.fields.get("reason") for note in head if note.event == "broken"), None)
         if is_birth:
             self._birth = head[0].number("birth")
@@ -211,25 +214,20 @@ class StreamCheck:
         self._unended = None
 
     def _derive(self, number: int, note: Note, record: bytes, tag: bytes, state: KeyState | None) -> bytes:
-        """Return K of a segment, or nothing where it cannot be known; remember R."""
+        """Return K of a segment, or nothing where there is no secret to derive it from."""
         if not self._births.audited or not self._stream_id:
             return b""
         try:
-            if "birth" in note.fields:
-                secret = self._born(note.number("birth"), number)
-            elif self._secret:
-                secret = successor(self._secret, number - self._secret_of)
-            else:  # the note that named the birth is lost; perhaps the birth is still the one of now
-                secret = self._born(state.birth, number) if state else b""
-                if secret and step(segment_key(secret, self._stream_id, number), record)[1] != tag:
-                    secret = b""
-                self._birth = state.birth if secret and state else 0
+            birth = note.number("birth") if "birth" in note.fields else self._birth
+            if not birth and state:  # the note that named it is lost; perhaps it is still the one of now
+                key = segment_key(self._born(state.birth, number), self._stream_id, number)
+                if step(key, record)[1] == tag:
+                    birth = self._birth = state.birth
+            if birth:
+                return segment_key(self._born(birth, number), self._stream_id, number)
         except FormatError as error:
             raise _Damage(str(error), 0, 0) from error
-        if not secret:
-            raise _Damage("the segment's first note was changed, or the birth that it belongs to is lost", 0, 0)
-        self._secret, self._secret_of = secret, number
-        return segment_key(secret, self._stream_id, number)
+        raise _Damage("the segment's first note was changed, or the birth that it belongs to is lost", 0, 0)
 
     def _born(self, birth: int, number: int) -> bytes:
         """Return R of a segment under a birth; segments are asked for in their order, so that no step is made twice."""
@@ -269,10 +267,10 @@ class StreamCheck:
             )
         if not self._births.audited or not self._stream_id:
             return
-        if not state.is_newborn and self._secret_of != state.segment:
+        if not state.is_newborn and self._linked != state.segment:
             return  # its last segment could not be checked, and that was found
         try:
-            secret = self._born(state.birth, state.segment + 1) if state.is_newborn else successor(self._secret)
+            secret = self._born(state.birth, state.segment + 1)
         except FormatError as error:
             self._find(str(error))
             return

@@ -176,6 +176,16 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed(store: Auditor, tmp_
     assert "birth 2 first" in store.damage()[0]
 
 
+def test_a_changed_birth_is_found_where_it_is_and_nowhere_else(store: Auditor) -> None:
+    """The segments behind the changed note are checked under the birth that is true, and are good."""
+    path = store.stream() / "00000001.log"
+    path.write_bytes(path.read_bytes().replace(b"birth=1", b"birth=2", 1))
+    (found,) = store.damage()
+    assert found.startswith("1:0:0 ")
+    (stream,) = (stream for stream in store.report().streams if (stream.vm, stream.stream) == ("work", "main"))
+    assert stream.segments == 2
+
+
 def test_strange_files_are_no_evidence(store: Auditor) -> None:
     """What does not belong there is left alone, and is no damage to what does."""
     (store.path / "live" / "no name of a qube").mkdir()
