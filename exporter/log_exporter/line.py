@@ -97,7 +97,7 @@ class Form(Protocol):
 class Plain:
     """Lines as they are."""
 
-    def head_of_file(self, untrusted_path: bytes) -> bytes:  # noqa: ARG002
+    def head_of_file(self, untrusted_path: bytes) -> bytes:  # noqa: ARG002 (a Form)
         """Return nothing."""
         return b""
 

@@ -39,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{printable(message)} (see log-exporter --help)")
 
-    def print_help(self, file: object = None) -> None:  # noqa: ARG002
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002 (argparse's signature)
         """Print the help, also to somebody who closes the pipe early."""
         try:
             sys.stdout.write(self.format_help())

@@ -23,7 +23,7 @@ class Stop:
         """Return the descriptor to poll. It is never drained: a stop is for good."""
         return self._read
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (a signal handler)
         self.asked = True
         # poll() is restarted after a handler (PEP 475), so it needs something to see.
         with suppress(BlockingIOError):

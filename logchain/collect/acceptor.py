@@ -213,8 +213,7 @@ class Acceptor:
 
     def _serve(self, caller: _Caller, call: Descriptor) -> None:
         """Fork an instance for a call; raises what the call is refused with."""
-        free = os.fstatvfs(self._store.fd)
-        if free.f_bavail * free.f_frsize < self._settings.reserve:
+        if self._store.free() < self._settings.reserve:
             raise Full("the disk is full up to the reserve")
         self._check_birth(call)
         held = hold_stream(self._store, call.vm, call.stream)

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import syslog
-from typing import TYPE_CHECKING
 
 from logchain import __version__
 from logchain.collect.answers import Answers
@@ -17,13 +16,9 @@ from logchain.store.layout import DEFAULT_STORE, open_store
 from logchain.store.opening import open_stream
 from logchain.store.stream import StreamWriter
 
-if TYPE_CHECKING:  # tomllib is for the acceptor only: a call on standard input and output starts faster without
-    from logchain.format.settings import Settings
-
 __all__ = ["main"]
 
 _CONFIG = "/etc/logchain.toml"
-_LISTEN_FD = 3  # sd_listen_fds(3): the first descriptor that systemd hands over
 
 
 def main() -> None:
@@ -60,8 +55,10 @@ def main() -> None:
         sys.exit(_serve_one(0, 1, arguments.store, untrusted_stream))
     elif arguments.stream:
         parser.error("a stream is named with --stdio only")
+    from logchain.collect.door import serve_socket  # late: one call on standard input and output needs none of it
+
     try:
-        _serve_socket(arguments.listen, arguments.store, arguments.config)
+        serve_socket(arguments.listen, arguments.store, arguments.config, _CONFIG, _stop_signal())
     except LogchainError as error:
         print(f"<3>log-collector: {error}", file=sys.stderr)  # noqa: T201 (its own log: journald reads the priority)
         sys.exit(error.exit_code)
@@ -89,54 +86,6 @@ def _serve_one(source: int, sink: int, path: str, untrusted_stream: str) -> int:
         return serve(source, answers, open_writer, clock, _stop_signal(), APPEND, log)
     finally:
         answers.restore()
-
-
-def _serve_socket(path: str | None, store_path: str, config: str | None) -> None:
-    """Serve a socket of our own making, or the one that systemd hands over, until a signal comes."""
-    import socket  # late: one call on standard input and output needs none of this
-
-    from logchain.collect.acceptor import Acceptor
-
-    settings = _read_settings(config)
-    if path is None:
-        if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-            raise UsageError("no socket: systemd hands over none; give --listen PATH, or --stdio")
-        listener = socket.socket(fileno=_LISTEN_FD)
-    else:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(path)
-        except OSError as error:
-            raise UsageError(f"cannot make a socket at {path}: {error.strerror}") from error
-        listener.listen(128)
-
-    def log(message: str) -> None:
-        print(f"<4>log-collector: {message}", file=sys.stderr, flush=True)  # noqa: T201
-
-    with listener, open_store(store_path) as store:
-        try:
-            Acceptor(listener, store, SystemClock(), _stop_signal(), log, settings).run()
-        finally:
-            if path is not None and os.path.exists(path):
-                os.unlink(path)
-
-
-def _read_settings(config: str | None) -> "Settings":
-    """Return the settings of a file, or those that are there by default; raises UsageError."""
-    from logchain.format.settings import DEFAULT_SETTINGS, parse_settings
-
-    path = config or _CONFIG
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parse_settings(file.read())
-    except FileNotFoundError as error:
-        if config is None:
-            return DEFAULT_SETTINGS
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
 
 
 def _stop_signal() -> int:

@@ -105,6 +105,11 @@ class Directory:
         """Return the names in it, sorted."""
         return sorted(os.listdir(self.fd))
 
+    def free(self) -> int:
+        """Return the bytes that are free on its disk for those who are not root."""
+        found = os.fstatvfs(self.fd)
+        return found.f_bavail * found.f_frsize
+
     def _refused(self, name: str, error: OSError) -> Exception:
         """Return what an open that failed means."""
         if isinstance(error, FileNotFoundError):

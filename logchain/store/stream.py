@@ -86,9 +86,8 @@ class StreamWriter:
         return tuple(entry for entry in self._durable.resume if entry[0] != self._head.session)
 
     def free(self) -> int:
-        """Return the bytes that are free on the disk for those who are not root."""
-        found = os.fstatvfs(self._directory.fd)
-        return found.f_bavail * found.f_frsize
+        """Return the bytes that are free on the stream's disk."""
+        return self._directory.free()
 
     def start_session(self, session: bytes, service: str) -> None:
         """Note that a sender connected."""
@@ -231,8 +230,7 @@ class StreamWriter:
             next=successor(before.next),  # R_n is gone from memory here, from the disk with the next commit
         )
         self._guard(self._open_files)
-        fresh = before.is_newborn
-        fields: dict[str, str | int] = {"birth": before.birth} if fresh else {}
+        fields: dict[str, str | int] = {"birth": before.birth} if before.is_newborn else {}
         if self._in_line:
             fields["continues"] = "yes"
         self._note(
