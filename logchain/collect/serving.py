@@ -27,7 +27,7 @@ def serve(
 ) -> int:
     """Serve a call, and return the exit code; `log` takes what the LogVM has to know, and the sender has not."""
     try:
-        Session(source, answers, open_writer(), clock, control, allowance).run(service)
+        Session(source, answers, open_writer(), clock, control, log, allowance).run(service)
     except Busy as error:
         answers.busy()
         code = error.exit_code

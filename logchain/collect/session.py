@@ -3,12 +3,16 @@
 import os
 import select
 import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 
 from logchain.collect.allowance import Allowance
 from logchain.collect.answers import Answers
 from logchain.collect.lines import LineSplitter
 from logchain.collect.pace import Pace
+from logchain.format.errors import Full
 from logchain.format.limits import MAX_PART
 from logchain.format.record import LINE
 from logchain.store.clock import Clock
@@ -25,6 +29,7 @@ _KEEP_ALIVE = 25.0  # s; the wire promises 30
 _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake
 _FAREWELL = 10.0  # s for a sender to read the last `ok`
 _TELL_AGAIN = 60.0  # s between two notes that the sender is throttled
+_LOOK = 1.0  # s between two tries while the disk is full
 _SILENCE = 30.0  # s after which a sender who says nothing, or hears nothing, makes way for another
 
 
@@ -32,7 +37,8 @@ class Session:
     """Reads lines from `source`, stores them with `writer`, tells by `answers` what is durable.
 
     `control` is a descriptor from which STOP, or the number of a signal, ends the session. SUPERSEDE ends it if the
-    sender is silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise.
+    sender is silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise. `log` takes lines
+    for our own log.
     """
 
     def __init__(
@@ -42,12 +48,16 @@ class Session:
         writer: StreamWriter,
         clock: Clock,
         control: int,
+        log: Callable[[str], None],
         allowance: Allowance | None = None,
     ) -> None:
-        self._source, self._control, self._allowance = source, control, allowance
+        self._source, self._control, self._log, self._allowance = source, control, log, allowance
         self._answers, self._writer, self._clock = answers, writer, clock
         self._session = os.urandom(8)
         self._lines, self._pace = LineSplitter(), Pace()
+        self._received: deque[tuple[bytes, list[bytes], int]] = deque()  # cut into lines, and not appended yet
+        self._full = 0.0  # until when the disk counts as full: no read, no try
+        self._wipe = inf  # when to make the wipe of the last key durable
         self._told = -inf  # when the last note of being throttled was written
 
     def run(self, service: str) -> None:
@@ -57,6 +67,7 @@ class Session:
             self._pace.appended(time.monotonic())
             self._answers.greet(self._session, self._writer.resume)
             reason = self._receive()
+            self._append()
             self._writer.end_session(reason, self._lines.rest, self._lines.unfinished)
             self._writer.commit()
             self._answers.acknowledge(self._writer.durable_lines(self._session))
@@ -68,7 +79,7 @@ class Session:
         """Store what comes until the sender is done; return why it ended."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        acknowledged, wipe = 0, inf
+        acknowledged = 0
         spoke = heard = time.monotonic()
         while True:
             now = time.monotonic()
@@ -80,33 +91,59 @@ class Session:
                 poll.register(self._source, 0)
             else:
                 poll.register(self._source, select.POLLIN)
-            wake = min(now + self._pace.wait(now), spoke + _KEEP_ALIVE, wipe, now + (pause or inf))
-            events = dict(poll.poll(1000 * max(0.0, wake - now)))
+            store = max(self._full, min(now + self._pace.wait(now), self._wipe))
+            events = dict(poll.poll(1000 * max(0.0, min(store, spoke + _KEEP_ALIVE, now + (pause or inf)) - now)))
             if events.pop(self._answers.fileno(), 0):
                 poll.unregister(self._answers)
                 self._answers.send()
             now = time.monotonic()
             if self._source in events:
                 heard = now
-                if not self._take():
+                if not self._take(now):
                     return "eof"
             if self._control in events and (reason := self._end_asked(now - heard, now)):
                 return reason
-            if self._pace.due(now, dry=self._source not in events, waiting=self._writer.uncommitted):
-                self._writer.commit()
-                ended = time.monotonic()
-                self._pace.committed(now, ended)
-                if self._allowance:
-                    self._allowance.found(self._writer.free(), ended)
-                wipe = ended + _WIPE
-            elif now >= wipe:
-                self._writer.settle()
-                wipe = inf
+            try:
+                self._store(now, dry=self._source not in events)
+            except Full as error:
+                if not self._full:
+                    self._log(f"{error}; the sender has to wait until there is some")
+                self._full = time.monotonic() + _LOOK
             durable = self._writer.durable_lines(self._session)
             if durable > acknowledged or now >= spoke + _KEEP_ALIVE:
-                self._writer.roll_if_old()
                 acknowledged, spoke = durable, now
                 self._answers.acknowledge(acknowledged)
+
+    def _store(self, now: float, *, dry: bool) -> None:
+        """Do what it is time for: append, commit, wipe the last key, roll. Raises Full: what came is kept."""
+        if now < self._full:
+            return
+        if self._full:
+            self._writer.note("throttled", reason="full", rate=0)
+            self._full = 0.0
+        self._append()
+        if self._pace.due(now, dry=dry, waiting=self._writer.uncommitted):
+            self._writer.commit()
+            ended = time.monotonic()
+            self._pace.committed(now, ended)
+            if self._allowance:
+                self._allowance.found(self._writer.free(), ended)
+            self._wipe = ended + _WIPE
+        elif now >= self._wipe:
+            self._writer.settle()
+            self._wipe = inf
+        self._writer.roll_if_old()
+
+    def _append(self) -> None:
+        """Give the writer what was received. Raises Full, and keeps what the writer did not take."""
+        while self._received:
+            kind, payloads, received = self._received[0]
+            self._writer.append(kind, payloads, received)
+            self._received.popleft()
+            if kind == LINE:
+                self._answers.took(payloads)
+        if self._writer.uncommitted:
+            self._pace.appended(time.monotonic())
 
     def _end_asked(self, silence: float, now: float) -> str:
         """Return why to end, if the control socket says so; `silence` of the sender in s."""
@@ -125,30 +162,26 @@ class Session:
 
     def _pause(self, now: float) -> float:
         """Return for how long not to read, s, and note it if it was not noted lately."""
+        full = max(0.0, self._full - now)
         if not self._allowance:
-            return 0.0
+            return full
         pause, reason = self._allowance.pause(now)
         if reason == "reserve":
             self._allowance.found(self._writer.free(), now)
-        if pause and now - self._told >= _TELL_AGAIN:
+        if pause and not full and now - self._told >= _TELL_AGAIN:
             self._told = now
-            self._writer.note("throttled", reason=reason, rate=self._allowance.rate)
-        return pause
+            with suppress(Full):
+                self._writer.note("throttled", reason=reason, rate=self._allowance.rate)
+        return max(full, pause)
 
-    def _take(self) -> bool:
-        """Store what one read brings; all its lines share one time, for that is when they were received."""
+    def _take(self, now: float) -> bool:
+        """Take what one read brings; all its lines share one time, for that is when they were received."""
         try:
             untrusted_data = os.read(self._source, MAX_PART)
         except ConnectionResetError:
             return False
         received = self._clock.wall()
-        for kind, payloads in self._lines.feed(untrusted_data):
-            self._writer.append(kind, payloads, received)
-            if kind == LINE:
-                self._answers.took(payloads)
-        now = time.monotonic()
+        self._received += ((kind, payloads, received) for kind, payloads in self._lines.feed(untrusted_data))
         if self._allowance:
             self._allowance.took(len(untrusted_data), now)
-        if self._writer.uncommitted:
-            self._pace.appended(now)
         return bool(untrusted_data)

@@ -144,7 +144,11 @@ class SlotFile:
         if self._failed:  # which slot is on the disk is not known, so neither may be touched
             raise WriteFailed("the last write of the keys failed; connect again")
         self._failed = True
-        write(self._fd, data, place * SLOT_SIZE)
+        try:
+            write(self._fd, data, place * SLOT_SIZE)
+        except Full:  # the other slot stands, and this one can be written again
+            self._failed = False
+            raise
         sync([self._fd])
         self._failed = self._unsynced = False
 

@@ -2,6 +2,8 @@
 
 The order of a commit is the promise: text and tags, sync; key state, sync (the commit point); only then may the
 caller acknowledge. Whoever has a StreamWriter holds the stream's lock (store.opening gives one out).
+
+Where the disk is full nothing is lost: what was appended waits in memory, and the same call, made again, goes on.
 """
 
 import os
@@ -10,7 +12,7 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import NamedTuple
 
-from logchain.format.errors import StoreError, WriteFailed
+from logchain.format.errors import Full, StoreError, WriteFailed
 from logchain.format.keystate import BROKEN, NO_KEY, NO_SESSION, KeyState, Status, format_keystate
 from logchain.format.limits import MAX_SEGMENT, RESUME_SESSIONS
 from logchain.format.ratchet import chain, given_up_proof, segment_key, successor
@@ -68,8 +70,9 @@ class StreamWriter:
         self._files: tuple[int, ...] = ()  # log and tags of the open segment
         self._new_names = False  # the directory has to be synced too
         self._failed = False
+        self._stalled = False  # there was no room for what waits in memory
         if state.status == Status.OPEN:
-            self._open_files()
+            self._open_files(state.segment)
 
     @property
     def uncommitted(self) -> int:
@@ -105,7 +108,10 @@ class StreamWriter:
         self._in_line = False
 
     def append(self, kind: bytes, payloads: Sequence[bytes], received: int) -> None:
-        """Store payloads of one kind (LINE or PART) that were received at one time, µs since 1970."""
+        """Store payloads of one kind (LINE or PART) that were received at one time, µs since 1970.
+
+        Raises Full where there is no room for a new segment: then nothing was appended. Raises WriteFailed.
+        """
         if self._head.session == NO_SESSION:
             raise ValueError("lines come within a session")
         self._ready(received)
@@ -137,7 +143,8 @@ class StreamWriter:
         )
         self._waiting += ends[-1] - head.end
         if self._waiting >= _FLUSH:
-            self._guard(self._flush)
+            with suppress(Full):  # it waits for the next commit
+                self._guard(self._flush)
 
     def adopt(self, record: bytes) -> None:
         """Take over a record that a crash left uncommitted and that verified under the key."""
@@ -158,7 +165,7 @@ class StreamWriter:
             self._note(format_note("recovered", end=self._head.end, cut=cut, reason="torn"))
 
     def commit(self) -> None:
-        """Make durable what was appended. Raises Full or WriteFailed: then the segment stands as it last did."""
+        """Make durable what was appended. Raises Full: call again when there is room; or WriteFailed."""
         if self._head != self._durable:
             self._guard(self._commit)
 
@@ -180,7 +187,7 @@ class StreamWriter:
             self.roll("age")
 
     def close(self) -> None:
-        """Commit, unless a write failed before, and let the stream go."""
+        """Commit, unless a write failed before, and let the stream go; raises as `commit`, and lets go all the same."""
         try:
             if not self._failed:
                 self.commit()
@@ -197,6 +204,9 @@ class StreamWriter:
 
     def _ready(self, received: int) -> None:
         """See that a segment is open that can take a record received now."""
+        if self._stalled:  # whatever comes next stands behind what waits
+            self.commit()
+            self._stalled = False
         head = self._head
         boot = self._clock.boot_id()
         if head.status == Status.OPEN:
@@ -217,6 +227,7 @@ class StreamWriter:
         if number > MAX_SEGMENT:
             raise StoreError("the stream has all the segments it may have; send to another stream")
         stepped = received < before.time - _STEP
+        self._guard(lambda: self._open_files(number))
         self._head = before._replace(
             segment=number,
             status=Status.OPEN,
@@ -229,7 +240,6 @@ class StreamWriter:
             key=segment_key(before.next, self._name.stream_id, number),
             next=successor(before.next),  # R_n is gone from memory here, from the disk with the next commit
         )
-        self._guard(self._open_files)
         fields: dict[str, str | int] = {"birth": before.birth} if before.is_newborn else {}
         if self._in_line:
             fields["continues"] = "yes"
@@ -286,12 +296,18 @@ class StreamWriter:
         self._text, self._tags, self._waiting = [], [], 0
 
     def _guard(self, action: Callable[[], None]) -> None:
-        """Do what may fail on the disk; after a failure nothing more is written but that the segment is given up."""
+        """Do what may fail on the disk; after a failure nothing more is written but that the segment is given up.
+
+        No room is no failure: all writes go to places of their own, and can be made again.
+        """
         if self._failed:
             raise StoreError("this stream's last write failed; connect again")
         self._failed = True  # what is written by then verifies, or is cut off, when the stream is opened again
         try:
             action()
+        except Full:
+            self._failed, self._stalled = False, True
+            raise
         except WriteFailed:
             if self._durable.status == Status.OPEN:
                 given_up = self._durable._replace(status=Status.GIVEN_UP, session=NO_SESSION)
@@ -300,9 +316,9 @@ class StreamWriter:
             raise
         self._failed = False
 
-    def _open_files(self) -> None:
-        names = log_name(self._head.segment), tags_name(self._head.segment)
-        for name in names:
+    def _open_files(self, segment: int) -> None:
+        self._close_files()  # of a try that found no room
+        for name in (log_name(segment), tags_name(segment)):
             self._files += (self._directory.file(name, os.O_RDWR | os.O_CREAT),)
         self._new_names = True
 

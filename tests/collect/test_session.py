@@ -27,13 +27,14 @@ class Serving:
     """A session that runs in a thread, and the sender's side of it."""
 
     def __init__(self, store: Store) -> None:
+        self.logged: list[str] = []
         self._up, self._stop, self._down = os.pipe(), os.pipe(), os.pipe()
         fcntl.fcntl(self._down[1], fcntl.F_SETPIPE_SZ, 4_096)  # so that a slow reader is soon too slow
         self._open = [*self._up, *self._stop, *self._down]
         self.call = Call(self._up[1], self._down[0])
         self.error: BaseException | None = None
         self.answers = Answers(self._down[1])
-        session = Session(self._up[0], self.answers, store.open(), store.clock, self._stop[0])
+        session = Session(self._up[0], self.answers, store.open(), store.clock, self._stop[0], self.logged.append)
         self._thread = threading.Thread(target=self._run, args=[session])
         self._thread.start()
 

@@ -5,6 +5,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ def _send(store: Directory, data: bytes, splits: list[int], rolling: Rolling) ->
     stop, never = os.pipe()
     answers = Answers(sink)
     clock = SystemClock()
-    session = Session(source, answers, open_stream(store, "work", "main", clock, rolling), clock, stop)
+    session = Session(source, answers, open_stream(store, "work", "main", clock, rolling), clock, stop, pytest.fail)
 
     def write() -> None:
         at = 0

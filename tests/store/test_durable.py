@@ -232,15 +232,16 @@ def test_a_key_state_that_cannot_be_written(store: Store, disk: Disk, call: str)
 
 
 def test_a_full_disk_gives_nothing_up(store: Store, disk: Disk) -> None:
-    """What was written and verifies is adopted; the same segment goes on when there is room again."""
+    """What was appended waits; the same segment goes on when there is room again, in this session or another."""
     writer = begin(store)
     writer.append(LINE, [b"perhaps"], store.clock.wall())
     disk.error, disk.fails = errno.ENOSPC, lambda _, name: name == "00000001.tags"
     with pytest.raises(Full):
         writer.commit()
-    with pytest.raises(StoreError):
-        writer.commit()
-    writer.close()
+    with pytest.raises(Full):
+        writer.append(LINE, [b"too early"], store.clock.wall())
+    with pytest.raises(Full):
+        writer.close()
     with pytest.raises(Full):
         store.log(b"after")
     disk.fails = lambda *_: False
@@ -270,6 +271,38 @@ def test_every_call_of_a_life_may_fail_once(store: Store, disk: Disk, error: int
     assert kept == [b"1", b"2", b"3", b"after 1", b"after 2"]
     assert failures > 20
     assert store.verdict() == Verdict.INTACT
+
+
+def test_a_disk_that_is_full_now_and_then_costs_nothing(store: Store, disk: Disk) -> None:
+    """Whichever write finds no room, the same call made again goes on, and each line is stored once."""
+    disk.error = errno.ENOSPC
+    for call in range(10_000):
+        disk.calls.clear()
+        writer = store.open(stream=f"s{call}", rolling=Rolling(size=500))
+        disk.calls.clear()
+        disk.fails = lambda what, _, call=call: what == "write" and len(disk.calls) == call + 1  # type: ignore[misc]
+        _again(writer.start_session, b"session1", "logchain.Append")
+        for number in (b"1", b"2", b"3"):
+            _again(writer.append, LINE, [number], store.clock.wall())
+            _again(writer.commit)
+        _again(writer.end_session, "eof", b"", 0)
+        _again(writer.commit)
+        failed = len(disk.calls) > call
+        disk.fails = lambda *_: False
+        assert writer.durable_lines(b"session1") == 3
+        writer.close()
+        assert store.lines(stream=f"s{call}") == [b"1", b"2", b"3"]
+        if not failed:
+            break
+    assert call > 20
+    assert store.verdict() == Verdict.INTACT
+
+
+def _again(step: Callable[..., None], *given: object) -> None:
+    try:
+        step(*given)
+    except Full:
+        step(*given)
 
 
 def _life(store: Store, disk: Disk, stream: str, call: int) -> int | None:
