@@ -8,7 +8,9 @@
     │   ├── Busy                3   somebody else writes this stream
     │   ├── Full                3   no room on the disk
     │   └── WriteFailed         3   the disk refused a write or a sync; what was acknowledged is safe
-    └── SecretError             3   the audit secret is locked, or another store's
+    ├── SecretError             3   the audit secret is locked, or another store's
+    ├── SignatureError          3   a note that its key did not sign
+    └── ProofError              3   a Merkle proof that does not lead to its root
 
 Evidence of tampering is no exception but a verdict (`read.verify`), exit 1. Messages are one line, name
 what to do, and hold no text of a sender unescaped.
@@ -20,7 +22,9 @@ __all__ = [
     "Full",
     "LogchainError",
     "OddFile",
+    "ProofError",
     "SecretError",
+    "SignatureError",
     "StoreError",
     "UsageError",
     "WriteFailed",
@@ -65,3 +69,11 @@ class WriteFailed(StoreError):
 
 class SecretError(LogchainError):
     """The audit secret is locked, or another store's."""
+
+
+class SignatureError(LogchainError):
+    """A note that its key did not sign."""
+
+
+class ProofError(LogchainError):
+    """A Merkle proof that does not lead to its root."""

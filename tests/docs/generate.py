@@ -30,6 +30,10 @@ _ADVICE: dict[type[Exception], str] = {
     errors.WriteFailed: "Look at the disk (`dmesg`). The next connection goes on in a new segment.",
     errors.SecretError: "Check the passphrase, and that the audit secret is this store's: the first lines of both "
     "files name the store.",
+    errors.SignatureError: "A part of the ledger, a manifest or a checkpoint was changed, or is another store's. Copy "
+    "the store away, and run `logchain verify` on the copy.",
+    errors.ProofError: "The ledger and what was said of it do not fit. Copy both away, and run `logchain verify` on "
+    "the copy.",
 }
 _EXPORTER_ADVICE: dict[type[Exception], str] = {
     ExporterUsageError: "Correct the command; `log-exporter --help` tells what it takes.",
