@@ -130,8 +130,8 @@ def _xz_index(data: bytes) -> tuple[int, int]:
     index = data[:at].ljust(-(-at // 4) * 4, b"\0")
     if data[:2] != b"\x00\x01" or data != index + crc32(index).to_bytes(4, "little"):
         raise FormatError("an xz stream of none or more than one block, or with a bad index")
-    # a header of 12 bytes, at least two of LZMA2, a checksum of 8
-    if unpadded < 22 or not 1 <= content <= MAX_BLOCK:
+    # a header of 12 bytes, five of LZMA2 for the shortest text, a checksum of 8
+    if unpadded < 25 or not 1 <= content <= MAX_BLOCK:
         raise FormatError("an xz stream too short or too long")
     return unpadded, content
 

@@ -23,7 +23,7 @@ from logchain.format.fields import (
     parse_line,
 )
 from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_SEGMENT
-from logchain.format.signed_note import Vkey, format_vkey, open_note, parse_vkey
+from logchain.format.signed_note import Vkey, format_vkey, open_note, parse_note, parse_vkey
 
 __all__ = [
     "NO_ENTRY",
@@ -46,6 +46,7 @@ __all__ = [
     "format_fingerprint",
     "log_key_name",
     "open_entry",
+    "open_genesis",
     "parse_entry",
     "parse_fingerprint",
     "split_entries",
@@ -63,8 +64,9 @@ _FINGERPRINT = re.compile(r"\A[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True)
 class Genesis:
-    """The first: the key that signs checkpoints."""
+    """The first: the key that signs this entry, which a fingerprint is of, and the key that signs checkpoints."""
 
+    key: Vkey
     log: Vkey
 
 
@@ -167,7 +169,7 @@ _HEAD = {  # in the order of Entry's fields
 }
 _NEXT = {"next": (_VKEY,)}
 _EVENTS: dict[str, tuple[Field, ...]] = {
-    "genesis": (_VKEY,),
+    "genesis": (_VKEY, _VKEY),
     "birth": (BIRTH, STREAM_ID, SEGMENT),
     "heads": (number(1, MAX_HEADS), DIGEST),
     "seal": (STREAM_ID, SEGMENT, DIGEST),
@@ -225,10 +227,11 @@ def format_entry(entry: Entry) -> bytes:
     following = format_line(_NEXT, "next", [entry.next])
     if len({entry.number == 0, entry.previous == NO_ENTRY, isinstance(event, Genesis)}) != 1:
         raise FormatError("a ledger that does not begin with genesis, or does so twice")
-    if entry.next.name != entry_key_name(entry.store_id):
+    log, signs = log_key_name(entry.store_id), entry_key_name(entry.store_id)
+    if entry.next.name != signs:
         raise FormatError("an entry whose next key is another store's")
-    if isinstance(event, Genesis) and event.log.name != log_key_name(entry.store_id):
-        raise FormatError("a genesis whose log key is another store's")
+    if isinstance(event, Genesis) and (event.key.name, event.log.name) != (signs, log):
+        raise FormatError("a genesis whose keys are another store's")
     return "".join([f"{_FIRST}\n", *head, happened, following]).encode()
 
 
@@ -259,6 +262,17 @@ def open_entry(data: bytes, vkey: Vkey) -> Entry:
     if vkey.name != entry_key_name(entry.store_id):
         raise FormatError("an entry of another store")
     return entry
+
+
+def open_genesis(data: bytes) -> tuple[Entry, Genesis]:
+    """Return entry 0, signed by the key that it names itself; FormatError, SignatureError.
+
+    Whether that key is the one that a person kept the fingerprint of is for the caller to see.
+    """
+    event = parse_entry(parse_note(data, MAX_ENTRY, most=1).text).event
+    if not isinstance(event, Genesis):
+        raise FormatError("a ledger that does not begin with genesis")
+    return open_entry(data, event.key), event
 
 
 def split_entries(data: bytes) -> tuple[list[bytes], bytes]:
