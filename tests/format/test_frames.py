@@ -215,7 +215,7 @@ def with_index(numbers: bytes) -> bytes:
     index = numbers.ljust(-(-len(numbers) // 4) * 4, b"\0")
     index += crc32(index).to_bytes(4, "little")
     rest = (len(index) // 4 - 1).to_bytes(4, "little") + b"\x00\x04"
-    return one[:-24] + index + crc32(rest).to_bytes(4, "little") + rest + b"YZ"
+    return one[:-20] + index + crc32(rest).to_bytes(4, "little") + rest + b"YZ"
 
 
 def test_an_index_as_we_write_it() -> None:
@@ -232,7 +232,7 @@ def test_an_index_as_we_write_it() -> None:
         b"\x00\x01\x1d\x00",  # no text
         b"\x00\x01\x1d\x81\x80\x40",  # a byte more than 1 MiB
         b"\x00\x01\x18\x05",  # a block shorter than its header, the least of LZMA2, and its checksum
-        b"\x00\x01\x15\x05",  # a block that would begin elsewhere
+        b"\x00\x01\x21\x05",  # a block that would begin elsewhere
         b"\x00\x01\x61\x05",  # and before the file
         b"\x00\x01" + b"\xff" * 8 + b"\x7f\x05",
         b"\x00\x01\x9d\x00\x05",  # not the shortest form of a number
