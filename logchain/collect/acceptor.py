@@ -1,32 +1,25 @@
-"""The door of the LogVM: accepts calls on a socket, judges them, and forks an instance for each.
+"""The door of the LogVM: accepts calls on a socket, judges them, and has an instance serve each.
 
-The acceptor reads a connection's descriptor and no byte behind it. It keeps the counts and gives births; for that it
-reads key states, and what it read may linger in memory that its instances inherit. An instance inherits its connection
-and its stream's directory, confines itself, and does the rest.
+The acceptor reads a connection's descriptor and no byte behind it, keeps the counts, and opens no stream: it reads no
+keys, and no slow disk keeps it from the next call.
 """
 
-import gc
-import os
 import select
-import signal
 import socket
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
-from logchain.collect.allowance import Allowance
-from logchain.collect.answers import Answers, StockAnswers
-from logchain.collect.confine import confine
-from logchain.collect.descriptor import MAX_DESCRIPTOR, STOCK, Descriptor, parse_descriptor
+from logchain.collect.answers import answers_for
+from logchain.collect.descriptor import APPEND, MAX_DESCRIPTOR, Descriptor, parse_descriptor
+from logchain.collect.forkserver import ForkServer
+from logchain.collect.instance import Order
 from logchain.collect.meter import Meter
-from logchain.collect.serving import NOT_STORED, serve
-from logchain.collect.session import MAX_SHARES, SHARES, STOP, SUPERSEDE
-from logchain.format.errors import Busy, Full, LogchainError, OddFile, UsageError
+from logchain.collect.serving import NOT_STORED
+from logchain.collect.session import MAX_SHARES, SHARES, SUPERSEDE
+from logchain.format.errors import Busy, Full, LogchainError, OddFile, StoreError, UsageError
 from logchain.format.settings import Settings
-from logchain.store.clock import Clock
 from logchain.store.layout import LIVE, Directory
-from logchain.store.opening import HeldStream, hold_stream
 
 __all__ = ["Acceptor"]
 
@@ -35,9 +28,7 @@ _HEADERS = 64  # connections whose descriptor is awaited; more wait in the kerne
 _DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
 _MINUTE, _DAY = 60.0, 86_400.0  # s, over which calls and births are counted
 _TIDY = 3600.0  # s between two looks for VMs that need not be remembered
-_FAREWELL = 20.0  # s for all instances to commit when we are told to stop
 _NO_DESCRIPTORS = 0.1  # s to wait when a connection cannot be accepted: the machine lacks what it takes
-_STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
 class _Caller:
@@ -58,30 +49,23 @@ class _Caller:
         self.call = parse_descriptor(self.untrusted_data[:-1]) if nul else None
         return self.call
 
-    def answers(self) -> Answers:
-        """Return what speaks to the caller, in the dialect of the service that was called."""
-        stock = self.call and self.call.service == STOCK
-        # a descriptor of its own: reading and sending wait for the same socket separately
-        return (StockAnswers if stock else Answers)(os.dup(self.connection.fileno()))
-
     def refuse(self, error: Exception) -> None:
         """Say why not, as far as the pipe takes it, and hang up."""
         with self.connection, suppress(OSError):
-            answers = self.answers()
+            answers = answers_for(self.call.service if self.call else APPEND, self.connection.fileno())
             if isinstance(error, Busy):
                 answers.busy()
             elif isinstance(error, Full):
                 answers.full()
             else:
                 answers.error(str(error) if isinstance(error, UsageError) else NOT_STORED)
-            os.close(answers.fileno())
 
 
 class _Instance:
     """A process that serves one connection; `control` is our end of the socket to it, and ends when it does."""
 
-    def __init__(self, pid: int, control: socket.socket, call: Descriptor) -> None:
-        self.pid, self.control, self.call = pid, control, call
+    def __init__(self, control: socket.socket, call: Descriptor) -> None:
+        self.control, self.call = control, call
         self.successor: _Caller | None = None
 
 
@@ -92,24 +76,21 @@ class Acceptor:
         self,
         listener: socket.socket,
         store: Directory,
-        clock: Clock,
+        fork_server: ForkServer,
         stop: int,
         log: Callable[[str], None],
         settings: Settings,
     ) -> None:
-        self._listener, self._store, self._clock = listener, store, clock
+        self._listener, self._store, self._fork_server = listener, store, fork_server
         self._stop, self._log, self._settings = stop, log, settings
-        self._pid = os.getpid()
         self._calls, self._births = Meter(_MINUTE), Meter(_DAY)
         self._tidy = time.monotonic() + _TIDY
         self._callers: dict[int, _Caller] = {}
         self._instances: dict[int, _Instance] = {}
 
     def run(self) -> None:
-        """Accept, until told to stop; then wait for the instances to commit."""
-        self._probe()
+        """Accept, until told to stop. Raises StoreError where no instance can be forked any more."""
         self._listener.setblocking(False)
-        gc.freeze()  # what is there now is shared with every instance, and never written by a collection
         while self._turn():
             pass
         self._listener.close()
@@ -118,19 +99,16 @@ class Acceptor:
         self._callers.clear()
         for instance in self._instances.values():
             self._turn_away(instance)
-            with suppress(OSError):
-                instance.control.send(STOP)
-        end = time.monotonic() + _FAREWELL
-        while self._instances and time.monotonic() < end:
-            self._hear(self._wait([], end))
 
     def _turn(self) -> bool:
         accepting = [self._listener.fileno()] if len(self._callers) < _HEADERS else []
         waiting = [*self._callers.values(), *(one.successor for one in self._instances.values() if one.successor)]
         deadline = min((caller.deadline for caller in waiting), default=time.monotonic() + _TIDY)
-        ready = self._wait([self._stop, *accepting, *self._callers], deadline)
+        ready = self._wait([self._stop, self._fork_server.fileno(), *accepting, *self._callers], deadline)
         if self._stop in ready:
             return False
+        if self._fork_server.fileno() in ready:
+            raise StoreError("the process that forks instances was killed; start again")
         self._hear(ready)
         for fd in [fd for fd in ready if fd in self._callers]:
             self._read(fd)
@@ -212,41 +190,23 @@ class Acceptor:
                 instance.control.send(bytes([SHARES + min(len(instances), MAX_SHARES)]))
 
     def _serve(self, caller: _Caller, call: Descriptor) -> None:
-        """Fork an instance for a call; raises what the call is refused with."""
+        """Have an instance serve a call; raises what the call is refused with."""
         if self._store.free() < self._settings.reserve:
             raise Full("the disk is full up to the reserve")
         self._check_birth(call)
-        held = hold_stream(self._store, call.vm, call.stream)
-        try:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                pid = self._fork(caller, held, ours, theirs)
-        finally:
-            held.close()  # the instance has the lock now
-        caller.connection.close()
+        allowed = self._settings.of(call.vm)
+        order = Order(*call, allowed.rate, allowed.burst, self._settings.reserve)
+        ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        self._instances[ours.fileno()] = _Instance(pid, ours, call)
-        self._share(call.vm)
-
-    def _fork(self, caller: _Caller, held: HeldStream, ours: socket.socket, theirs: socket.socket) -> int:
-        """Fork an instance and return its process id; OSError where there is no process to be had."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # a signal to the instance must not reach our own descriptor
-        try:
-            pid = os.fork()
-            if pid:
-                return pid
-            code = 3
+        with theirs:
             try:
-                code = self._be_instance(caller, held, ours, theirs)
-            except BaseException:
-                self._log(traceback.format_exc())
-            finally:
-                os._exit(code)
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+                self._fork_server.serve(order, caller.connection, ours, theirs)
+            except OSError:
+                ours.close()
+                raise
+        caller.connection.close()
+        self._instances[ours.fileno()] = _Instance(ours, call)
+        self._share(call.vm)
 
     def _check_birth(self, call: Descriptor) -> None:
         """See that a VM may have one more stream, if the call needs one."""
@@ -265,38 +225,6 @@ class Acceptor:
         if not self._births.take(call.vm, allowed.births_per_day, time.monotonic()):
             raise Busy(f"{call.vm} has had all the births of a day")
 
-    def _be_instance(self, caller: _Caller, held: HeldStream, ours: socket.socket, theirs: socket.socket) -> int:
-        """Give up all that is not needed, and serve the caller."""
-        self._listener.close()
-        self._store.close()
-        for connection in (
-            *(other.connection for other in self._callers.values()),
-            *(instance.control for instance in self._instances.values()),
-            *(one.successor.connection for one in self._instances.values() if one.successor),
-        ):
-            if connection is not caller.connection:
-                connection.close()
-        ours.setblocking(False)
-        # a signal reaches the session as a word from the acceptor does, and no instance can stop the acceptor
-        os.close(signal.set_wakeup_fd(ours.fileno()))
-        os.close(self._stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        confine(held.directory.fd, self._pid)
-        answers = caller.answers()
-        assert caller.call
-        allowed = self._settings.of(caller.call.vm)
-        allowance = Allowance(allowed.rate, allowed.burst, self._settings.reserve, time.monotonic())
-        return serve(
-            caller.connection.fileno(),
-            answers,
-            lambda: held.open(self._clock),
-            self._clock,
-            theirs.fileno(),
-            caller.call.service,
-            lambda message: self._log(f"{held.directory.path}: {message}"),
-            allowance,
-        )
-
     def _hear(self, ready: set[int]) -> None:
         """Take in what instances say: that they will not make way, or, by their end, that they have."""
         for fd in [fd for fd in ready if fd in self._instances]:
@@ -310,7 +238,6 @@ class Acceptor:
                 continue
             del self._instances[fd]
             instance.control.close()
-            self._bury(instance)
             self._share(instance.call.vm)
             if instance.successor:
                 caller, instance.successor = instance.successor, None
@@ -318,14 +245,6 @@ class Acceptor:
                     self._serve(caller, instance.call)
                 except (LogchainError, OSError) as error:
                     self._refuse(caller, error)
-
-    def _bury(self, instance: _Instance) -> None:
-        """Take leave of an instance that has closed its control socket, which an honest one does by ending."""
-        os.kill(instance.pid, signal.SIGKILL)  # changes nothing for who is ending; a hostile one could hang us
-        _, status = os.waitpid(instance.pid, 0)
-        if os.WIFSIGNALED(status):
-            name = f"{instance.call.vm}/{instance.call.stream}"
-            self._log(f"{name}: an instance was killed, signal {os.WTERMSIG(status)}")
 
     def _turn_away(self, instance: _Instance) -> None:
         """Tell a caller that the holder of its stream does not make way."""
@@ -337,19 +256,3 @@ class Acceptor:
         if not isinstance(error, Busy | UsageError):
             self._log(str(error))
         caller.refuse(error)
-
-    def _probe(self) -> None:
-        """Tell, once, in our own log, what this kernel lacks to confine the instances."""
-        readable, writable = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.write(writable, ", ".join(confine(self._store.fd, self._pid)).encode())
-            finally:
-                os._exit(0)
-        os.close(writable)
-        with open(readable, "rb") as file:
-            lacking = file.read().decode()
-        os.waitpid(pid, 0)
-        if lacking:
-            self._log(f"this kernel lacks {lacking}: instances are confined less than they should be")

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from logchain.collect.descriptor import STOCK
 from logchain.format.wire import BUSY, FULL, format_error, format_greeting, format_ok
 
-__all__ = ["Answers", "StockAnswers"]
+__all__ = ["Answers", "StockAnswers", "answers_for"]
 
 
 class Answers:
@@ -134,3 +135,8 @@ class StockAnswers(Answers):
         lines = min(self._debt, 1_000)
         self._debt -= lines
         return b"OK\n" * lines
+
+
+def answers_for(service: str, sink: int) -> Answers:
+    """Return what speaks the dialect of a service."""
+    return (StockAnswers if service == STOCK else Answers)(sink)

@@ -18,8 +18,6 @@ from logchain.store.stream import StreamWriter
 
 __all__ = ["main"]
 
-_CONFIG = "/etc/logchain.toml"
-
 
 def main() -> None:
     """Run log-collector with the arguments of the command line."""
@@ -41,7 +39,9 @@ def main() -> None:
     )
     store = os.environ.get("LOGCHAIN_STORE", DEFAULT_STORE)
     parser.add_argument("--store", metavar="DIR", default=store, help=f"the store (LOGCHAIN_STORE; now: {store})")
-    parser.add_argument("--config", metavar="FILE", help=f"settings; not for --stdio (default: {_CONFIG}, if there)")
+    parser.add_argument(
+        "--config", metavar="FILE", help="settings; not for --stdio (default: /etc/logchain.toml, if there)"
+    )
     parser.add_argument("--version", action="version", version=f"log-collector {__version__}")
     arguments = parser.parse_args()
     for fd in (0, 1, 2):
@@ -58,7 +58,7 @@ def main() -> None:
     from logchain.collect.door import serve_socket  # late: one call on standard input and output needs none of it
 
     try:
-        serve_socket(arguments.listen, arguments.store, arguments.config, _CONFIG, _stop_signal())
+        serve_socket(arguments.listen, arguments.store, arguments.config, _stop_signal())
     except LogchainError as error:
         print(f"<3>log-collector: {error}", file=sys.stderr)  # noqa: T201 (its own log: journald reads the priority)
         sys.exit(error.exit_code)

@@ -18,11 +18,11 @@ from logchain.format.record import LINE
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["BUSY", "MAX_SHARES", "SHARES", "STOP", "SUPERSEDE", "Session"]
+__all__ = ["BUSY", "MAX_SHARES", "SHARES", "SUPERSEDE", "Session"]
 
-# what goes over a session's control socket, a byte each: two demands, how many streams its VM has open (SHARES and
-# the number), and the one answer that is not the end of the session
-STOP, SUPERSEDE, BUSY = b"s", b"d", b"b"
+# what goes over a session's control socket, a byte each: the demand to make way, the answer that it does not, and how
+# many streams its VM has open (SHARES and the number)
+SUPERSEDE, BUSY = b"d", b"b"
 SHARES, MAX_SHARES = 0x80, 0x7F
 
 _KEEP_ALIVE = 25.0  # s; the wire promises 30
@@ -36,9 +36,9 @@ _SILENCE = 30.0  # s after which a sender who says nothing, or hears nothing, ma
 class Session:
     """Reads lines from `source`, stores them with `writer`, tells by `answers` what is durable.
 
-    `control` is a descriptor from which STOP, or the number of a signal, ends the session. SUPERSEDE ends it if the
-    sender is silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise. `log` takes lines
-    for our own log.
+    `control` is a descriptor on which the number of a signal ends the session. SUPERSEDE ends it if the sender is
+    silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise. `log` takes lines for our
+    own log.
     """
 
     def __init__(

@@ -8,6 +8,14 @@ live/<vm>/<stream>/id               the stream's salt and id
                    00000012.log     a segment, text
                    00000012.tags    its tags
                    quarantine/      what recovery cut off: 1795437914976476-00000012.log
+sealed/<vm>/<stream>/00000011.log   sealed text, as it is, or .log.lz4, or .log.xz
+                     00000011.manifest
+ledger/entries                      signed notes, one after the other
+ledger/heads/00000017               the list that entry 17 hashes
+ledger/checkpoint                   the ledger's size and Merkle root, signed
+ledger/lock                         held (flock) by whoever appends to the ledger; never unlinked
+keys/ledger                         the key of the ledger's next entry, two slots
+keys/log                            the key that signs checkpoints
 """
 
 import errno
@@ -26,19 +34,32 @@ from logchain.format.names import check_stream, check_vm
 
 __all__ = [
     "BIRTHS",
+    "CHECKPOINT",
     "DEFAULT_STORE",
+    "ENTRIES",
     "FORMAT",
+    "HEADS",
     "ID",
+    "KEYS",
+    "LEDGER",
+    "LEDGER_KEYS",
     "LIVE",
     "LOCK",
+    "LOG_KEY",
     "NO_ROOM",
     "QUARANTINE",
     "RATCHET",
+    "SEALED",
+    "TIERS",
     "Directory",
+    "heads_name",
     "log_name",
+    "manifest_name",
+    "manifests",
     "open_directory",
     "open_store",
     "quarantine_name",
+    "sealed_name",
     "segments",
     "stream_directory",
     "streams",
@@ -47,12 +68,16 @@ __all__ = [
 ]
 
 DEFAULT_STORE = "/var/lib/logchain"
-FORMAT, BIRTHS, LIVE = "format", "births", "live"
+FORMAT, BIRTHS, LIVE, SEALED, LEDGER, KEYS = "format", "births", "live", "sealed", "ledger", "keys"
 ID, LOCK, RATCHET, QUARANTINE = "id", "lock", "ratchet", "quarantine"
+ENTRIES, HEADS, CHECKPOINT = "entries", "heads", "checkpoint"
+LEDGER_KEYS, LOG_KEY = "ledger", "log"
+TIERS = ("", ".lz4", ".xz")  # what a sealed text's name ends with, and so how it is compressed
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ODD = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)  # a link; not a directory; one; a FIFO or socket
 _LOG = re.compile(r"\A([0-9]{8})\.log\Z")
+_MANIFEST = re.compile(r"\A([0-9]{8})\.manifest\Z")
 
 
 class Directory:
@@ -148,6 +173,21 @@ def tags_name(segment: int) -> str:
     return f"{segment:08}.tags"
 
 
+def sealed_name(segment: int, tier: str) -> str:
+    """Return the name of a sealed segment's text, compressed as one of TIERS says."""
+    return f"{segment:08}.log{tier}"
+
+
+def manifest_name(segment: int) -> str:
+    """Return the name of a sealed segment's manifest."""
+    return f"{segment:08}.manifest"
+
+
+def heads_name(number: int) -> str:
+    """Return the name of the list that the ledger's entry of this number hashes."""
+    return f"{number:08}"
+
+
 def temporary_name(name: str) -> str:
     """Return the name that a file has until it is whole."""
     return f".{name}.new"
@@ -160,23 +200,32 @@ def quarantine_name(name: str, stamp: int) -> str:
 
 def segments(stream: Directory) -> list[int]:
     """Return the numbers of the segments whose text is in a stream's directory, in order."""
-    numbers = (int(match[1]) for name in stream.names() if (match := _LOG.match(name)))
+    return _numbers(stream, _LOG)
+
+
+def manifests(stream: Directory) -> list[int]:
+    """Return the numbers of the segments whose manifest is in a sealed stream's directory, in order."""
+    return _numbers(stream, _MANIFEST)
+
+
+def _numbers(stream: Directory, name: re.Pattern[str]) -> list[int]:
+    numbers = (int(match[1]) for found in stream.names() if (match := name.match(found)))
     return [number for number in numbers if 1 <= number <= MAX_SEGMENT]
 
 
 @contextmanager
-def stream_directory(store: Directory, vm: str, stream: str) -> Iterator[Directory]:
-    """Open a stream's directory; FileNotFoundError where there is none."""
-    with store.directory(LIVE) as live, live.directory(vm) as vm_directory, vm_directory.directory(stream) as directory:
+def stream_directory(store: Directory, vm: str, stream: str, part: str = LIVE) -> Iterator[Directory]:
+    """Open a stream's directory in `part`, LIVE or SEALED; FileNotFoundError where there is none."""
+    with store.directory(part) as top, top.directory(vm) as vm_directory, vm_directory.directory(stream) as directory:
         yield directory
 
 
-def streams(store: Directory) -> Iterator[tuple[str, str]]:
-    """Yield VM and stream of every stream in the store, sorted; what no stream can be is left out."""
-    with suppress(FileNotFoundError, OddFile), store.directory(LIVE) as live:
-        for vm in _valid(live.names(), check_vm):
+def streams(store: Directory, part: str = LIVE) -> Iterator[tuple[str, str]]:
+    """Yield VM and stream of every stream in `part`, LIVE or SEALED, sorted; what no stream can be is left out."""
+    with suppress(FileNotFoundError, OddFile), store.directory(part) as top:
+        for vm in _valid(top.names(), check_vm):
             names: list[str] = []
-            with suppress(FileNotFoundError, OddFile), live.directory(vm) as vm_directory:
+            with suppress(FileNotFoundError, OddFile), top.directory(vm) as vm_directory:
                 names = [name for name in vm_directory.names() if _is_directory(vm_directory, name)]
             yield from ((vm, stream) for stream in _valid(names, check_stream))
 

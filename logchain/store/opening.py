@@ -1,4 +1,4 @@
-"""Opening a stream for writing: its lock, its birth if it needs one, and what a crash left behind.
+"""Opening a stream for writing: its birth if it needs one, its lock, and what a crash left behind.
 
 What the key state says is durable must be there. If it is not, no crash of ours did it: the stream is left as it is
 and begins anew, under a new birth and with a `broken` note.
@@ -32,11 +32,11 @@ from logchain.store.layout import FORMAT, ID, LIVE, LOCK, RATCHET, Directory, se
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
 
-__all__ = ["HeldStream", "hold_stream", "open_stream"]
+__all__ = ["HeldStream", "hold_stream", "open_stream", "prepare_stream"]
 
 
 class HeldStream:
-    """A stream whose lock is ours, and that has a birth; `open` makes it ready for writing."""
+    """A stream whose lock is ours; `open` makes it ready for writing."""
 
     def __init__(self, directory: Directory, lock: int, name: StreamName) -> None:
         self.directory, self._lock, self._name = directory, lock, name
@@ -61,7 +61,7 @@ class HeldStream:
         return writer
 
     def close(self) -> None:
-        """Let it go, in this process; who inherited it by a fork still holds it."""
+        """Let it go."""
         self.directory.close()
         os.close(self._lock)
 
@@ -69,34 +69,61 @@ class HeldStream:
 def open_stream(
     store: Directory, vm: str, stream: str, clock: Clock, rolling: Rolling = DEFAULT_ROLLING
 ) -> StreamWriter:
-    """Open a stream for writing, making it where there is none. Raises what hold_stream and HeldStream.open raise."""
+    """Open a stream for writing, making it where there is none. Raises what the three steps raise."""
+    prepare_stream(store, vm, stream)
     return hold_stream(store, vm, stream).open(clock, rolling)
 
 
-def hold_stream(store: Directory, vm: str, stream: str) -> HeldStream:
-    """Take a stream's lock, and see that it has a birth; `vm` and `stream` are checked names.
+def prepare_stream(store: Directory, vm: str, stream: str) -> None:
+    """See that a stream is there and has a birth; `vm` and `stream` are checked names.
 
-    Raises Busy while somebody else writes it, Full, WriteFailed, or StoreError.
+    The secret of births is in memory by then, and with it those of all streams to come. Raises Busy while somebody else
+    writes it, Full, WriteFailed, or StoreError.
+    """
+    try:
+        live = store.directory(LIVE)
+    except FileNotFoundError as error:
+        raise _no_store(store) from error
+    with live, make_directory(live, vm) as vm_directory, make_directory(vm_directory, stream) as directory:
+        lock = _lock(directory)
+        try:
+            _see_to_birth(store, directory, vm, stream)
+        finally:
+            os.close(lock)
+
+
+def hold_stream(store: Directory, vm: str, stream: str) -> HeldStream:
+    """Take the lock of a stream that was prepared.
+
+    Raises Busy while somebody else writes it, FileNotFoundError where there is none, or FormatError.
     """
     try:
         store_id = parse_store(store.read(FORMAT, MAX_SMALL_FILE)).store_id
-        live = store.directory(LIVE)
     except (FileNotFoundError, FormatError) as error:
-        raise StoreError(f"{store.path} is no store, or not a whole one; make one with 'logchain init'") from error
+        raise _no_store(store) from error
     with ExitStack() as stack:
-        with live, make_directory(live, vm) as vm_directory:
-            directory = make_directory(vm_directory, stream)
+        with store.directory(LIVE) as live, live.directory(vm) as vm_directory:
+            directory = vm_directory.directory(stream)
         stack.callback(directory.close)
-        lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
+        lock = _lock(directory)
         stack.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Busy(f"{vm}/{stream} is being written by somebody else") from error
-        _see_to_birth(store, directory, vm, stream)
         identity = parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream)
         stack.pop_all()
     return HeldStream(directory, lock, StreamName(store_id, vm, stream, identity))
+
+
+def _no_store(store: Directory) -> StoreError:
+    return StoreError(f"{store.path} is no store, or not a whole one; make one with 'logchain init'")
+
+
+def _lock(directory: Directory) -> int:
+    lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise Busy(f"{directory.path} is being written by somebody else") from error
+    return lock
 
 
 def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) -> None:

@@ -16,7 +16,7 @@ from tests.conftest import Store
 # systemd's part: the listening socket becomes descriptor 3, and the environment says whose it is
 _START = """
 import os
-from logchain.collect import acceptor, confine, main, session
+from logchain.collect import acceptor, confine, forkserver, main, session
 from logchain.format import settings
 os.dup2({listener}, 3)
 os.closerange(4, 64)
@@ -36,6 +36,11 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never came to be so"
         time.sleep(0.005)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that one has forked, oldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class DoorCall(Call):
@@ -121,7 +126,13 @@ class Door:
 
     def instances(self) -> list[int]:
         """Return the processes that serve calls, oldest first; those that ended and were not waited for as well."""
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return children(self.fork_server())
+
+    def fork_server(self) -> int:
+        """Return the process that forks them."""
+        until(lambda: children(self.pid))
+        [pid] = children(self.pid)
+        return pid
 
     def descriptors(self) -> list[str]:
         """Return what the acceptor has open."""

@@ -20,7 +20,7 @@ from logchain.collect.confine import confine
 from logchain.format.record import LINE
 from logchain.read.verify import Verdict
 from logchain.store.layout import open_store
-from logchain.store.opening import hold_stream
+from logchain.store.opening import hold_stream, prepare_stream
 from logchain.store.stream import Rolling
 from tests.conftest import STREAM, VM, Store
 
@@ -242,6 +242,7 @@ def test_what_is_left(home: Path) -> None:
 def _served(store: Store, rolling: Rolling = OFTEN) -> str:
     """Store lines as an instance does, confined, over several segments; return how it ended."""
     with open_store(store.path) as directory:
+        prepare_stream(directory, VM, STREAM)
         held = hold_stream(directory, VM, STREAM)
 
     def serve() -> str:
