@@ -40,6 +40,7 @@ _SEGMENT_MOST = 128 << 20  # bytes of any file: twice what a segment may have
 _MEMORY_MOST = 96 << 20  # bytes of data beyond what the acceptor has
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_prctl, _syscall = _libc.prctl, _libc.syscall
 
 
 def confine(directory: int, parent: int) -> list[str]:
@@ -51,7 +52,7 @@ def confine(directory: int, parent: int) -> list[str]:
     lacking = []
     for name, step in (
         ("parent-death signal", lambda: _end_with(parent)),
-        ("no_new_privs", lambda: _check(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))),
+        ("no_new_privs", lambda: _check(_prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))),
         ("limits", _limit),
         ("Landlock", lambda: _landlock(directory)),
         ("seccomp", _seccomp),
@@ -77,14 +78,15 @@ def _check(result: int) -> int:
 
 
 def _end_with(parent: int) -> None:
-    _check(_libc.prctl(_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0))
+    _check(_prctl(_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0))
     if os.getppid() != parent:  # it ended before we asked
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _limit() -> None:
-    with open("/proc/self/statm", "rb") as file:
-        data = int(file.read().split()[5]) * resource.getpagesize()
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    data = int(os.read(statm, 200).split()[5]) * resource.getpagesize()
+    os.close(statm)
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -96,25 +98,24 @@ def _limit() -> None:
 
 
 def _landlock(directory: int) -> None:
-    version = _check(_libc.syscall(_CREATE_RULESET, None, 0, 1))
+    version = _check(_syscall(_CREATE_RULESET, None, 0, 1))
     if version < 2:  # Linux before 5.19: nothing could be moved to quarantine
         raise ValueError("this Landlock allows no move between directories")
     # read, write, list, make and remove files and directories, rename and truncate: bits 1 to 5, 7, 8, 13, 14
     handled = (1 << 14) - 1 | (1 << 14 if version >= 3 else 0)
     allowed = handled & 0b110_0001_1011_1110
-    ruleset = _check(_libc.syscall(_CREATE_RULESET, pack("=Q", handled), 8, 0))
+    ruleset = _check(_syscall(_CREATE_RULESET, pack("=Q", handled), 8, 0))
     try:
-        _check(_libc.syscall(_ADD_RULE, ruleset, 1, pack("=Qi", allowed, directory), 0))
-        _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
+        _check(_syscall(_ADD_RULE, ruleset, 1, pack("=Qi", allowed, directory), 0))
+        _check(_syscall(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
 
 
-def _seccomp() -> None:
-    """Refuse every call that is not listed, with EPERM."""
-    machine = os.uname().machine
+def _compile(machine: str) -> tuple[ctypes.Array[ctypes.c_char], bytes] | None:
+    """Return a filter that refuses every call that is not listed, with EPERM: its code, and what points to it."""
     if machine not in _CALLS:
-        raise ValueError(f"no list of system calls for {machine}")
+        return None
     architecture, calls = _CALLS[machine]
     load, jump, answer = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
     allow, refuse = 0x7FFF0000, 0x00050001  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EPERM
@@ -122,5 +123,13 @@ def _seccomp() -> None:
     program += [(jump, len(calls) - place, 0, call) for place, call in enumerate(sorted(calls))]
     program += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(pack("=HBBI", *line) for line in program))
-    header = pack("@HxxxxxxP", len(program), ctypes.addressof(code))
-    _check(_libc.prctl(_SET_SECCOMP, _SECCOMP_FILTER, header, 0, 0))
+    return code, pack("@HxxxxxxP", len(program), ctypes.addressof(code))
+
+
+_filter = _compile(os.uname().machine)  # here, once: what an instance does costs it memory of its own
+
+
+def _seccomp() -> None:
+    if not _filter:
+        raise ValueError("no list of system calls for this machine")
+    _check(_prctl(_SET_SECCOMP, _SECCOMP_FILTER, _filter[1], 0, 0))

@@ -33,12 +33,15 @@ class ForkServer:
 
     def __init__(self, store: Directory, clock: Clock, log: Callable[[str], None]) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # it ends when we do, and not before
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # one to the server must not reach our own descriptor
         self._pid = os.fork()
         if self._pid == 0:
             try:
                 _close_all_but(store.fd, theirs.fileno())
                 signal.set_wakeup_fd(-1)
+                for number in _STOPS:  # they end an instance, and not the server: it ends when the acceptor does
+                    signal.signal(number, lambda *_: None)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
                 _Server(theirs, store, clock, log).run()
             except BaseException:
                 _log_fault(log)

@@ -56,11 +56,7 @@ def be_instance(
 ) -> int:
     """Serve a connection, in a process of its own; return the exit code. `theirs` is our end of the control socket."""
     name = f"{order.vm}/{order.stream}"
-    # a signal reaches the session as a word from the acceptor does, and no instance can stop the acceptor
-    signal.set_wakeup_fd(ours.fileno())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+    signal.set_wakeup_fd(ours.fileno())  # a signal reaches the session as a word from the acceptor does
     # a descriptor of its own: reading and sending wait for the same socket separately
     answers = answers_for(order.service, os.dup(connection.fileno()))
     allowance = Allowance(order.rate, order.burst, order.reserve, time.monotonic())

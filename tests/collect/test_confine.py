@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -318,6 +317,11 @@ class _Kernel:
     def __init__(self, *lacking: int, landlock: int = 7) -> None:
         self.lacking, self.landlock, self.asked = lacking, landlock, list[int]()
 
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take the real one's place."""
+        monkeypatch.setattr(confine_module, "_prctl", self.prctl)
+        monkeypatch.setattr(confine_module, "_syscall", self.syscall)
+
     def prctl(self, option: int, *_: object) -> int:
         """Set what is asked for, or refuse."""
         self.asked.append(option)
@@ -355,7 +359,7 @@ def test_a_kernel_that_lacks_something(
 ) -> None:
     """It is told what, and all the rest is done."""
     kernel, limits = _Kernel(*calls, landlock=landlock), dict[int, int]()
-    monkeypatch.setattr(confine_module, "_libc", kernel)
+    kernel.install(monkeypatch)
     monkeypatch.setattr(resource, "setrlimit", lambda limit, most: limits.update({limit: most[0]}))
     assert confine(0, os.getppid()) == lacking
     assert {1, 38, 444, 22} <= set(kernel.asked)
@@ -365,16 +369,16 @@ def test_a_kernel_that_lacks_something(
 
 def test_a_machine_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """No filter is better than one that refuses everything."""
-    monkeypatch.setattr(confine_module, "_libc", _Kernel())
+    _Kernel().install(monkeypatch)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
-    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="riscv64"))
+    monkeypatch.setattr(confine_module, "_filter", confine_module._compile("riscv64"))
     assert confine(0, os.getppid()) == ["seccomp"]
 
 
 def test_a_parent_that_is_gone_already(monkeypatch: pytest.MonkeyPatch) -> None:
     """The signal that comes with its end is sent by ourselves."""
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(confine_module, "_libc", _Kernel())
+    _Kernel().install(monkeypatch)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
     assert confine(0, os.getppid() + 1) == []
