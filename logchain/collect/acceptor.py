@@ -7,19 +7,22 @@ keys, and no slow disk keeps it from the next call.
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
+from logchain.collect.allowance import Quota
 from logchain.collect.answers import answers_for
 from logchain.collect.descriptor import APPEND, MAX_DESCRIPTOR, Descriptor, parse_descriptor
 from logchain.collect.forkserver import ForkServer
 from logchain.collect.instance import Order
 from logchain.collect.meter import Meter
 from logchain.collect.serving import NOT_STORED
-from logchain.collect.session import MAX_SHARES, SHARES, SUPERSEDE
+from logchain.collect.session import MAX_SHARES, QUOTA, SHARES, SUPERSEDE
 from logchain.format.errors import Busy, Full, LogchainError, OddFile, StoreError, UsageError
 from logchain.format.settings import Settings
 from logchain.store.layout import LIVE, Directory
+from logchain.store.room import ledger_usage, usage
 
 __all__ = ["Acceptor"]
 
@@ -28,6 +31,8 @@ _HEADERS = 64  # connections whose descriptor is awaited; more wait in the kerne
 _DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
 _MINUTE, _DAY = 60.0, 86_400.0  # s, over which calls and births are counted
 _TIDY = 3600.0  # s between two looks for VMs that need not be remembered
+_WEIGH = 20.0  # s between two looks at how much room the VMs take
+_BEYOND = 4  # a VM over its quota may take so much again, slowly: a quarter of it
 _NO_DESCRIPTORS = 0.1  # s to wait when a connection cannot be accepted: the machine lacks what it takes
 
 
@@ -85,6 +90,8 @@ class Acceptor:
         self._stop, self._log, self._settings = stop, log, settings
         self._calls, self._births = Meter(_MINUTE), Meter(_DAY)
         self._tidy = time.monotonic() + _TIDY
+        self._weigh = 0.0
+        self._quotas: dict[str, Quota] = {}  # of budgets that are not within theirs
         self._callers: dict[int, _Caller] = {}
         self._instances: dict[int, _Instance] = {}
 
@@ -103,7 +110,7 @@ class Acceptor:
     def _turn(self) -> bool:
         accepting = [self._listener.fileno()] if len(self._callers) < _HEADERS else []
         waiting = [*self._callers.values(), *(one.successor for one in self._instances.values() if one.successor)]
-        deadline = min((caller.deadline for caller in waiting), default=time.monotonic() + _TIDY)
+        deadline = min([self._weigh, *(caller.deadline for caller in waiting)])
         ready = self._wait([self._stop, self._fork_server.fileno(), *accepting, *self._callers], deadline)
         if self._stop in ready:
             return False
@@ -117,6 +124,10 @@ class Acceptor:
             self._tidy = now + _TIDY
             self._calls.forget(now)
             self._births.forget(now)
+        if now >= self._weigh:
+            self._weigh = now + _WEIGH
+            with suppress(LogchainError, OSError):  # they stand as they did
+                self._weigh_all()
         for fd in [fd for fd, caller in self._callers.items() if now >= caller.deadline]:
             self._callers.pop(fd).refuse(UsageError("no service descriptor came"))
         for instance in self._instances.values():
@@ -183,11 +194,30 @@ class Acceptor:
         return [instance for instance in self._instances.values() if instance.call.vm == vm]
 
     def _share(self, vm: str) -> None:
-        """Tell a VM's instances among how many they share its rate."""
+        """Tell a VM's instances among how many they share its rate, and how it stands to its quota."""
         instances = self._instances_of(vm)
+        quota = QUOTA[self._quotas.get(self._settings.budget(vm), Quota.WITHIN)]
         for instance in instances:
             with suppress(OSError):
-                instance.control.send(bytes([SHARES + min(len(instances), MAX_SHARES)]))
+                instance.control.send(quota + bytes([SHARES + min(len(instances), MAX_SHARES)]))
+
+    def _weigh_all(self) -> None:
+        """See how much room the VMs take; the compressor may be behind, or have nothing that it may evict."""
+        used: Counter[str] = Counter()
+        quotas = {}
+        for vm, size in usage(self._store).items():
+            budget = self._settings.budget(vm)
+            used[budget] += size
+            quotas[budget] = self._settings.of(vm).quota
+        over = used.total() + ledger_usage(self._store) >= self._settings.store.cap
+        before, self._quotas = self._quotas, {}
+        for budget, size in used.items():
+            if over or size >= quotas[budget]:
+                spent = size >= quotas[budget] + quotas[budget] // _BEYOND
+                self._quotas[budget] = Quota.SPENT if spent else Quota.OVER
+        if before != self._quotas:
+            for vm in {instance.call.vm for instance in self._instances.values()}:
+                self._share(vm)
 
     def _serve(self, caller: _Caller, call: Descriptor) -> None:
         """Have an instance serve a call; raises what the call is refused with."""
@@ -195,7 +225,8 @@ class Acceptor:
             raise Full("the disk is full up to the reserve")
         self._check_birth(call)
         allowed = self._settings.of(call.vm)
-        order = Order(*call, allowed.rate, allowed.burst, self._settings.reserve)
+        rolling = self._settings.store.segment, self._settings.store.segment_age
+        order = Order(*call, allowed.rate, allowed.burst, self._settings.reserve, allowed.floor, *rolling)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:

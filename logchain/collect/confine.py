@@ -36,7 +36,7 @@ _CALLS = {
         },
     ),
 }
-_SEGMENT_MOST = 128 << 20  # bytes of any file: twice what a segment may have
+_FILE_MOST = 256 << 20  # bytes of any file: MAX_SEGMENT_BYTES
 _MEMORY_MOST = 96 << 20  # bytes of data beyond what the acceptor has
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -90,7 +90,7 @@ def _limit() -> None:
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_FSIZE, _SEGMENT_MOST),
+        (resource.RLIMIT_FSIZE, _FILE_MOST),
         (resource.RLIMIT_DATA, data + _MEMORY_MOST),
         (resource.RLIMIT_NOFILE, 64),
     ):

@@ -15,7 +15,7 @@ from logchain.format.errors import Busy, Full, StoreError, WriteFailed
 from logchain.store.clock import Clock
 from logchain.store.layout import Directory
 from logchain.store.opening import hold_stream, prepare_stream
-from logchain.store.stream import StreamWriter
+from logchain.store.stream import Rolling, StreamWriter
 
 __all__ = ["Order", "be_instance", "format_order", "parse_order"]
 
@@ -23,7 +23,7 @@ _REFUSALS = {error.__name__: error for error in (Busy, Full, WriteFailed)}
 
 
 class Order(NamedTuple):
-    """What to serve, of checked names, and how fast: bytes a second, bytes, bytes."""
+    """What to serve, of checked names; how fast, in bytes a second and bytes; when to roll, in bytes and s."""
 
     service: str
     vm: str
@@ -31,6 +31,9 @@ class Order(NamedTuple):
     rate: int
     burst: int
     reserve: int
+    floor: int
+    segment: int
+    segment_age: int
 
 
 def format_order(order: Order) -> bytes:
@@ -59,14 +62,14 @@ def be_instance(
     signal.set_wakeup_fd(ours.fileno())  # a signal reaches the session as a word from the acceptor does
     # a descriptor of its own: reading and sending wait for the same socket separately
     answers = answers_for(order.service, os.dup(connection.fileno()))
-    allowance = Allowance(order.rate, order.burst, order.reserve, time.monotonic())
+    allowance = Allowance(order.rate, order.burst, order.reserve, order.floor, time.monotonic())
 
     def open_writer() -> StreamWriter:
         _apart(lambda: prepare_stream(store, order.vm, order.stream))
         held = hold_stream(store, order.vm, order.stream)
         store.close()
         confine(held.directory.fd, parent)
-        return held.open(clock)
+        return held.open(clock, Rolling(order.segment, order.segment_age * 1_000_000))
 
     return serve(
         connection.fileno(),

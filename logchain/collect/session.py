@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-from logchain.collect.allowance import Allowance
+from logchain.collect.allowance import Allowance, Quota
 from logchain.collect.answers import Answers
 from logchain.collect.lines import LineSplitter
 from logchain.collect.pace import Pace
@@ -18,12 +18,14 @@ from logchain.format.record import LINE
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["BUSY", "MAX_SHARES", "SHARES", "SUPERSEDE", "Session"]
+__all__ = ["BUSY", "MAX_SHARES", "QUOTA", "SHARES", "SUPERSEDE", "Session"]
 
-# what goes over a session's control socket, a byte each: the demand to make way, the answer that it does not, and how
-# many streams its VM has open (SHARES and the number)
+# what goes over a session's control socket, a byte each: the demand to make way, the answer that it does not, how the
+# VM stands to its quota, and how many streams it has open (SHARES and the number)
 SUPERSEDE, BUSY = b"d", b"b"
+QUOTA = {Quota.WITHIN: b"w", Quota.OVER: b"o", Quota.SPENT: b"p"}
 SHARES, MAX_SHARES = 0x80, 0x7F
+_QUOTAS = {word: quota for quota, word in QUOTA.items()}
 
 _KEEP_ALIVE = 25.0  # s; the wire promises 30
 _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake
@@ -149,9 +151,10 @@ class Session:
         """Return why to end, if the control socket says so; `silence` of the sender in s."""
         asked = os.read(self._control, 64)
         for word in asked:
-            if word >= SHARES:
-                if self._allowance:
-                    self._allowance.share(word - SHARES, now)
+            if self._allowance and word >= SHARES:
+                self._allowance.share(word - SHARES, now)
+            elif self._allowance and bytes([word]) in _QUOTAS:
+                self._allowance.bound(_QUOTAS[bytes([word])], now)
             elif bytes([word]) != SUPERSEDE:
                 return "stop"
             elif max(silence, self._answers.stuck(now)) >= _SILENCE:

@@ -1,8 +1,21 @@
-"""/etc/logchain.toml: what the collector allows; an unknown key or a bad value is an error that names its line.
+"""/etc/logchain.toml: what the collector and the compressor go by; an unknown key or a bad value is an error.
 
 [collector]
 connections = 120               # of all VMs together
-reserve = "256 MiB"             # of the disk that collectors leave free
+reserve = "256 MiB"             # of the disk that is left free
+
+[store]
+cap = "unlimited"               # bytes of all VMs and the ledger together
+segment = "64 MiB"              # a segment is closed at this size,
+segment-age = "1 day"           # at this age,
+idle = "1 hour"                 # or at this one, when nobody is connected
+heads = "5 min"                 # how often the ledger fixes what is still open
+
+[tiers]                         # how old sealed text is when it is compressed
+lz4-after = "1 hour"
+lz4-level = 9
+xz-after = "7 days"             # or "never"
+xz-level = 6
 
 [each-vm]                       # what every VM may have
 connections = 16
@@ -11,6 +24,12 @@ streams = 64
 births-per-day = 200
 rate = "4 MiB/s"                # of lines, over all its streams
 burst = "64 MiB"                # so much at once, before the rate counts
+quota = "2 GiB"                 # on disk; beyond it its oldest sealed segments go
+keep-at-least = "7 days"        # but none younger than this
+floor = "64 KiB/s"              # how fast it is read while it is over its quota all the same
+
+[disposables]                   # what disp1, disp2, ... may have instead; quota and floor are shared by all of them
+quota = "1 GiB"
 
 [vm.work]                       # what this VM may have instead
 rate = "20 MiB/s"
@@ -22,17 +41,30 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from logchain.format.errors import UsageError
+from logchain.format.limits import MAX_NUMBER
 from logchain.format.names import check_vm
 
-__all__ = ["DEFAULT_SETTINGS", "Settings", "VmSettings", "parse_settings"]
+__all__ = [
+    "DEFAULT_SETTINGS",
+    "UNLIMITED",
+    "Settings",
+    "StoreSettings",
+    "TierSettings",
+    "VmSettings",
+    "parse_settings",
+]
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"\A([0-9]{1,6}) ?(B|KiB|MiB|GiB|TiB)\Z")
+_SPANS = {"s": 1, "min": 60, "hour": 3_600, "hours": 3_600, "day": 86_400, "days": 86_400}
+_SPAN = re.compile(r"\A([0-9]{1,6}) ?(s|min|hours?|days?)\Z")
 _MOST = 1_000_000  # of anything that is counted
+_DISPOSABLE = re.compile(r"\Adisp[0-9]+\Z")  # the names that Qubes gives
+UNLIMITED = MAX_NUMBER
 
 
 class VmSettings(NamedTuple):
-    """What one VM may have; sizes in bytes, rate in bytes a second."""
+    """What one VM may have; sizes in bytes, rates in bytes a second, times in s."""
 
     connections: int = 16
     calls_per_minute: int = 120
@@ -40,6 +72,28 @@ class VmSettings(NamedTuple):
     births_per_day: int = 200
     rate: int = 4 << 20
     burst: int = 64 << 20
+    quota: int = 2 << 30
+    keep_at_least: int = 7 * 86_400
+    floor: int = 64 << 10
+
+
+class StoreSettings(NamedTuple):
+    """The store as a whole, and when segments are closed; sizes in bytes, times in s."""
+
+    cap: int = UNLIMITED
+    segment: int = 64 << 20
+    segment_age: int = 86_400
+    idle: int = 3_600
+    heads: int = 300
+
+
+class TierSettings(NamedTuple):
+    """When sealed text is compressed, s after its seal, and how hard."""
+
+    lz4_after: int = 3_600
+    lz4_level: int = 9
+    xz_after: int = 7 * 86_400
+    xz_level: int = 6
 
 
 class Settings(NamedTuple):
@@ -47,12 +101,19 @@ class Settings(NamedTuple):
 
     connections: int = 120  # qrexec lets 128 calls into a VM
     reserve: int = 256 << 20
+    store: StoreSettings = StoreSettings()
+    tiers: TierSettings = TierSettings()
     each_vm: VmSettings = VmSettings()
+    disposables: VmSettings = VmSettings(quota=1 << 30)
     vms: dict[str, VmSettings] = {}  # noqa: RUF012 (never changed)
 
     def of(self, vm: str) -> VmSettings:
         """Return what a VM may have."""
-        return self.vms.get(vm, self.each_vm)
+        return self.vms.get(vm) or (self.disposables if _DISPOSABLE.match(vm) else self.each_vm)
+
+    def budget(self, vm: str) -> str:
+        """Return the name under which a VM's room is counted: its own, or the one that all disposables share."""
+        return "disp*" if _DISPOSABLE.match(vm) and vm not in self.vms else vm
 
 
 DEFAULT_SETTINGS = Settings()
@@ -66,7 +127,11 @@ def parse_settings(text: str) -> Settings:
         raise UsageError(f"not TOML: {error}") from error
     page = _Page(text)
     collector = page.table(tables, "collector", {"connections": _count, "reserve": _size})
+    store = StoreSettings()._replace(**page.table(tables, "store", _OF_STORE))
+    tiers = TierSettings()._replace(**page.table(tables, "tiers", _OF_TIERS))
     each_vm = VmSettings()._replace(**page.table(tables, "each-vm", _OF_VM))
+    disposables = each_vm._replace(quota=DEFAULT_SETTINGS.disposables.quota)
+    disposables = disposables._replace(**page.table(tables, "disposables", _OF_VM))
     vms = tables.pop("vm", {})
     if not isinstance(vms, dict):
         raise page.error("", "vm", "has to be tables: [vm.NAME]")
@@ -79,7 +144,7 @@ def parse_settings(text: str) -> Settings:
         known[name] = each_vm._replace(**page.table(vms, name, _OF_VM, f"vm.{name}"))
     if tables:
         raise page.error("", next(iter(tables)), "is no setting")
-    return Settings(**collector, each_vm=each_vm, vms=known)
+    return Settings(**collector, store=store, tiers=tiers, each_vm=each_vm, disposables=disposables, vms=known)
 
 
 def _count(value: object) -> int:
@@ -101,6 +166,44 @@ def _rate(value: object) -> int:
     return max(_size(value.removesuffix("/s")), 1)
 
 
+def _span(value: object) -> int:
+    match = _SPAN.match(value) if isinstance(value, str) else None
+    if not match or not int(match[1]):
+        raise ValueError('has to be a time, like "5 min" (s, min, hours, days)')
+    return int(match[1]) * _SPANS[match[2]]
+
+
+def _level(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= 9:
+        raise ValueError("has to be a level from 0 to 9")
+    return value
+
+
+def _segment(value: object) -> int:
+    size = _size(value)
+    if not 1 << 20 <= size <= 128 << 20:  # MAX_SEGMENT_BYTES is for what a burst adds
+        raise ValueError('has to be a size from "1 MiB" to "128 MiB"')
+    return size
+
+
+def _or(word: str, of_value: Callable[[object], int]) -> Callable[[object], int]:
+    """Return what takes a word for no limit at all, and values otherwise."""
+    return lambda value: UNLIMITED if value == word else of_value(value)
+
+
+_OF_STORE: dict[str, Callable[[object], int]] = {
+    "cap": _or("unlimited", _size),
+    "segment": _segment,
+    "segment-age": _span,
+    "idle": _span,
+    "heads": _span,
+}
+_OF_TIERS: dict[str, Callable[[object], int]] = {
+    "lz4-after": _or("never", _span),
+    "lz4-level": _level,
+    "xz-after": _or("never", _span),
+    "xz-level": _level,
+}
 _OF_VM: dict[str, Callable[[object], int]] = {
     "connections": _count,
     "calls-per-minute": _count,
@@ -108,6 +211,9 @@ _OF_VM: dict[str, Callable[[object], int]] = {
     "births-per-day": _count,
     "rate": _rate,
     "burst": _size,
+    "quota": _size,
+    "keep-at-least": _span,
+    "floor": _rate,
 }
 
 

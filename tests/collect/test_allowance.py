@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logchain.collect.allowance import Allowance
+from logchain.collect.allowance import Allowance, Quota
 
 
 def test_a_burst_is_free_and_then_the_rate_counts() -> None:
     """So many bytes at once; what goes beyond has to be waited for."""
-    allowance = Allowance(100, 1_000, 0, 0.0)
+    allowance = Allowance(100, 1_000, 0, 10, 0.0)
     allowance.took(1_000, 0.0)
     assert allowance.pause(0.0) == (0.0, "")
     allowance.took(50, 0.0)
@@ -18,7 +18,7 @@ def test_a_burst_is_free_and_then_the_rate_counts() -> None:
 
 def test_what_is_not_used_is_saved_up_to_the_burst() -> None:
     """A quiet hour is worth one burst, no more."""
-    allowance = Allowance(100, 1_000, 0, 0.0)
+    allowance = Allowance(100, 1_000, 0, 10, 0.0)
     allowance.took(1_000, 0.0)
     allowance.took(1_000, 3_600.0)
     assert allowance.pause(3_600.0) == (0.0, "")
@@ -28,7 +28,7 @@ def test_what_is_not_used_is_saved_up_to_the_burst() -> None:
 
 def test_the_rate_is_shared_by_the_streams_of_a_vm() -> None:
     """A second stream halves it, from then on."""
-    allowance = Allowance(100, 0, 0, 0.0)
+    allowance = Allowance(100, 0, 0, 10, 0.0)
     allowance.took(100, 0.0)
     allowance.share(2, 0.0)
     assert allowance.pause(0.0) == (2.0, "rate")
@@ -38,7 +38,7 @@ def test_the_rate_is_shared_by_the_streams_of_a_vm() -> None:
 
 def test_nothing_is_read_while_the_disk_is_nearly_full() -> None:
     """The reserve is looked at again and again, and reading goes on when there is room."""
-    allowance = Allowance(100, 1_000, 500, 0.0)
+    allowance = Allowance(100, 1_000, 500, 10, 0.0)
     allowance.found(499, 0.0)
     assert allowance.pause(0.25) == (0.75, "reserve")
     assert allowance.pause(1.0) == (0.0, "")
@@ -46,11 +46,40 @@ def test_nothing_is_read_while_the_disk_is_nearly_full() -> None:
     assert allowance.pause(1.0) == (0.0, "")
 
 
+def test_over_its_quota_a_vm_is_read_no_faster_than_the_floor() -> None:
+    """What it had saved is gone, its streams share the floor, and within the quota all is as before."""
+    allowance = Allowance(100, 1_000, 0, 10, 0.0)
+    allowance.share(2, 0.0)
+    allowance.bound(Quota.OVER, 0.0)
+    assert allowance.rate == 5
+    allowance.took(20, 0.0)
+    assert allowance.pause(0.0) == (2.0, "quota")
+    assert allowance.pause(60.0) == (0.0, "")
+    allowance.took(15, 60.0)
+    assert allowance.pause(60.0) == (1.0, "quota")
+    allowance.bound(Quota.WITHIN, 60.0)
+    assert allowance.rate == 50
+    assert allowance.pause(60.0) == (0.1, "rate")
+
+
+def test_a_vm_that_has_used_up_the_floor_as_well_is_not_read() -> None:
+    """Not before there is room; then it begins with nothing saved."""
+    allowance = Allowance(100, 1_000, 0, 10, 0.0)
+    allowance.bound(Quota.SPENT, 0.0)
+    assert allowance.pause(0.0) == (1.0, "quota")
+    assert allowance.pause(3_600.0) == (1.0, "quota")
+    assert allowance.rate == 0
+    allowance.bound(Quota.WITHIN, 3_600.0)
+    assert allowance.pause(3_600.0) == (0.0, "")
+    allowance.took(100, 3_600.0)
+    assert allowance.pause(3_600.0) == (1.0, "rate")
+
+
 @given(st.lists(st.tuples(st.integers(0, 65_536), st.floats(0, 10)), max_size=50))
 def test_over_any_time_no_more_than_burst_and_rate(reads: list[tuple[int, float]]) -> None:
     """Whoever keeps to the pauses reads no more than the burst, the rate times the time, and one read."""
     rate, burst, now, total = 1_000, 5_000, 0.0, 0
-    allowance = Allowance(rate, burst, 0, now)
+    allowance = Allowance(rate, burst, 0, rate, now)
     for size, idle in reads:
         now += idle
         now += allowance.pause(now)[0]

@@ -16,7 +16,7 @@ from tests.collect.conftest import Doors
 from tests.conftest import STREAM, VM, Store
 
 CALL = b"logchain.Append+main work\0x\n"
-ORDER = Order(APPEND, VM, STREAM, 1 << 20, 1 << 20, 0)
+ORDER = Order(APPEND, VM, STREAM, 1 << 20, 1 << 20, 0, 1 << 10, 64 << 20, 86_400)
 
 FAILS_ONCE = """
 real, left = {name}, {good} * [False] + [True]

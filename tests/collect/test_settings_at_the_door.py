@@ -54,6 +54,33 @@ def test_the_streams_of_a_vm_share_its_rate(store: Store, new_door: Doors) -> No
     assert "throttled" not in store.events(stream="journal")
 
 
+def test_a_vm_over_its_quota_is_read_at_the_floor(store: Store, new_door: Doors) -> None:
+    """Its neighbour notices nothing; when the quota is spent to its end it is not read, until there is room."""
+    door = new_door("acceptor._WEIGH = 0.05", quota=800_000, floor=20_000)
+    door.store_line(b"first", vm="flood")
+    ballast = store.path / "live" / "flood" / "main" / "quarantine" / "ballast"
+    ballast.parent.mkdir()
+    ballast.write_bytes(bytes(850_000))
+    time.sleep(0.5)  # several looks
+    flood = door.call(vm="flood")
+    flood.greeting()
+    flood.send(b"x" * 50_000 + b"\n" + b"y" * 20_000 + b"\n")
+    door.store_line(vm="quiet")
+    flood.until_ok(2)
+    (note,) = (note for note in store.notes("flood") if note.event == "throttled")
+    assert note.fields == {"reason": "quota", "rate": "20000"}
+    ballast.write_bytes(bytes(1_000_000))
+    time.sleep(0.5)
+    flood.send(b"z\n")
+    time.sleep(0.5)
+    assert store.lines("flood")[-1] == b"y" * 20_000
+    door.store_line(b"again", vm="quiet")
+    ballast.unlink()
+    flood.until_ok(3)
+    assert store.lines("flood")[-1] == b"z"
+    assert store.verdict() == Verdict.INTACT
+
+
 def test_nobody_is_served_up_to_the_reserve(store: Store, new_door: Doors) -> None:
     """The last of the disk is not for logs: callers hear `full`, and nothing is made."""
     door = new_door(reserve=1 << 60)

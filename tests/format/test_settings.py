@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logchain.format import settings as module
 from logchain.format.errors import UsageError
-from logchain.format.settings import DEFAULT_SETTINGS, Settings, VmSettings, parse_settings
+from logchain.format.settings import DEFAULT_SETTINGS, UNLIMITED, Settings, VmSettings, parse_settings
 
 
 def test_nothing_given_is_the_default() -> None:
@@ -35,6 +35,27 @@ def test_a_vm_has_what_each_vm_has_and_its_own() -> None:
     assert settings.of("other") == VmSettings(streams=7)
 
 
+def test_disposables_share_a_budget() -> None:
+    """Those with a name that Qubes gives, unless a table of their own names them; all else is as for each VM."""
+    settings = parse_settings('[each-vm]\nstreams = 7\n[disposables]\nquota = "2 MiB"\n[vm.disp7]\nrate = "1 KiB/s"\n')
+    assert settings.of("disp1234") == VmSettings(streams=7, quota=2 << 20)
+    assert settings.of("disp7") == VmSettings(streams=7, rate=1024)
+    assert settings.of("display") == VmSettings(streams=7)
+    assert [settings.budget(vm) for vm in ("disp1", "disp22", "disp7", "work")] == ["disp*", "disp*", "disp7", "work"]
+    assert parse_settings("").disposables == VmSettings(quota=1 << 30)
+
+
+def test_times_and_no_limits() -> None:
+    """Each unit, and the words for no limit at all."""
+    settings = parse_settings(
+        '[store]\ncap = "unlimited"\nsegment-age = "2 days"\nidle = "90 s"\nheads = "1 hour"\n'
+        '[tiers]\nlz4-after = "never"\nxz-after = "3 hours"\n'
+    )
+    assert settings.store.cap == settings.tiers.lz4_after == UNLIMITED
+    assert (settings.store.segment_age, settings.store.idle, settings.store.heads) == (172_800, 90, 3_600)
+    assert settings.tiers.xz_after == 10_800
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -55,6 +76,15 @@ def test_a_vm_has_what_each_vm_has_and_its_own() -> None:
         ('[each-vm]\nrate = "1 MiB"\n', 'line 2: rate has to be a rate, like "4 MiB/s"'),
         ('# rate\n[vm.work]\nrate = "4 MiB/m"\n', "line 3: rate has to be a rate"),
         ('[each-vm]\nrate = "1 MiB/s"\n[vm.work]\nrate = 1\n', "line 4: rate has to be a rate"),
+        ('[store]\nidle = "1 week"\n', 'line 2: idle has to be a time, like "5 min" (s, min, hours, days)'),
+        ('[store]\nheads = "0 s"\n', "line 2: heads has to be a time"),
+        ("[store]\nidle = 5\n", "line 2: idle has to be a time"),
+        ('[store]\nsegment = "1 KiB"\n', 'line 2: segment has to be a size from "1 MiB" to "128 MiB"'),
+        ('[store]\ncap = "never"\n', "line 2: cap has to be a size"),
+        ('[tiers]\nxz-after = "unlimited"\n', "line 2: xz-after has to be a time"),
+        ("[tiers]\nlz4-level = 10\n", "line 2: lz4-level has to be a level from 0 to 9"),
+        ("[tiers]\nxz-level = true\n", "line 2: xz-level has to be a level"),
+        ('[disposables]\nquota = "much"\n', "line 2: quota has to be a size"),
         ("[vm.1work]\n", "line 1: vm.1work not a VM name"),
         ("vm = 1\n", "line 1: vm has to be tables"),
         ("each-vm = 1\n", "line 1: each-vm has to be a table"),

@@ -1,0 +1,56 @@
+"""How much room logs take on the disk: allocated blocks, and 16 KiB a segment for what a file system needs besides."""
+
+import os
+from contextlib import suppress
+
+from logchain.format.errors import OddFile
+from logchain.store.layout import LEDGER, LIVE, SEALED, Directory, streams
+
+__all__ = ["ledger_usage", "usage", "vm_usage"]
+
+_SEGMENT = 16 << 10
+_BLOCK = 512  # bytes in st_blocks, whatever the file system (stat(2))
+
+
+def usage(store: Directory) -> dict[str, int]:
+    """Return the bytes that each VM's logs take, live and sealed."""
+    vms = {vm for part in (LIVE, SEALED) for vm, _ in streams(store, part)}
+    return {vm: sum(vm_usage(store, vm).values()) for vm in sorted(vms)}
+
+
+def vm_usage(store: Directory, vm: str) -> dict[str, int]:
+    """Return the bytes that each stream of a VM takes, live and sealed."""
+    found: dict[str, int] = {}
+    for part in (LIVE, SEALED):
+        with suppress(FileNotFoundError, OddFile), store.directory(part) as top, top.directory(vm) as directory:
+            for name in directory.names():
+                with suppress(FileNotFoundError, OddFile), directory.directory(name) as stream:
+                    found[name] = found.get(name, 0) + _below(stream)
+    return found
+
+
+def ledger_usage(store: Directory) -> int:
+    """Return the bytes that the ledger takes."""
+    with suppress(FileNotFoundError, OddFile), store.directory(LEDGER) as directory:
+        return _below(directory)
+    return 0
+
+
+def _below(directory: Directory) -> int:
+    """Return what a directory's files take, and those one level below: quarantine, lists of heads."""
+    size = 0
+    with os.scandir(directory.fd) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # sealed, rolled or evicted meanwhile
+                if entry.is_dir(follow_symlinks=False):
+                    with directory.directory(entry.name) as inner:
+                        size += sum(_allocated(file) for file in os.scandir(inner.fd))
+                else:
+                    size += _allocated(entry) + (_SEGMENT if ".log" in entry.name else 0)
+    return size
+
+
+def _allocated(entry: "os.DirEntry[str]") -> int:
+    with suppress(FileNotFoundError):
+        return entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+    return 0
