@@ -1,0 +1,1 @@
+"""The daemon: closes, seals, compresses and evicts, and keeps the catalog."""
