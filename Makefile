@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check coverage bench bench-door vectors clean
+.PHONY: help setup demo test check coverage bench bench-door bench-peers vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,9 @@ bench: $(READY) ## measure the hot loops beside what a user would use instead
 
 bench-door: $(READY) ## measure the acceptor: latency, lock-step, memory
 	$(BIN)/python bench/door.py
+
+bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng; idle connections
+	$(BIN)/python bench/peers.py
 
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py
