@@ -8,6 +8,7 @@ from logchain.cli.options import store_option
 from logchain.cli.secret_files import read_secret, write_secret
 from logchain.format.audit import Seed, format_audit, parse_seed
 from logchain.format.errors import FormatError, UsageError
+from logchain.format.ledger import format_fingerprint
 from logchain.store.clock import SystemClock
 from logchain.store.creation import create_store, new_secrets
 
@@ -30,24 +31,33 @@ def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) 
     """
     if seed_file and not audit_secret_out:
         seed = _read_seed(seed_file)
-        create_store(store, seed, SystemClock())
-        click.echo(f"{store}: made store {seed.store_id.hex()}. Destroy the seed now: shred -u {seed_file}")
+        _tell(store, seed, create_store(store, seed, SystemClock()))
+        click.echo(f"Destroy the seed now: shred -u {seed_file}")
     elif audit_secret_out and not seed_file:
         audit, seed = new_secrets()
         write_secret(audit_secret_out, format_audit(audit))
         try:
-            create_store(store, seed, SystemClock())
+            shown = create_store(store, seed, SystemClock())
         except BaseException:
             audit_secret_out.unlink()
             raise
+        _tell(store, seed, shown)
         click.echo(
-            f"{store}: made store {seed.store_id.hex()}.\n"
             f"{audit_secret_out} holds its audit secret. Move it to a vault qube now, for example with\n"
             f"  qvm-move {audit_secret_out}\n"
             "Whoever has it can forge this store's records; without it nobody can check them one by one."
         )
     else:
         raise UsageError("give either --seed FILE or --audit-secret-out FILE; 'logchain init --help' tells more")
+
+
+def _tell(store: Path, seed: Seed, fingerprint: str) -> None:
+    click.echo(
+        f"{store}: made store {seed.store_id.hex()}. Its fingerprint is\n"
+        f"  {format_fingerprint(fingerprint)}\n"
+        "Keep it outside the LogVM, on paper or in a vault qube: with it 'logchain verify' knows this store from\n"
+        "another that was put in its place. It is no secret."
+    )
 
 
 def _read_seed(path: Path) -> Seed:

@@ -1,14 +1,15 @@
 """Bytes that are on the disk when a call returns; a write or a sync that fails is never tried again."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from logchain.format.errors import Full, OddFile, StoreError, WriteFailed
+from logchain.format.errors import FormatError, Full, OddFile, StoreError, WriteFailed
 from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
 from logchain.store.layout import NO_ROOM, Directory, temporary_name
 
-__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "shred", "sync", "write"]
+__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "remove", "shred", "sync", "write"]
 
 
 def write(fd: int, data: bytes, offset: int) -> None:
@@ -31,18 +32,23 @@ def sync(fds: Iterable[int]) -> None:
             raise WriteFailed(f"the disk refused a sync: {error.strerror}; look at dmesg in the LogVM") from error
 
 
-def put(directory: Directory, name: str, chunks: Iterable[bytes]) -> None:
-    """Put a file in place whole, or not at all; one that is there is replaced."""
+def put(directory: Directory, name: str, chunks: Iterable[bytes], mode: int | None = None) -> None:
+    """Put a file in place whole, or not at all; one that is there is replaced. Whatever `chunks` raises ends it.
+
+    The mode is set whatever the umask; without one it is that of Directory.file.
+    """
     temporary = temporary_name(name)
     shred(directory, temporary)  # what a crash left
     fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
+        if mode is not None:
+            os.fchmod(fd, mode)
         size = 0
         for chunk in chunks:
             write(fd, chunk, size)
             size += len(chunk)
         sync([fd])
-    except StoreError:
+    except BaseException:
         with suppress(StoreError):
             shred(directory, temporary)
         raise
@@ -52,17 +58,29 @@ def put(directory: Directory, name: str, chunks: Iterable[bytes]) -> None:
 
 
 def shred(directory: Directory, name: str) -> None:
-    """Overwrite a file that may hold secrets, and remove it, if it is there; a link is only removed."""
+    """Overwrite a file that may hold secrets, and remove it, if it is there; a link is only removed.
+
+    A file that nobody may write is sealed text or the like, and holds no secret.
+    """
     with _as_refusal(directory, name), suppress(FileNotFoundError):
-        with suppress(OddFile):
-            fd = directory.file(name, os.O_RDWR)
-            try:
-                write(fd, bytes(min(os.fstat(fd).st_size, FILE_SIZE)), 0)
-                sync([fd])
-            finally:
-                os.close(fd)
+        if os.stat(name, dir_fd=directory.fd, follow_symlinks=False).st_mode & stat.S_IWUSR:
+            with suppress(OddFile):
+                fd = directory.file(name, os.O_RDWR)
+                try:
+                    write(fd, bytes(min(os.fstat(fd).st_size, FILE_SIZE)), 0)
+                    sync([fd])
+                finally:
+                    os.close(fd)
         os.unlink(name, dir_fd=directory.fd)
         sync([directory.fd])
+
+
+def remove(directory: Directory, names: Iterable[str]) -> None:
+    """Remove files that hold no secret, those that are there, in this order."""
+    for name in names:
+        with _as_refusal(directory, name), suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=directory.fd)
+    sync([directory.fd])
 
 
 def move(source: Directory, name: str, target: Directory, new_name: str) -> None:
@@ -81,10 +99,10 @@ def cut(fd: int, size: int) -> None:
     sync([fd])
 
 
-def make_directory(parent: Directory, name: str) -> Directory:
+def make_directory(parent: Directory, name: str, mode: int = 0o2770) -> Directory:
     """Open a directory, making it first where there is none."""
     with _as_refusal(parent, name), suppress(FileExistsError):
-        os.mkdir(name, 0o2770, dir_fd=parent.fd)
+        os.mkdir(name, mode, dir_fd=parent.fd)
     sync([parent.fd])  # also what another process made and has not synced yet
     return parent.directory(name)
 
@@ -121,6 +139,13 @@ class SlotFile:
     def body(self) -> bytes:
         """The body that counts now."""
         return self._slot.body
+
+    def is_unchanged(self) -> bool:
+        """Tell whether the file still says what it said when we last wrote it."""
+        try:
+            return newest(self._magic, os.pread(self._fd, FILE_SIZE + 1, 0)) == self._slot
+        except FormatError:
+            return False
 
     def commit(self, body: bytes) -> None:
         """Make a new body durable and wipe the old one; the wipe is durable with the next `commit` or `settle`."""

@@ -7,6 +7,7 @@ live/<vm>/<stream>/id               the stream's salt and id
                    ratchet          key state, two slots
                    00000012.log     a segment, text
                    00000012.tags    its tags
+                   forgetting       while all of this is being removed: nobody opens the stream
                    quarantine/      what recovery cut off: 1795437914976476-00000012.log
 sealed/<vm>/<stream>/00000011.log   sealed text, as it is, or .log.lz4, or .log.xz
                      00000011.manifest
@@ -16,6 +17,8 @@ ledger/checkpoint                   the ledger's size and Merkle root, signed
 ledger/lock                         held (flock) by whoever appends to the ledger; never unlinked
 keys/ledger                         the key of the ledger's next entry, two slots
 keys/log                            the key that signs checkpoints
+keys/compressor                     held (flock) by the log-compressor that runs; never unlinked
+catalog.sqlite                      what list and status ask; made from the rest, and no authority
 """
 
 import errno
@@ -29,14 +32,17 @@ from types import TracebackType
 from typing import Self
 
 from logchain.format.errors import Full, OddFile, StoreError, UsageError
-from logchain.format.limits import MAX_SEGMENT
+from logchain.format.limits import MAX_ENTRIES, MAX_SEGMENT
 from logchain.format.names import check_stream, check_vm
 
 __all__ = [
     "BIRTHS",
+    "CATALOG",
     "CHECKPOINT",
+    "COMPRESSOR",
     "DEFAULT_STORE",
     "ENTRIES",
+    "FORGETTING",
     "FORMAT",
     "HEADS",
     "ID",
@@ -53,6 +59,7 @@ __all__ = [
     "TIERS",
     "Directory",
     "heads_name",
+    "lists",
     "log_name",
     "manifest_name",
     "manifests",
@@ -69,14 +76,16 @@ __all__ = [
 
 DEFAULT_STORE = "/var/lib/logchain"
 FORMAT, BIRTHS, LIVE, SEALED, LEDGER, KEYS = "format", "births", "live", "sealed", "ledger", "keys"
-ID, LOCK, RATCHET, QUARANTINE = "id", "lock", "ratchet", "quarantine"
+ID, LOCK, RATCHET, QUARANTINE, FORGETTING = "id", "lock", "ratchet", "quarantine", "forgetting"
 ENTRIES, HEADS, CHECKPOINT = "entries", "heads", "checkpoint"
-LEDGER_KEYS, LOG_KEY = "ledger", "log"
+LEDGER_KEYS, LOG_KEY, COMPRESSOR = "ledger", "log", "compressor"
+CATALOG = "catalog.sqlite"
 TIERS = ("", ".lz4", ".xz")  # what a sealed text's name ends with, and so how it is compressed
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ODD = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)  # a link; not a directory; one; a FIFO or socket
 _LOG = re.compile(r"\A([0-9]{8})\.log\Z")
+_LIST = re.compile(r"\A([0-9]{8})\Z")
 _MANIFEST = re.compile(r"\A([0-9]{8})\.manifest\Z")
 
 
@@ -208,9 +217,14 @@ def manifests(stream: Directory) -> list[int]:
     return _numbers(stream, _MANIFEST)
 
 
-def _numbers(stream: Directory, name: re.Pattern[str]) -> list[int]:
-    numbers = (int(match[1]) for found in stream.names() if (match := name.match(found)))
-    return [number for number in numbers if 1 <= number <= MAX_SEGMENT]
+def lists(heads: Directory) -> list[int]:
+    """Return the numbers of the entries whose lists are in `ledger/heads`, in order."""
+    return _numbers(heads, _LIST, MAX_ENTRIES - 1)
+
+
+def _numbers(directory: Directory, name: re.Pattern[str], most: int = MAX_SEGMENT) -> list[int]:
+    numbers = (int(match[1]) for found in directory.names() if (match := name.match(found)))
+    return [number for number in numbers if 1 <= number <= most]
 
 
 @contextmanager

@@ -28,11 +28,11 @@ from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.store.births import finish_birth, give_birth
 from logchain.store.clock import Clock
 from logchain.store.durable import SlotFile, make_directory, put, shred
-from logchain.store.layout import FORMAT, ID, LIVE, LOCK, RATCHET, Directory, segments
+from logchain.store.layout import FORGETTING, FORMAT, ID, LIVE, LOCK, RATCHET, Directory, segments
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
 
-__all__ = ["HeldStream", "hold_stream", "open_stream", "prepare_stream"]
+__all__ = ["HeldStream", "hold_stream", "lock_stream", "open_stream", "prepare_stream", "stands"]
 
 
 class HeldStream:
@@ -85,7 +85,7 @@ def prepare_stream(store: Directory, vm: str, stream: str) -> None:
     except FileNotFoundError as error:
         raise _no_store(store) from error
     with live, make_directory(live, vm) as vm_directory, make_directory(vm_directory, stream) as directory:
-        lock = _lock(directory)
+        lock = _enter(directory)
         try:
             _see_to_birth(store, directory, vm, stream)
         finally:
@@ -105,7 +105,7 @@ def hold_stream(store: Directory, vm: str, stream: str) -> HeldStream:
         with store.directory(LIVE) as live, live.directory(vm) as vm_directory:
             directory = vm_directory.directory(stream)
         stack.callback(directory.close)
-        lock = _lock(directory)
+        lock = _enter(directory)
         stack.callback(os.close, lock)
         identity = parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream)
         stack.pop_all()
@@ -116,20 +116,35 @@ def _no_store(store: Directory) -> StoreError:
     return StoreError(f"{store.path} is no store, or not a whole one; make one with 'logchain init'")
 
 
-def _lock(directory: Directory) -> int:
-    lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
+def lock_stream(directory: Directory) -> int:
+    """Take a stream's lock without waiting, and return its descriptor. Raises Busy."""
+    try:
+        lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
+    except FileNotFoundError as error:
+        raise Busy(f"{directory.path} was removed just now") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
         raise Busy(f"{directory.path} is being written by somebody else") from error
+    if not os.fstat(lock).st_nlink:  # whoever held it removed the stream
+        os.close(lock)
+        raise Busy(f"{directory.path} was removed just now")
+    return lock
+
+
+def _enter(directory: Directory) -> int:
+    lock = lock_stream(directory)
+    if FORGETTING in directory.names():
+        os.close(lock)
+        raise Busy(f"{directory.path} is being forgotten; log-compressor, or 'logchain forget', has to finish it")
     return lock
 
 
 def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) -> None:
     """Give the stream a birth if it has none, or if what is there does not fit together."""
     state, identity = _read_state(directory), _read_identity(directory, vm, stream)
-    if state and identity and _stands(directory, state):
+    if state and identity and stands(directory, state):
         finish_birth(store)
         return
     last = max([*segments(directory), state.segment if state else 0])
@@ -179,7 +194,7 @@ def _read_identity(directory: Directory, vm: str, stream: str) -> bytes:
     return b""
 
 
-def _stands(directory: Directory, state: KeyState) -> bool:
+def stands(directory: Directory, state: KeyState) -> bool:
     """Tell whether what the key state says is durable is there. The keys to check more are gone, as they should be."""
     if not state.bounds_segment:
         return True

@@ -12,6 +12,7 @@ import pytest
 from logchain.format.errors import FormatError, Full, OddFile, StoreError, UsageError
 from logchain.format.identity import parse_store
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, parse_births
+from logchain.format.ledger import fingerprint, open_genesis
 from logchain.format.ratchet import seed
 from logchain.format.slots import FILE_SIZE, newest
 from logchain.read.verify import Verdict
@@ -68,17 +69,24 @@ def test_a_new_store(tmp_path: Path) -> None:
     audit, given = new_secrets()
     umask = os.umask(0o022)
     try:
-        create_store(tmp_path / "a" / "store", given, FakeClock())
+        shown = create_store(tmp_path / "a" / "store", given, FakeClock())
     finally:
         os.umask(umask)
     with open_store(tmp_path / "a" / "store") as store:
-        assert store.names() == ["births", "format", "live"]
+        assert store.names() == ["births", "format", "keys", "ledger", "live", "sealed"]
         assert parse_store(store.read("format", 4_096)) == (audit.store_id, FakeClock().now)
         births = parse_births(newest(BIRTHS_MAGIC, store.read("births", FILE_SIZE)).body)
         assert births == BirthState(1, seed(audit.secret, audit.store_id))
         assert list(streams(store)) == []
         assert stat.S_IMODE(os.stat("live", dir_fd=store.fd).st_mode) == 0o2770
         assert stat.S_IMODE(os.stat("births", dir_fd=store.fd).st_mode) == 0o660
+        private = {"sealed": 0o2750, "ledger": 0o2750, "ledger/heads": 0o2750, "keys": 0o700, "keys/ledger": 0o600}
+        private |= {"keys/log": 0o600, "ledger/lock": 0o600, "ledger/entries": 0o640, "ledger/checkpoint": 0o640}
+        for name, mode in private.items():
+            assert stat.S_IMODE(os.stat(name, dir_fd=store.fd).st_mode) == mode, name
+        entry, genesis = open_genesis((tmp_path / "a/store/ledger/entries").read_bytes())
+        assert shown == fingerprint(genesis.key)
+        assert (entry.store_id, entry.number, entry.age) == (audit.store_id, 0, 0)
 
 
 def test_a_store_is_made_in_an_empty_directory_only(tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+"""What becomes of sealed segments: compressed tier after tier, evicted, deleted; and whole qubes forgotten.
+
+A removal is in the ledger first, and then done; `finish_removals` does what a crash left to do.
+"""
+
+import os
+from contextlib import ExitStack, suppress
+
+from logchain.format.errors import FormatError, StoreError, WriteFailed
+from logchain.format.ledger import Delete, Evict
+from logchain.format.manifest import Manifest
+from logchain.store.durable import put, remove
+from logchain.store.forgetting import finish_forgetting
+from logchain.store.layout import (
+    SEALED,
+    TIERS,
+    Directory,
+    log_name,
+    manifest_name,
+    manifests,
+    sealed_name,
+    segments,
+    stream_directory,
+    streams,
+    tags_name,
+    temporary_name,
+)
+from logchain.store.ledger import Ledger
+from logchain.store.ledger_state import Sealed
+from logchain.store.sealed import read_manifest, stream_id, tier_of
+from logchain.store.tiers import compress, read_blocks
+
+__all__ = ["compress_segment", "delete", "evict", "finish_removals"]
+
+
+def compress_segment(
+    store: Directory, vm: str, stream: str, segment: int, tier: str, level: int, manifest: Manifest | None = None
+) -> None:
+    """Store a sealed segment in a later tier, `.lz4` or `.xz`, and remove it from those before.
+
+    Every block of the new file is read back and compared with the manifest before that. Raises FormatError where what
+    is there is not what the manifest says: then nothing changes; FileNotFoundError, Full, WriteFailed.
+    """
+    with stream_directory(store, vm, stream, SEALED) as sealed:
+        manifest = manifest or read_manifest(sealed, segment)
+        before = tier_of(sealed, segment)
+        if before is None:
+            raise FileNotFoundError(f"{sealed.path}/{log_name(segment)}")
+        if TIERS.index(before) < TIERS.index(tier):
+            with ExitStack() as stack:
+                fd = sealed.file(sealed_name(segment, before))
+                stack.callback(os.close, fd)
+                texts = read_blocks(fd, before, manifest)
+                put(sealed, sealed_name(segment, tier), (compress(text, tier, level) for text in texts), 0o440)
+            _read_back(sealed, segment, tier, manifest)
+            remove(sealed, [sealed_name(segment, old) for old in TIERS[: TIERS.index(tier)]])
+
+
+def _read_back(sealed: Directory, segment: int, tier: str, manifest: Manifest) -> None:
+    name = sealed_name(segment, tier)
+    fd = sealed.file(name)
+    try:
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # from the disk, not from what we just wrote
+        for _ in read_blocks(fd, tier, manifest):
+            pass
+    except FormatError as error:
+        remove(sealed, [name])
+        raise WriteFailed(
+            f"{sealed.path}/{name} did not come back as it was written: {error}; look at dmesg"
+        ) from error
+    finally:
+        os.close(fd)
+
+
+def evict(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int, reason: str) -> None:
+    """Remove a sealed segment for want of room: `quota`, `cap` or `reserve`.
+
+    Raises StoreError where the ledger knows no such segment, Full, WriteFailed.
+    """
+    identity, sealed = _find(store, ledger, vm, stream, segment)
+    ledger.append(Evict(identity, segment, sealed.manifest, reason))
+    _remove(store, vm, stream, segment)
+
+
+def delete(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) -> None:
+    """Remove a sealed segment because a person wants it gone; raises as `evict`."""
+    identity, sealed = _find(store, ledger, vm, stream, segment)
+    ledger.append(Delete(identity, segment, sealed.manifest))
+    _remove(store, vm, stream, segment)
+
+
+def _find(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) -> tuple[bytes, Sealed]:
+    """Return the stream id under which the ledger has a segment, and what it says of it."""
+    ids = [stream_id(store, vm, stream)]
+    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
+        ids.insert(0, read_manifest(sealed, segment).stream_id)  # from before an id was lost, perhaps
+    for identity in ids:
+        found = ledger.state.of(identity).sealed.get(segment) if identity else None
+        if identity and found:
+            return identity, found
+    raise StoreError(f"{store.path}: the ledger knows no sealed segment {segment} of {vm}/{stream}")
+
+
+def _remove(store: Directory, vm: str, stream: str, segment: int) -> None:
+    """Remove all there is of a segment; the manifest last, for it says whose the rest is."""
+    texts = [sealed_name(segment, tier) for tier in TIERS]
+    with suppress(FileNotFoundError), stream_directory(store, vm, stream, SEALED) as sealed:
+        remove(sealed, [*texts, *map(temporary_name, texts), manifest_name(segment)])
+    with suppress(FileNotFoundError), stream_directory(store, vm, stream) as live:
+        remove(live, [tags_name(segment), log_name(segment)])  # a crash may have left it after its seal
+
+
+def finish_removals(store: Directory, ledger: Ledger) -> None:
+    """Remove what the ledger says is gone: what a crash left of it. Sealed segments that are in live/ too stay.
+
+    (`seal_segment` removes those.)
+    """
+    for vm, stream in sorted({*streams(store), *streams(store, SEALED)}):
+        numbers: list[tuple[bytes, int]] = []
+        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
+            for segment in manifests(sealed):
+                with suppress(FileNotFoundError, FormatError):
+                    numbers.append((read_manifest(sealed, segment).stream_id, segment))
+        identity = stream_id(store, vm, stream)
+        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
+            numbers += [(identity, segment) for segment in segments(live) if identity]
+        for found, segment in numbers:
+            if ledger.state.of(found).is_gone(segment):
+                _remove(store, vm, stream, segment)
+    finish_forgetting(store, ledger)

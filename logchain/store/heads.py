@@ -1,0 +1,186 @@
+"""Fixing how far the open segments have come: the lists that `heads` entries hash (docs/spec/heads.md)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeAlias
+
+from logchain.format.errors import FormatError, Full
+from logchain.format.heads import Head, format_heads, parse_heads
+from logchain.format.identity import parse_stream
+from logchain.format.ledger import Heads
+from logchain.format.limits import MAX_HEADS, MAX_HEADS_FILE, MAX_SMALL_FILE, MAX_TIME
+from logchain.store.durable import put, remove
+from logchain.store.layout import (
+    HEADS,
+    ID,
+    LEDGER,
+    SEALED,
+    Directory,
+    heads_name,
+    lists,
+    log_name,
+    manifests,
+    segments,
+    stream_directory,
+    streams,
+)
+from logchain.store.ledger import Ledger
+from logchain.store.sealed import read_manifest
+from logchain.store.sealer import record_births
+from logchain.store.segments import durable_state, extent, first_record
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+__all__ = ["OpenHeads", "drop_lists"]
+
+_CHUNK = 1 << 20
+_Key: TypeAlias = tuple[bytes, int]  # stream id, segment
+
+
+class OpenHeads:
+    """What the lists say already, and the hashes of open segments so far: no byte is hashed twice."""
+
+    def __init__(self) -> None:
+        self._listed: dict[_Key, int] | None = None  # bytes of it that the last list with it has
+        self._hashes: dict[_Key, tuple[int, _Hash]] = {}
+
+    def record(self, store: Directory, ledger: Ledger) -> bool:
+        """Append `birth` and `heads` entries for what is new since the last time; say whether there was anything."""
+        if self._listed is None:
+            self._listed = _read_lists(store)
+        before = ledger.number
+        found: list[Head] = []
+        seen: set[_Key] = set()
+        for vm, stream in streams(store):
+            # FormatError: damage; what is lost is for `logchain verify` to tell
+            with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
+                for key, head in self._of_stream(ledger, live, vm, stream):
+                    seen.add(key)
+                    if head:
+                        found.append(head)
+        self._hashes = {key: known for key, known in self._hashes.items() if key in seen}
+        self._listed = {key: size for key, size in self._listed.items() if key in seen}
+        for start in range(0, len(found), MAX_HEADS):
+            self._append(store, ledger, sorted(found)[start : start + MAX_HEADS])
+        return ledger.number > before
+
+    def _of_stream(self, ledger: Ledger, live: Directory, vm: str, stream: str) -> Iterator[tuple[_Key, Head | None]]:
+        """Yield the segments of a stream that are not sealed, with a head where there is more of it than was listed."""
+        assert self._listed is not None
+        state = durable_state(live)
+        identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
+        record_births(ledger, live, identity, state)
+        history = ledger.state.of(identity)
+        for segment in segments(live):
+            # one beyond the key state was never committed; one from before the first birth is another id's
+            known = segment in history.sealed or history.is_gone(segment) or not history.birth_of(segment)
+            if known or segment > state.segment:
+                continue
+            key, head = (identity, segment), None
+            with suppress(FileNotFoundError, FormatError):
+                records, size, tag = extent(live, state, segment)
+                if size > self._listed.get(key, 0):
+                    head = Head(*key, records, size, tag, self._digest(live, key, size))
+            yield key, head
+
+    def _digest(self, live: Directory, key: _Key, size: int) -> bytes:
+        """Return SHA-256 of the first `size` bytes of a segment's text."""
+        at, hashed = self._hashes.get(key, (0, sha256()))
+        hashed = hashed.copy()
+        fd = live.file(log_name(key[1]))
+        try:
+            while at < size:
+                data = os.pread(fd, min(_CHUNK, size - at), at)
+                if not data:
+                    raise FormatError("a text that is shorter than its key state says")
+                hashed.update(data)
+                at += len(data)
+        finally:
+            os.close(fd)
+        self._hashes[key] = size, hashed
+        return hashed.digest()
+
+    def _append(self, store: Directory, ledger: Ledger, heads: list[Head]) -> None:
+        assert self._listed is not None
+        data = format_heads(ledger.store_id, heads)
+        name = heads_name(ledger.number)
+        with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
+            put(directory, name, [data], 0o440)
+            try:
+                ledger.append(Heads(len(heads), sha256(data).digest()))
+            except Full:
+                if ledger.usable:  # the entry was not made, and another may get its number
+                    remove(directory, [name])
+                raise
+        for head in heads:
+            self._listed[head[:2]] = head.size
+
+
+def _read_lists(store: Directory) -> dict[_Key, int]:
+    """Return how many bytes of each segment the lists that are kept have."""
+    listed: dict[_Key, int] = {}
+    with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
+        for number in lists(directory):
+            with suppress(FormatError):
+                for head in parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]:
+                    listed[head[:2]] = head.size
+    return listed
+
+
+def drop_lists(store: Directory, ledger: Ledger) -> None:
+    """Remove the lists that say nothing any more (docs/spec/heads.md, 5).
+
+    A list of which any segment is still there is kept without looking further; only if there is another are the
+    first times of what was sealed since, or is not sealed yet, looked up.
+    """
+    with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
+        silent = [number for number in lists(directory) if _is_silent(ledger, directory, number)]
+        if not silent:
+            return
+        begins = sorted(_begins(store, ledger, silent[0]), reverse=True)  # (sealed by entry, first time), last first
+        earliest, unneeded = MAX_TIME + 1, []
+        for number in reversed(silent):
+            while begins and begins[0][0] > number:
+                earliest = min(earliest, begins.pop(0)[1])
+            if earliest > ledger.state.lists[number]:
+                unneeded.append(heads_name(number))
+        remove(directory, unneeded)
+
+
+def _is_silent(ledger: Ledger, directory: Directory, number: int) -> bool:
+    """Tell whether a list is one of ours, and all its segments are gone."""
+    if number not in ledger.state.lists:
+        return False
+    try:
+        heads = parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]
+    except FormatError:
+        return False
+    return all(ledger.state.of(head.stream_id).is_gone(head.segment) for head in heads)
+
+
+def _begins(store: Directory, ledger: Ledger, after: int) -> Iterator[tuple[int, int]]:
+    """Yield, of each segment that is there, by which entry it was sealed and when it began: 0 where nobody can tell.
+
+    Those that are not sealed come as if by an entry to come; those that were by entry `after`, or before, are left out.
+    """
+    for vm, stream in streams(store, SEALED):
+        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
+            for segment in manifests(sealed):
+                try:
+                    manifest = read_manifest(sealed, segment)
+                except (FileNotFoundError, FormatError):
+                    yield ledger.number, 0
+                    continue
+                found = ledger.state.of(manifest.stream_id).sealed.get(segment)
+                if not found or found.entry > after:
+                    yield found.entry if found else ledger.number, manifest.first_time
+    for vm, stream in streams(store):
+        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
+            for segment in segments(live):
+                try:
+                    yield ledger.number, first_record(live, segment).time
+                except (FileNotFoundError, FormatError):
+                    yield ledger.number, 0

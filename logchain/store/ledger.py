@@ -1,0 +1,301 @@
+"""Appending to the ledger: each entry by a key of its own, so that a crash at any point neither breaks nor forks it.
+
+The order of an append is the promise (docs/spec/ledger.md, 13): what the entry names is durable; the pending slot of
+`keys/ledger`, with the next key and the entry's exact bytes, is (the commit point); the entry is appended, synced; the
+key that signed it is wiped, synced; the checkpoint is put in place. Opening appends what a crash left pending, the same
+bytes again and never others.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from hashlib import sha256
+from types import TracebackType
+from typing import Self
+
+from logchain.format.checkpoint import Checkpoint, format_checkpoint, open_checkpoint
+from logchain.format.errors import Busy, FormatError, Full, SignatureError, StoreError
+from logchain.format.ledger import (
+    NO_ENTRY,
+    Entry,
+    Event,
+    entry_key_name,
+    format_entry,
+    log_key_name,
+    parse_entry,
+    split_entries,
+)
+from logchain.format.ledger_keys import (
+    LEDGER_MAGIC,
+    LedgerKeys,
+    LogKey,
+    format_ledger_keys,
+    parse_ledger_keys,
+    parse_log_key,
+)
+from logchain.format.limits import MAX_CHECKPOINT, MAX_ENTRY, MAX_SMALL_FILE
+from logchain.format.merkle import Tree, leaf_hash
+from logchain.format.signed_note import parse_note, public_key, sign
+from logchain.store.clock import Clock
+from logchain.store.durable import SlotFile, put, remove, sync, write
+from logchain.store.layout import (
+    CHECKPOINT,
+    ENTRIES,
+    HEADS,
+    KEYS,
+    LEDGER,
+    LEDGER_KEYS,
+    LOCK,
+    LOG_KEY,
+    Directory,
+    heads_name,
+    temporary_name,
+)
+from logchain.store.ledger_state import LedgerState
+
+__all__ = ["Ledger", "open_ledger"]
+
+_CHUNK = 1 << 20
+_SECOND = 1_000_000  # µs
+
+
+class Ledger:
+    """The ledger, open for appending; nobody else appends meanwhile.
+
+    After an error, but for Full where the disk had no room for the pending slot, it takes no more: open it again.
+    """
+
+    def __init__(
+        self, directory: Directory, lock: int, entries: int, slots: SlotFile, log_key: LogKey, clock: Clock
+    ) -> None:
+        self._directory, self._lock, self._entries, self._slots = directory, lock, entries, slots
+        self._log_key, self._clock = log_key, clock
+        self._failed = False
+        self._keys = parse_ledger_keys(slots.body)
+        self._tree = Tree()
+        self.store_id = log_key.store_id
+        self.state = LedgerState()
+        self._recover()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def number(self) -> int:
+        """The number of the entry that comes next."""
+        return self._keys.number
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes entries."""
+        return not self._failed
+
+    def age(self) -> int:
+        """Return for how many seconds the LogVM has been running, over all its boots; never more than the truth."""
+        return self._keys.age + self._since() // _SECOND
+
+    def _since(self) -> int:
+        """Return the µs of running time since the last entry's age was told, as far as they are known."""
+        running = self._clock.running()
+        return max(0, running - self._keys.running) if self._clock.boot_id() == self._keys.boot else running
+
+    def sign(self, text: bytes) -> bytes:
+        """Return a manifest, signed by the key of the entry that comes next and so has to name it."""
+        self._check()
+        return sign(text, entry_key_name(self.store_id), self._keys.seed)
+
+    def append(self, event: Event) -> Entry:
+        """Append an entry, durably. What it names is durable by then. Raises Full, WriteFailed, StoreError."""
+        self._check()
+        name, last, since = entry_key_name(self.store_id), self._keys, self._since()
+        seed = os.urandom(32)
+        entry = Entry(
+            store_id=self.store_id,
+            number=last.number,
+            time=self._clock.wall(),
+            age=last.age + since // _SECOND,
+            previous=sha256(last.entry).digest(),
+            event=event,
+            next=public_key(name, seed),
+        )
+        data = sign(format_entry(entry), name, last.seed)
+        keys = LedgerKeys(
+            number=last.number + 1,
+            offset=last.offset + len(last.entry),
+            age=entry.age,
+            boot=self._clock.boot_id(),
+            running=self._clock.running() - since % _SECOND,  # when the age was this whole second
+            seed=seed,
+            entry=data,
+        )
+        body = format_ledger_keys(keys)
+        self._failed = True
+        try:
+            self._slots.commit(body)  # the commit point: from here on the entry is, whatever comes
+        except Full:
+            self._failed = self._slots.body == body  # no room for the slot, or for its wipe only
+            raise
+        self._keys = keys
+        self._append_pending()
+        self._tree.append(leaf_hash(data))
+        self.state.apply(entry.number, entry.time, event)
+        self._put_checkpoint()
+        self._failed = False
+        return entry
+
+    def let_go(self) -> None:
+        """Let others append, until `take_up`; in between nothing may be asked of it but its state."""
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def take_up(self) -> bool:
+        """Take the lock again, and tell whether the ledger is as it was: if not, close it and open it again.
+
+        Raises Busy while somebody else has it.
+        """
+        _take_lock(self._lock, self._directory)
+        return self._slots.is_unchanged()
+
+    def close(self) -> None:
+        """Let the ledger go for good."""
+        self._slots.close()
+        os.close(self._entries)
+        self._directory.close()
+        os.close(self._lock)
+
+    def _check(self) -> None:
+        if self._failed:
+            raise StoreError("the ledger's last write failed; it has to be opened again")
+
+    def _append_pending(self) -> None:
+        write(self._entries, self._keys.entry, self._keys.offset)
+        sync([self._entries])
+        self._slots.settle()  # the key that signed it is gone
+
+    def _put_checkpoint(self) -> None:
+        checkpoint = Checkpoint(log_key_name(self.store_id), self._tree.size, self._tree.root())
+        note = sign(format_checkpoint(checkpoint), checkpoint.origin, self._log_key.seed)
+        put(self._directory, CHECKPOINT, [note], 0o640)
+
+    def _recover(self) -> None:
+        """Append what is pending, and read all that is there."""
+        keys, size = self._keys, os.fstat(self._entries).st_size
+        if size < keys.offset or not keys.entry.startswith(os.pread(self._entries, MAX_ENTRY + 1, keys.offset)):
+            raise StoreError(
+                f"{self._directory.path}/{ENTRIES} does not end as {KEYS}/{LEDGER_KEYS} says: one of them was changed "
+                "or comes from a backup; 'logchain verify' tells more"
+            )
+        # all of it, not only what is missing: after a sync that failed, what is there may be in the page cache only
+        self._append_pending()
+        known = self._read_checkpoint()
+        self._read_entries(known)
+        stale = heads_name(self.number)  # a list whose entry was never made: another entry may get its number
+        with self._directory.directory(HEADS) as heads:
+            if {stale, temporary_name(stale)}.intersection(heads.names()):
+                remove(heads, [stale, temporary_name(stale)])
+        if not known or known.size < self._tree.size:
+            self._put_checkpoint()
+
+    def _read_checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint, if it can be read: it can always be made anew."""
+        try:
+            data = self._directory.read(CHECKPOINT, MAX_CHECKPOINT)
+            return open_checkpoint(data, public_key(log_key_name(self.store_id), self._log_key.seed))
+        except (FileNotFoundError, FormatError, SignatureError):
+            return None
+
+    def _read_entries(self, checkpoint: Checkpoint | None) -> None:
+        """Read every entry once. Signatures are for `logchain verify`.
+
+        Each has to be what the one after hashes, and the last is in our keys: so all are those that we appended.
+        """
+        previous = NO_ENTRY
+        for data in self._split():
+            number = self._tree.size
+            if b"\nprevious sha256:%s\n" % previous.hex().encode() not in data:
+                raise self._broken(number)
+            previous = sha256(data).digest()
+            try:
+                entry = parse_entry(parse_note(data, MAX_ENTRY, most=1).text)
+            except FormatError as error:
+                raise self._broken(number) from error
+            if (entry.number, entry.store_id) != (number, self.store_id):
+                raise self._broken(number)
+            self._tree.append(leaf_hash(data))
+            self.state.apply(number, entry.time, entry.event)
+            if checkpoint and checkpoint.size == self._tree.size and checkpoint.root != self._tree.root():
+                raise self._broken(number)
+        if self._tree.size != self.number or previous != sha256(self._keys.entry).digest():
+            raise self._broken(self._tree.size)
+        if checkpoint and checkpoint.size > self._tree.size:
+            raise StoreError(
+                f"{self._directory.path} has fewer entries than its checkpoint says: a part of the store comes from a "
+                "backup; 'logchain verify' tells more"
+            )
+        if self.state.log_key != public_key(log_key_name(self.store_id), self._log_key.seed):
+            raise StoreError(f"{KEYS}/{LOG_KEY} is not the key that the ledger began with; put the right one back")
+
+    def _split(self) -> Iterator[bytes]:
+        rest, at = b"", 0
+        while data := os.pread(self._entries, _CHUNK, at):
+            at += len(data)
+            entries, rest = split_entries(rest + data)
+            if len(rest) > MAX_ENTRY:
+                break
+            yield from entries
+        if rest:
+            raise self._broken(self._tree.size)
+
+    def _broken(self, number: int) -> StoreError:
+        return StoreError(
+            f"{self._directory.path}/{ENTRIES} was changed at entry {number}, or {KEYS}/ was; nothing is appended any "
+            "more. 'logchain verify' tells what still holds; then begin a new store"
+        )
+
+
+def open_ledger(store: Directory, clock: Clock) -> Ledger:
+    """Open a store's ledger for appending, and finish what a crash left.
+
+    Raises Busy while somebody else has it, Full, WriteFailed, or StoreError where it cannot go on.
+    """
+    with ExitStack() as stack:
+        try:
+            directory = store.directory(LEDGER)
+            stack.callback(directory.close)
+            lock = _lock(directory)
+            stack.callback(os.close, lock)
+            entries = directory.file(ENTRIES, os.O_RDWR)
+            stack.callback(os.close, entries)
+            with store.directory(KEYS) as keys:
+                log_key = parse_log_key(keys.read(LOG_KEY, MAX_SMALL_FILE))
+                slots = SlotFile(keys.file(LEDGER_KEYS, os.O_RDWR), LEDGER_MAGIC)
+            stack.callback(slots.close)
+            ledger = Ledger(directory, lock, entries, slots, log_key, clock)
+        except (FileNotFoundError, FormatError) as error:
+            what = error.filename if isinstance(error, FileNotFoundError) else error
+            raise StoreError(
+                f"the ledger of {store.path} or its keys are lost ({what}): nothing can be sealed any more. 'logchain "
+                "verify' tells what still holds; then begin a new store"
+            ) from error
+        stack.pop_all()
+    return ledger
+
+
+def _lock(directory: Directory) -> int:
+    lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        _take_lock(lock, directory)
+    except Busy:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _take_lock(lock: int, directory: Directory) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Busy(f"{directory.path} is being written by somebody else: log-compressor, or a command") from error

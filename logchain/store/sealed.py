@@ -1,0 +1,41 @@
+"""What is in sealed/, as far as those who write it have to read it; proving it is for `logchain verify`."""
+
+from contextlib import suppress
+
+from logchain.format.errors import FormatError
+from logchain.format.identity import parse_stream
+from logchain.format.limits import MAX_MANIFEST, MAX_SMALL_FILE
+from logchain.format.manifest import Manifest, parse_manifest
+from logchain.format.signed_note import parse_note
+from logchain.store.layout import ID, SEALED, TIERS, Directory, manifest_name, manifests, sealed_name, stream_directory
+
+__all__ = ["read_manifest", "stream_id", "stream_ids", "tier_of"]
+
+
+def read_manifest(sealed: Directory, segment: int) -> Manifest:
+    """Return what a manifest says; nobody's signature is checked. FormatError, FileNotFoundError."""
+    data = sealed.read(manifest_name(segment), MAX_MANIFEST)
+    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+
+
+def tier_of(sealed: Directory, segment: int) -> str | None:
+    """Return the tier that readers take a segment's text from, None where there is none."""
+    names = sealed.names()
+    return next((tier for tier in TIERS if sealed_name(segment, tier) in names), None)
+
+
+def stream_id(store: Directory, vm: str, stream: str) -> bytes | None:
+    """Return the id that a stream has now, None where it is lost."""
+    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
+        return parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
+    return None
+
+
+def stream_ids(store: Directory, vm: str, stream: str) -> list[bytes]:
+    """Return the id that a stream has, and those that it had until they were lost, as manifests tell of them."""
+    found = [stream_id(store, vm, stream)]
+    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
+        for segment in manifests(sealed):
+            with suppress(FileNotFoundError, FormatError):
+                found.append(read_manifest(sealed, segment).stream_id)
+    return [identity for identity in dict.fromkeys(found) if identity]

@@ -1,0 +1,208 @@
+"""Sealing: a closed segment is copied to sealed/, gets its manifest and its entry, and goes from live/.
+
+The order: births, and what went wrong, are in the ledger; text and manifest are on the disk, the manifest signed with
+the key of the entry to come; the entry (the commit point: from here on the segment is sealed, and is only tidied);
+then tags and text go from live/. Until then all of it is done anew after a crash.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+
+from logchain.format.errors import FormatError, StoreError
+from logchain.format.identity import parse_stream
+from logchain.format.keystate import KeyState, Status
+from logchain.format.ledger import Birth, Broken, Recover, Seal
+from logchain.format.limits import MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SMALL_FILE
+from logchain.format.manifest import Block, Manifest, format_manifest, parse_manifest
+from logchain.format.record import Note
+from logchain.format.signed_note import parse_note
+from logchain.format.tags import TAG_ENTRY
+from logchain.store.blocks import BLOCK_SIZE, TextCheck, cut_blocks
+from logchain.store.durable import make_directory, put, remove
+from logchain.store.layout import (
+    ID,
+    SEALED,
+    TIERS,
+    Directory,
+    log_name,
+    manifest_name,
+    manifests,
+    sealed_name,
+    segments,
+    stream_directory,
+    tags_name,
+)
+from logchain.store.ledger import Ledger
+from logchain.store.sealed import read_manifest
+from logchain.store.segments import durable_state, first_note, will_not_change
+
+__all__ = ["record_births", "seal_segment"]
+
+_PRIVATE = 0o2750  # collectors may read what is sealed, and no more
+_SEALED_MODE = 0o440
+
+
+def seal_segment(
+    store: Directory, ledger: Ledger, vm: str, stream: str, segment: int, block_size: int = BLOCK_SIZE
+) -> Manifest:
+    """Seal a closed segment of live/, or finish what a crash left of it; return its manifest.
+
+    Raises FormatError where its text is not what a collector writes: then it stays where it is, and is not sealed.
+    Raises StoreError where it may still change, or where a later one was sealed; Full, WriteFailed.
+    """
+    with stream_directory(store, vm, stream) as live, _sealed_directory(store, vm, stream) as sealed:
+        state = durable_state(live)
+        if not will_not_change(state, segment):
+            raise StoreError(f"{live.path}/{log_name(segment)} may still change; close it first")
+        identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
+        record_births(ledger, live, identity, state)
+        identity = _stream_id(ledger, sealed, identity, segment)
+        history = ledger.state.of(identity)
+        if segment in history.sealed:
+            manifest = _sealed_before(sealed, segment, history.sealed[segment].manifest)
+        elif segment <= history.last:
+            raise StoreError(f"{live.path}/{log_name(segment)} is here though a later segment was sealed, or it was")
+        else:
+            manifest = _seal(ledger, live, sealed, identity, state, segment, block_size)
+        remove(live, [tags_name(segment), log_name(segment)])
+    return manifest
+
+
+def record_births(ledger: Ledger, live: Directory, identity: bytes, state: KeyState) -> None:
+    """Append an entry for each birth of a stream that the ledger does not know yet."""
+    if state.birth in ledger.state.births:
+        return
+    begins: dict[int, int] = {}  # birth: first segment under it
+    for segment in segments(live):
+        with suppress(FileNotFoundError, FormatError):
+            note = first_note(live, segment)
+            if "birth" in note.fields and note.number("birth") <= state.birth:
+                begins[note.number("birth")] = segment
+    if state.is_newborn:
+        begins[state.birth] = state.segment + 1
+    begins.setdefault(state.birth, max(1, state.segment))  # the segment that said so is lost
+    for birth, segment in sorted(begins.items()):
+        if birth not in ledger.state.births:
+            ledger.append(Birth(birth, identity, segment))
+
+
+def _stream_id(ledger: Ledger, sealed: Directory, identity: bytes, segment: int) -> bytes:
+    """Return the stream id that a segment's key was made with: that of before, where the stream's `id` was lost."""
+    if ledger.state.of(identity).birth_of(segment):
+        return identity
+    for number in reversed(manifests(sealed)):
+        with suppress(FileNotFoundError, FormatError):
+            before = read_manifest(sealed, number).stream_id
+            if ledger.state.of(before).birth_of(segment):
+                return before
+    raise StoreError(f"{sealed.path}: the birth of segment {segment} is not known; it stays in live/")
+
+
+def _sealed_before(sealed: Directory, segment: int, digest: bytes) -> Manifest:
+    """Return the manifest of a segment that the ledger calls sealed, if it and a text are there."""
+    names = sealed.names()
+    data = sealed.read(manifest_name(segment), MAX_MANIFEST)
+    if sha256(data).digest() != digest or not any(sealed_name(segment, tier) in names for tier in TIERS):
+        raise FormatError(f"{sealed.path}/{manifest_name(segment)} or its text was changed; the one in live/ is kept")
+    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+
+
+@contextmanager
+def _sealed_directory(store: Directory, vm: str, stream: str) -> Iterator[Directory]:
+    with (
+        make_directory(store, SEALED, _PRIVATE) as top,
+        make_directory(top, vm, _PRIVATE) as vm_directory,
+        make_directory(vm_directory, stream, _PRIVATE) as directory,
+    ):
+        yield directory
+
+
+def _seal(
+    ledger: Ledger,
+    live: Directory,
+    sealed: Directory,
+    identity: bytes,
+    state: KeyState,
+    segment: int,
+    block_size: int,
+) -> Manifest:
+    try:
+        check, blocks = _copy(live, sealed, ledger.store_id, state, segment, block_size)
+    except (FileNotFoundError, FormatError) as error:
+        raise FormatError(f"{live.path}/{log_name(segment)} cannot be sealed and stays: {error}") from error
+    history = ledger.state.of(identity)
+    for event in _incidents(check.notes, identity, segment):
+        if event not in history.noted:
+            ledger.append(event)
+    manifest = Manifest(
+        store_id=ledger.store_id,
+        stream_id=identity,
+        segment=segment,
+        birth=history.birth_of(segment),
+        records=check.records,
+        first=check.notes[0].number("first"),
+        first_time=check.first_time,
+        last_time=check.last_time,
+        age=ledger.age(),
+        size=check.size,
+        tag=check.tag,
+        previous=history.previous,
+        blocks=tuple(blocks),
+    )
+    note = ledger.sign(format_manifest(manifest))
+    put(sealed, manifest_name(segment), [note], _SEALED_MODE)
+    ledger.append(Seal(identity, segment, sha256(note).digest()))  # the commit point
+    return manifest
+
+
+def _copy(
+    live: Directory, sealed: Directory, store_id: bytes, state: KeyState, segment: int, block_size: int
+) -> tuple[TextCheck, list[Block]]:
+    """Copy a segment's text to sealed/, checking what is copied; if anything is wrong with it, no copy is made."""
+    blocks: list[Block] = []
+    with ExitStack() as stack:
+        fds = []
+        for name in (log_name(segment), tags_name(segment)):
+            fds.append(live.file(name))
+            stack.callback(os.close, fds[-1])
+        log, tags = fds
+        check = TextCheck(tags)
+
+        def copy() -> Iterator[bytes]:
+            size = os.fstat(log).st_size
+            if not 1 <= size <= MAX_SEGMENT_BYTES:
+                raise FormatError("a text that is empty, or too long")
+            for text in cut_blocks(log, size, block_size):
+                offset = check.size
+                records, time = check.take(text)
+                blocks.append(Block(offset, len(text), records, time, sha256(text).digest()))
+                yield text
+            if os.fstat(tags).st_size != check.records * TAG_ENTRY:
+                raise FormatError("more tags than records")
+            begin = check.notes[0]
+            begin.number("first")  # is there
+            if begin.fields.get("store") != store_id.hex() or begin.number("number") != segment:
+                raise FormatError("a segment of another store, or of another number")
+            told = (state.records, state.end, state.tag)
+            if (
+                segment == state.segment
+                and state.status == Status.CLOSED
+                and told != (check.records, check.size, check.tag)
+            ):
+                raise FormatError("a text that does not end where the key state says")
+
+        put(sealed, sealed_name(segment, ""), copy(), _SEALED_MODE)
+    return check, blocks
+
+
+def _incidents(notes: list[Note], identity: bytes, segment: int) -> Iterator[Recover | Broken]:
+    """Yield what a segment's notes say that went wrong."""
+    for note in notes:
+        reason = note.fields.get("reason", "")
+        if note.event == "recovered":
+            about = note.number("previous") if reason == "io" else segment
+            yield Recover(identity, about, reason)
+        elif note.event == "broken" and segment > 1:  # before the first segment nothing was lost but the birth
+            yield Broken(identity, segment - 1, reason)
