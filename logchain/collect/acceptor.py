@@ -205,7 +205,7 @@ class Acceptor:
         """See how much room the VMs take; the compressor may be behind, or have nothing that it may evict."""
         used: Counter[str] = Counter()
         quotas = {}
-        for vm, size in usage(self._store).items():
+        for (vm, _), size in usage(self._store).items():
             budget = self._settings.budget(vm)
             used[budget] += size
             quotas[budget] = self._settings.of(vm).quota

@@ -23,7 +23,8 @@ class LineSplitter:
     def feed(self, untrusted_data: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
         """Yield (kind, payloads): LINE with whole lines or the last part of one, PART with one part of MAX_PART."""
         *lines, rest = (self.rest + untrusted_data).split(b"\n")
-        if lines and max(map(len, lines)) <= MAX_PART:
+        # lines behind the first are no longer than what was read
+        if lines and len(lines[0]) <= MAX_PART and len(untrusted_data) <= MAX_PART:
             yield LINE, lines
         else:
             for line in lines:

@@ -4,28 +4,21 @@ import os
 from contextlib import suppress
 
 from logchain.format.errors import OddFile
-from logchain.store.layout import LEDGER, LIVE, SEALED, Directory, streams
+from logchain.store.layout import LEDGER, LIVE, SEALED, Directory, stream_directory, streams
 
-__all__ = ["ledger_usage", "usage", "vm_usage"]
+__all__ = ["SEGMENT_ROOM", "ledger_usage", "usage"]
 
-_SEGMENT = 16 << 10
+SEGMENT_ROOM = 16 << 10  # bytes
 _BLOCK = 512  # bytes in st_blocks, whatever the file system (stat(2))
 
 
-def usage(store: Directory) -> dict[str, int]:
-    """Return the bytes that each VM's logs take, live and sealed."""
-    vms = {vm for part in (LIVE, SEALED) for vm, _ in streams(store, part)}
-    return {vm: sum(vm_usage(store, vm).values()) for vm in sorted(vms)}
-
-
-def vm_usage(store: Directory, vm: str) -> dict[str, int]:
-    """Return the bytes that each stream of a VM takes, live and sealed."""
-    found: dict[str, int] = {}
+def usage(store: Directory) -> dict[tuple[str, str], int]:
+    """Return the bytes that each stream of each VM takes, live and sealed."""
+    found: dict[tuple[str, str], int] = {}
     for part in (LIVE, SEALED):
-        with suppress(FileNotFoundError, OddFile), store.directory(part) as top, top.directory(vm) as directory:
-            for name in directory.names():
-                with suppress(FileNotFoundError, OddFile), directory.directory(name) as stream:
-                    found[name] = found.get(name, 0) + _below(stream)
+        for vm, stream in streams(store, part):
+            with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream, part) as directory:
+                found[vm, stream] = found.get((vm, stream), 0) + _below(directory)
     return found
 
 
@@ -46,7 +39,7 @@ def _below(directory: Directory) -> int:
                     with directory.directory(entry.name) as inner:
                         size += sum(_allocated(file) for file in os.scandir(inner.fd))
                 else:
-                    size += _allocated(entry) + (_SEGMENT if ".log" in entry.name else 0)
+                    size += _allocated(entry) + (SEGMENT_ROOM if ".log" in entry.name else 0)
     return size
 
 

@@ -74,7 +74,7 @@ def _memory() -> int:
 
 def _huge(home: Path) -> None:
     fd = os.open(home / "file", os.O_RDWR)
-    os.pwrite(fd, b"x", 129 * MIB)
+    os.pwrite(fd, b"x", 257 * MIB)
 
 
 def _libc(name: str, *arguments: int) -> Callable[[], object]:
@@ -128,7 +128,7 @@ DENIED: dict[str, Callable[[Path], object]] = {
     "BPF": lambda _: _libc("syscall", 321, 0, 0, 0)(),
     "io_uring": lambda _: _libc("syscall", 425, 1, 0)(),
     "x32 calls": lambda _: _libc("syscall", 0x40000000 | 39)(),
-    "a file of 129 MiB": _huge,
+    "a file of 257 MiB": _huge,
     "200 MiB of memory": lambda _: _memory(),
     "200 MiB of mapped memory": lambda _: mmap.mmap(-1, 200 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),
     "a hundred files": lambda home: [os.open(home / "file", os.O_RDONLY) for _ in range(100)],
