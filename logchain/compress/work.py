@@ -1,0 +1,139 @@
+"""One round of the compressor: what is closed is sealed, what is open is fixed, what is old shrinks or goes.
+
+Every step finds its work in the store and leaves it so that a kill at any point costs a repetition at most; so a round
+is also what follows a crash.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from logchain.compress.catalog import Catalog
+from logchain.compress.quota import Room, Sealed, to_evict
+from logchain.format.errors import Busy, FormatError, Full, StoreError, WriteFailed
+from logchain.format.settings import UNLIMITED, Settings
+from logchain.store.archive import compress_segment, evict, finish_removals
+from logchain.store.clock import Clock
+from logchain.store.heads import OpenHeads, drop_lists
+from logchain.store.layout import LIVE, Directory, streams
+from logchain.store.ledger import Ledger, open_ledger
+from logchain.store.room import SEGMENT_ROOM, ledger_usage, usage
+from logchain.store.sealer import seal_segment
+from logchain.store.segments import close_idle, closed_segments
+
+__all__ = ["Compressor", "Stopped"]
+
+
+class Stopped(Exception):
+    """Whoever runs the round wants it to end."""
+
+
+class Compressor:
+    """Works on a store, round after round.
+
+    `turn` is told what is being done, before each step that may take a while, and raises Stopped to end the round.
+    `log` takes lines for our own log, with a priority as in syslog(3).
+    """
+
+    def __init__(
+        self, store: Directory, clock: Clock, log: Callable[[int, str], None], turn: Callable[[str], None]
+    ) -> None:
+        self._store, self._clock, self._log, self._turn = store, clock, log, turn
+        self._ledger: Ledger | None = None
+        self._heads, self._fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
+        self._told: set[str] = set()  # what was logged and still is so
+
+    def round(self, settings: Settings, *, all_closed: bool = False) -> None:
+        """Do all there is to do now; with `all_closed`, segments that nobody writes are closed whatever their age.
+
+        Raises Busy while a command has the ledger, Stopped, Full, WriteFailed, or StoreError: the store is as after a
+        crash then, and the next round goes on.
+        """
+        with self._open() as ledger:
+            idle = 0 if all_closed else settings.store.idle
+            self._seal(ledger, idle)
+            if all_closed or ledger.age() >= self._fixed + settings.store.heads:
+                self._heads.record(self._store, ledger)
+                self._fixed = ledger.age()
+            catalog = Catalog(self._store)
+            try:
+                catalog.refresh()
+                self._compress(ledger, catalog, settings)
+                self._evict(ledger, catalog, settings)
+                drop_lists(self._store, ledger)
+                catalog.refresh()
+                catalog.tell(round=self._clock.wall(), entries=ledger.number, complaints="\n".join(sorted(self._told)))
+            finally:
+                catalog.close()
+
+    def close(self) -> None:
+        """Let the store go."""
+        if self._ledger:
+            self._ledger.close()
+            self._ledger = None
+
+    @contextmanager
+    def _open(self) -> Iterator[Ledger]:
+        """Take the ledger, and let it go after: commands append to it between our rounds."""
+        if self._ledger and not self._ledger.take_up():  # a command has appended
+            self.close()
+        if not self._ledger:
+            self._ledger = open_ledger(self._store, self._clock)
+            finish_removals(self._store, self._ledger)  # that a crash cut short
+        ledger = self._ledger
+        try:
+            yield ledger
+        finally:
+            if ledger.usable:
+                ledger.let_go()
+            else:
+                self.close()
+
+    def _seal(self, ledger: Ledger, idle: int) -> None:
+        complaints = set()
+        for vm, stream in streams(self._store, LIVE):
+            try:
+                if close_idle(self._store, vm, stream, self._clock, idle * 1_000_000):
+                    self._log(6, f"{vm}/{stream}: closed a segment")
+                for segment in closed_segments(self._store, vm, stream):
+                    self._turn(f"sealing {vm}/{stream} {segment}")
+                    seal_segment(self._store, ledger, vm, stream, segment)
+                    self._log(6, f"{vm}/{stream}: sealed segment {segment}")
+            except (Busy, FileNotFoundError):  # a sender came, or somebody forgot the VM
+                continue
+            except (Full, WriteFailed):
+                raise
+            except (FormatError, StoreError) as error:  # of this stream alone: the others go on
+                complaints.add(f"{vm}/{stream}: {error}")
+        for complaint in sorted(complaints - self._told):
+            self._log(3, complaint)
+        self._told = complaints
+
+    def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> None:
+        tiers = settings.tiers
+        for vm, stream, segment, tier, _, sealed_at in catalog.sealed():
+            age = ledger.age() - sealed_at
+            if age >= tiers.xz_after and tier != ".xz":
+                target, level = ".xz", tiers.xz_level
+            elif age >= tiers.lz4_after and not tier:
+                target, level = ".lz4", tiers.lz4_level
+            else:
+                continue
+            self._turn(f"compressing {vm}/{stream} {segment}")
+            try:
+                compress_segment(self._store, vm, stream, segment, target, level)
+            except (FormatError, FileNotFoundError) as error:
+                self._complain(f"{vm}/{stream}: segment {segment} cannot be compressed: {error}")
+
+    def _evict(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> None:
+        catalog.refresh()  # what was compressed takes less
+        room = Room(usage(self._store), ledger_usage(self._store), self._store.free())
+        sealed = [Sealed(*row[:3], size=row[4] + SEGMENT_ROOM, age=ledger.age() - row[5]) for row in catalog.sealed()]
+        for gone, reason in to_evict(sealed, room, settings):
+            self._turn(f"evicting {gone.vm}/{gone.stream} {gone.segment}")
+            evict(self._store, ledger, gone.vm, gone.stream, gone.segment, reason)
+            self._log(5, f"{gone.vm}/{gone.stream}: evicted segment {gone.segment} ({reason})")
+
+    def _complain(self, complaint: str) -> None:
+        if complaint not in self._told:
+            self._log(3, complaint)
+        self._told.add(complaint)
