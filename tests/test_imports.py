@@ -24,7 +24,12 @@ ROOMS = {  # docs/ARCHITECTURE.md
 }
 ALSO = {"read": {"logchain.store.layout"}}  # the verifier shares no code with the writer but the names of files
 PURE = {"os", "socket", "time", "pathlib", "subprocess", "io", "shutil", "tempfile", "select", "fcntl", "signal"}
-FOREIGN = {"format": {"nacl"}, "store": {"lz4"}, "cli": {"click", "nacl"}, "gui": {"PySide6"}}  # beyond the standard library
+FOREIGN = {
+    "format": {"nacl"},
+    "store": {"lz4"},
+    "cli": {"click", "nacl"},
+    "gui": {"PySide6"},
+}  # beyond the standard library
 
 LATE = {"click", "nacl", "asyncio", "json", "logging", "typing_extensions", "socket", "subprocess", "ssl", "sqlite3"}
 LATE |= {"pathlib", "inspect", "hypothesis", "email", "urllib", "http", "tempfile", "shutil", "random", "decimal"}

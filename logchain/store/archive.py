@@ -111,20 +111,21 @@ def _remove(store: Directory, vm: str, stream: str, segment: int) -> None:
 
 
 def finish_removals(store: Directory, ledger: Ledger) -> None:
-    """Remove what the ledger says is gone: what a crash left of it. Sealed segments that are in live/ too stay.
+    """Remove what the ledger says is gone, evicted, deleted or forgotten: what a crash left of it.
 
-    (`seal_segment` removes those.)
+    What is sealed and in live/ too is for `seal_segment` to remove.
     """
     for vm, stream in sorted({*streams(store), *streams(store, SEALED)}):
-        numbers: list[tuple[bytes, int]] = []
+        identity = stream_id(store, vm, stream)
+        history = ledger.state.of(identity) if identity else None
         with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
             for segment in manifests(sealed):
-                with suppress(FileNotFoundError, FormatError):
-                    numbers.append((read_manifest(sealed, segment).stream_id, segment))
-        identity = stream_id(store, vm, stream)
+                if not history or segment not in history.sealed:  # is, nearly always
+                    with suppress(FileNotFoundError, FormatError):
+                        if ledger.state.of(read_manifest(sealed, segment).stream_id).is_gone(segment):
+                            _remove(store, vm, stream, segment)
         with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
-            numbers += [(identity, segment) for segment in segments(live) if identity]
-        for found, segment in numbers:
-            if ledger.state.of(found).is_gone(segment):
-                _remove(store, vm, stream, segment)
+            for segment in segments(live):
+                if history and history.is_gone(segment):
+                    _remove(store, vm, stream, segment)
     finish_forgetting(store, ledger)

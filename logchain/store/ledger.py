@@ -8,8 +8,7 @@ bytes again and never others.
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from types import TracebackType
 from typing import Self
@@ -17,14 +16,11 @@ from typing import Self
 from logchain.format.checkpoint import Checkpoint, format_checkpoint, open_checkpoint
 from logchain.format.errors import Busy, FormatError, Full, SignatureError, StoreError
 from logchain.format.ledger import (
-    NO_ENTRY,
     Entry,
     Event,
     entry_key_name,
     format_entry,
     log_key_name,
-    parse_entry,
-    split_entries,
 )
 from logchain.format.ledger_keys import (
     LEDGER_MAGIC,
@@ -36,7 +32,7 @@ from logchain.format.ledger_keys import (
 )
 from logchain.format.limits import MAX_CHECKPOINT, MAX_ENTRY, MAX_SMALL_FILE
 from logchain.format.merkle import Tree, leaf_hash
-from logchain.format.signed_note import parse_note, public_key, sign
+from logchain.format.signed_note import public_key, sign
 from logchain.store.clock import Clock
 from logchain.store.durable import SlotFile, put, remove, sync, write
 from logchain.store.layout import (
@@ -50,13 +46,15 @@ from logchain.store.layout import (
     LOG_KEY,
     Directory,
     heads_name,
+    lists,
     temporary_name,
 )
+from logchain.store.ledger_entries import BrokenLedger, read_entries
 from logchain.store.ledger_state import LedgerState
 
 __all__ = ["Ledger", "open_ledger"]
 
-_CHUNK = 1 << 20
+_DO = "'logchain verify' tells what still holds; then begin a new store"
 _SECOND = 1_000_000  # µs
 
 
@@ -73,9 +71,8 @@ class Ledger:
         self._log_key, self._clock = log_key, clock
         self._failed = False
         self._keys = parse_ledger_keys(slots.body)
-        self._tree = Tree()
         self.store_id = log_key.store_id
-        self.state = LedgerState()
+        self.state, self._tree = LedgerState(), Tree()
         self._recover()
 
     def __enter__(self) -> Self:
@@ -176,9 +173,14 @@ class Ledger:
         self._slots.settle()  # the key that signed it is gone
 
     def _put_checkpoint(self) -> None:
+        """Put the checkpoint in place; without room the next entry, or the next opening, does it.
+
+        So a segment can be evicted from a disk that is full.
+        """
         checkpoint = Checkpoint(log_key_name(self.store_id), self._tree.size, self._tree.root())
         note = sign(format_checkpoint(checkpoint), checkpoint.origin, self._log_key.seed)
-        put(self._directory, CHECKPOINT, [note], 0o640)
+        with suppress(Full):
+            put(self._directory, CHECKPOINT, [note], 0o640)
 
     def _recover(self) -> None:
         """Append what is pending, and read all that is there."""
@@ -186,17 +188,32 @@ class Ledger:
         if size < keys.offset or not keys.entry.startswith(os.pread(self._entries, MAX_ENTRY + 1, keys.offset)):
             raise StoreError(
                 f"{self._directory.path}/{ENTRIES} does not end as {KEYS}/{LEDGER_KEYS} says: one of them was changed "
-                "or comes from a backup; 'logchain verify' tells more"
+                f"or comes from a backup. {_DO}"
             )
         # all of it, not only what is missing: after a sync that failed, what is there may be in the page cache only
         self._append_pending()
-        known = self._read_checkpoint()
-        self._read_entries(known)
-        stale = heads_name(self.number)  # a list whose entry was never made: another entry may get its number
+        checkpoint = self._read_checkpoint()
         with self._directory.directory(HEADS) as heads:
+            stale = heads_name(self.number)  # a list whose entry was never made: another entry may get its number
             if {stale, temporary_name(stale)}.intersection(heads.names()):
                 remove(heads, [stale, temporary_name(stale)])
-        if not known or known.size < self._tree.size:
+            kept = set(lists(heads))
+        try:
+            found = read_entries(self._entries, self.store_id, keys.entry, kept, checkpoint)
+        except BrokenLedger as error:
+            raise StoreError(
+                f"{self._directory.path}/{ENTRIES} was changed at entry {error.number}, or {CHECKPOINT} was: nothing "
+                f"is appended any more. {_DO}"
+            ) from error
+        self.state, self._tree = found
+        if checkpoint and checkpoint.size > self._tree.size:
+            raise StoreError(
+                f"{self._directory.path} has fewer entries than its {CHECKPOINT} says: a part of the store comes from "
+                f"a backup. {_DO}"
+            )
+        if self.state.log_key != public_key(log_key_name(self.store_id), self._log_key.seed):
+            raise StoreError(f"{KEYS}/{LOG_KEY} is not the key that the ledger began with; put the right one back")
+        if not checkpoint or checkpoint.size < self._tree.size:
             self._put_checkpoint()
 
     def _read_checkpoint(self) -> Checkpoint | None:
@@ -206,54 +223,6 @@ class Ledger:
             return open_checkpoint(data, public_key(log_key_name(self.store_id), self._log_key.seed))
         except (FileNotFoundError, FormatError, SignatureError):
             return None
-
-    def _read_entries(self, checkpoint: Checkpoint | None) -> None:
-        """Read every entry once. Signatures are for `logchain verify`.
-
-        Each has to be what the one after hashes, and the last is in our keys: so all are those that we appended.
-        """
-        previous = NO_ENTRY
-        for data in self._split():
-            number = self._tree.size
-            if b"\nprevious sha256:%s\n" % previous.hex().encode() not in data:
-                raise self._broken(number)
-            previous = sha256(data).digest()
-            try:
-                entry = parse_entry(parse_note(data, MAX_ENTRY, most=1).text)
-            except FormatError as error:
-                raise self._broken(number) from error
-            if (entry.number, entry.store_id) != (number, self.store_id):
-                raise self._broken(number)
-            self._tree.append(leaf_hash(data))
-            self.state.apply(number, entry.time, entry.event)
-            if checkpoint and checkpoint.size == self._tree.size and checkpoint.root != self._tree.root():
-                raise self._broken(number)
-        if self._tree.size != self.number or previous != sha256(self._keys.entry).digest():
-            raise self._broken(self._tree.size)
-        if checkpoint and checkpoint.size > self._tree.size:
-            raise StoreError(
-                f"{self._directory.path} has fewer entries than its checkpoint says: a part of the store comes from a "
-                "backup; 'logchain verify' tells more"
-            )
-        if self.state.log_key != public_key(log_key_name(self.store_id), self._log_key.seed):
-            raise StoreError(f"{KEYS}/{LOG_KEY} is not the key that the ledger began with; put the right one back")
-
-    def _split(self) -> Iterator[bytes]:
-        rest, at = b"", 0
-        while data := os.pread(self._entries, _CHUNK, at):
-            at += len(data)
-            entries, rest = split_entries(rest + data)
-            if len(rest) > MAX_ENTRY:
-                break
-            yield from entries
-        if rest:
-            raise self._broken(self._tree.size)
-
-    def _broken(self, number: int) -> StoreError:
-        return StoreError(
-            f"{self._directory.path}/{ENTRIES} was changed at entry {number}, or {KEYS}/ was; nothing is appended any "
-            "more. 'logchain verify' tells what still holds; then begin a new store"
-        )
 
 
 def open_ledger(store: Directory, clock: Clock) -> Ledger:
@@ -277,8 +246,7 @@ def open_ledger(store: Directory, clock: Clock) -> Ledger:
         except (FileNotFoundError, FormatError) as error:
             what = error.filename if isinstance(error, FileNotFoundError) else error
             raise StoreError(
-                f"the ledger of {store.path} or its keys are lost ({what}): nothing can be sealed any more. 'logchain "
-                "verify' tells what still holds; then begin a new store"
+                f"the ledger of {store.path} or its keys are lost ({what}): nothing can be sealed any more. {_DO}"
             ) from error
         stack.pop_all()
     return ledger

@@ -31,6 +31,7 @@ from logchain.store.durable import SlotFile, make_directory, put, shred
 from logchain.store.layout import FORGETTING, FORMAT, ID, LIVE, LOCK, RATCHET, Directory, segments
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
+from logchain.store.traces import last_sealed, number_behind
 
 __all__ = ["HeldStream", "hold_stream", "lock_stream", "open_stream", "prepare_stream", "stands"]
 
@@ -147,7 +148,8 @@ def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) 
     if state and identity and stands(directory, state):
         finish_birth(store)
         return
-    last = max([*segments(directory), state.segment if state else 0])
+    last = state.segment if state else last_sealed(store, vm, stream, identity)
+    last = max([last, *segments(directory)])
     status = Status.LOST_TEXT if state and identity else Status.LOST_KEYS if identity else Status.LOST_ID
     if not last and RATCHET not in directory.names():
         status = Status.CLOSED  # nothing was ever written here: a first birth, perhaps one that was cut short
@@ -160,7 +162,7 @@ def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) 
         segment=last,
         status=status,
         opened=0,
-        first=state.next_number if state else _next_number(directory, last),
+        first=state.next_number if state else _next_number(store, directory, vm, stream, last),
         records=0,
         end=0,
         time=state.time if state else 0,
@@ -204,11 +206,11 @@ def stands(directory: Directory, state: KeyState) -> bool:
     return False
 
 
-def _next_number(directory: Directory, segment: int) -> int:
+def _next_number(store: Directory, directory: Directory, vm: str, stream: str, segment: int) -> int:
     """Return the number of the record after a segment's last, as far as the segment itself can tell."""
     with suppress(FileNotFoundError, FormatError), open_segment(directory, segment) as (log, tag_file):
         first = os.pread(log, MAX_RECORD, 0).partition(b"\n")[0]
         records = os.fstat(tag_file).st_size // TAG_ENTRY
         number = parse_note(parse_record(first).payload).number("first") + records
         return number if number < MAX_NUMBER // 2 else 0  # no stream of ours gets that far
-    return 0
+    return number_behind(store, vm, stream, segment)
