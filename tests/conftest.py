@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -58,7 +59,7 @@ class Store:
     clock: FakeClock = field(default_factory=FakeClock)
 
     @classmethod
-    def make(cls, path: Path) -> "Store":
+    def make(cls, path: Path) -> Self:
         """Make an empty one."""
         audit, seed = new_secrets()
         store = cls(path, audit)

@@ -27,6 +27,7 @@ PURE = {"os", "socket", "time", "pathlib", "subprocess", "io", "shutil", "tempfi
 FOREIGN = {
     "format": {"nacl"},
     "store": {"lz4"},
+    "read": {"lz4"},
     "cli": {"click", "nacl"},
     "gui": {"PySide6"},
 }  # beyond the standard library

@@ -1,17 +1,18 @@
 """A stream as a person reads it: lines joined from their parts, notes, and what is missing."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
 from logchain.format.keystate import KeyState
 from logchain.format.limits import MAX_JOINED, MAX_PART, MAX_TIME
-from logchain.format.record import LINE, NOTE, PART, Record, parse_note, parse_record
-from logchain.read.live import Segment, missing, open_segment, read_keystate, reason
-from logchain.store.layout import RATCHET, Directory, segments, stream_directory
+from logchain.format.record import LINE, NOTE, Record, parse_note, parse_record
+from logchain.read.gone import Gone, gone_note
+from logchain.read.live import missing, reason
+from logchain.read.sealed import BadBlock
+from logchain.read.segments import StreamFiles, Text, open_stream_files
+from logchain.store.layout import Directory
 
 __all__ = ["Entry", "Kind", "StreamReader"]
 
@@ -41,10 +42,22 @@ class Entry(NamedTuple):
 
 
 class StreamReader:
-    """Reads a stream between two times (µs since 1970), and goes on where it stopped each time it is asked again."""
+    """Reads a stream between two times (µs since 1970), and goes on where it stopped each time it is asked again.
 
-    def __init__(self, store: Directory, vm: str, stream: str, since: int = 0, until: int = MAX_TIME) -> None:
+    Sealed text is checked against its manifest before it is given out; the manifest is for `logchain verify`.
+    """
+
+    def __init__(
+        self,
+        store: Directory,
+        vm: str,
+        stream: str,
+        since: int = 0,
+        until: int = MAX_TIME,
+        gone: Gone | None = None,
+    ) -> None:
         self._store, self._vm, self._stream, self._since, self._until = store, vm, stream, since, until
+        self._gone = gone or Gone(store)  # one for all streams
         self._segment = 0  # where reading goes on: segment, place of the record in it, offset in its text
         self._index = self._offset = 0
         self._reached = 0  # the last segment that was found, or missed
@@ -54,32 +67,28 @@ class StreamReader:
         self._begun = (0, 0)  # the time and number of its first part
         self._pieces = False  # pieces of that line were given out already
         self._held: list[Entry] = []  # a cut line, and notes behind it, until it shows whether it was sent again
+        self._evicted: list[bytes] = []  # notes of segments that went on purpose, until the next one tells a time
 
     def read(self) -> Iterator[Entry]:
         """Yield what has been committed since the last call."""
         try:
-            with stream_directory(self._store, self._vm, self._stream) as directory:
-                state = read_keystate(directory)
-                numbers = [number for number in segments(directory) if self._segment <= number <= state.segment]
-                for number in [*numbers, state.segment + 1]:
+            with open_stream_files(self._store, self._vm, self._stream) as files:
+                if files.is_unborn:
+                    return
+                state, why = files.try_state()
+                numbers = files.numbers() if state else files.sealed_numbers()  # the key state bounds the others
+                last = state.segment if state else max(numbers, default=0)
+                for number in [*(number for number in numbers if self._segment <= number <= last), last + 1]:
                     if number > self._reached + 1:
-                        yield from self._gap(missing(self._reached + 1, number - 1))
-                    self._reached = max(self._reached, min(number, state.segment))
-                    if number <= state.segment:
-                        yield from self._read_segment(directory, number, state)
-        except (FormatError, FileNotFoundError) as error:
-            if self._is_unborn():
-                return
-            yield from self._gap(f"the key state cannot be read: {reason(error)}")
-
-    def _is_unborn(self) -> bool:
-        """Tell whether nothing was ever stored here: a birth is under way, or was cut short."""
-        with (
-            suppress(FormatError, FileNotFoundError),
-            stream_directory(self._store, self._vm, self._stream) as directory,
-        ):
-            return RATCHET not in directory.names() and not segments(directory)
-        return False
+                        yield from self._missing(files, self._reached + 1, number - 1)
+                    self._reached = max(self._reached, min(number, last))
+                    if number <= last:
+                        yield from self._read_segment(files, number, state)
+                yield from self._tell_evicted(state.time if state else self._time)
+                if why:
+                    yield from self._gap(why)
+        except FormatError as error:
+            yield from self._gap(f"the stream cannot be read: {error}")
 
     def finish(self) -> Iterator[Entry]:
         """Yield what was held back, when nothing more is to come."""
@@ -89,26 +98,55 @@ class StreamReader:
         yield from self._held
         self._held = []
 
-    def _read_segment(self, directory: Directory, number: int, state: KeyState) -> Iterator[Entry]:
-        is_new = number != self._segment
-        if is_new:
-            self._segment, self._index, self._offset = number, 0, 0
+    def _missing(self, files: StreamFiles, first: int, last: int) -> Iterator[Entry]:
+        """Tell of segments that are not there: a gap, but for those that went on purpose."""
+        for begin, end, word, why in self._gone.explain(files.try_stream_id(), first, last):
+            if word:
+                self._evicted.append(gone_note(begin, end, word, why))
+            else:
+                yield from self._gap(missing(begin, end))
+
+    def _tell_evicted(self, time: int) -> Iterator[Entry]:
+        """Tell what went before a segment, at the time at which that begins."""
+        notes, self._evicted = self._evicted, []
+        for payload in notes:
+            yield from self._take(0, Record(time, NOTE, payload))
+
+    def _read_segment(self, files: StreamFiles, number: int, state: KeyState | None) -> Iterator[Entry]:
         try:
-            with open_segment(directory, number, state) as segment:
-                first = segment.first_note().number("first")
-                if is_new:
-                    self._index = _seek(segment, self._since)
-                    self._offset = segment.record_start(self._index)
-                for text in segment.blocks(self._offset):
-                    for line in text[:-1].split(b"\n"):
-                        record = parse_record(line)
-                        if record.time > self._until:  # no later one in this segment can be wanted
-                            return
-                        self._index, self._offset = self._index + 1, self._offset + len(line) + 1
-                        yield from self._take(first + self._index - 1, record)
+            is_new = number != self._segment
+            if is_new:
+                self._segment, self._index, self._offset = number, 0, 0
+            outline = files.outline(number)
+            if outline:  # what is not wanted, or was read already, need not be opened
+                if outline.last_time < self._since:
+                    self._evicted = []
+                    return
+                if self._offset >= outline.size:
+                    return
+            with files.open(number, state) as text:
+                yield from self._read_text(text, is_new)
         except (FormatError, FileNotFoundError) as error:
             yield from self._gap(f"segment {number} cannot be read behind record {self._index}: {reason(error)}")
-            self._index, self._offset = state.records, state.end  # no more of it, however often we are asked
+            if state:  # no more of it, however often we are asked
+                self._index, self._offset = state.records, state.end
+
+    def _read_text(self, text: Text, is_new: bool) -> Iterator[Entry]:
+        first = text.first_number()
+        if is_new:
+            yield from self._tell_evicted(text.first_time())
+            self._index, self._offset = text.seek(self._since)
+        for block in text.blocks(self._offset):
+            if isinstance(block, BadBlock):
+                yield from self._gap(f"segment {text.number}, {block}")
+                self._index, self._offset = self._index + block.block.records, self._offset + block.block.size
+                continue
+            for line in block[:-1].split(b"\n"):
+                record = parse_record(line)
+                if record.time > self._until:  # no later one in this segment can be wanted
+                    return
+                self._index, self._offset = self._index + 1, self._offset + len(line) + 1
+                yield from self._take(first + self._index - 1, record)
 
     def _take(self, number: int, record: Record) -> Iterator[Entry]:
         """Turn a record into the entries that it completes."""
@@ -161,11 +199,3 @@ class StreamReader:
 
     def _entry(self, time: int, number: int, kind: Kind, payload: bytes) -> Entry:
         return Entry(time, self._vm, self._stream, number, kind, payload)
-
-
-def _seek(segment: Segment, since: int) -> int:
-    """Return the place of the first record of a segment, counted from 0, that was received at `since` or later."""
-    place = bisect_left(range(segment.records), since, key=lambda index: segment.record_at(index).time)
-    while 0 < place < segment.records and segment.record_at(place - 1).kind == PART:
-        place -= 1  # into the middle of a line: begin where the line does
-    return place

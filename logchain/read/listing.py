@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
-from logchain.format.keystate import BROKEN, Status
-from logchain.read.live import is_connected, open_segment, read_keystate
-from logchain.store.layout import Directory, segments, stream_directory, streams
+from logchain.format.keystate import BROKEN, KeyState, Status
+from logchain.read.gone import Gone
+from logchain.read.live import is_connected
+from logchain.read.sealed import SealedText
+from logchain.read.segments import StreamFiles, all_streams, open_stream_files
+from logchain.store.layout import Directory
 
 __all__ = ["StreamRow", "list_streams"]
 
@@ -14,7 +17,10 @@ _STATES = {Status.OPEN: "open", Status.CLOSED: "closed", Status.GIVEN_UP: "gave 
 
 
 class StreamRow(NamedTuple):
-    """A stream: how many records and bytes it has, its first and last receive time (µs, 0: none), and how it stands."""
+    """A stream: how many records and bytes it has, its first and last receive time (µs, 0: none), and how it stands.
+
+    Records and bytes are those of the segments that are there, sealed or not.
+    """
 
     vm: str
     stream: str
@@ -29,24 +35,55 @@ class StreamRow(NamedTuple):
 
 def list_streams(store: Directory) -> Iterator[StreamRow]:
     """Yield a row for every stream, sorted by VM and stream. Quick: nothing is verified."""
-    for vm, stream in streams(store):
-        with stream_directory(store, vm, stream) as directory:
-            yield _row(directory, vm, stream)
+    gone = Gone(store)
+    for vm, stream in all_streams(store):
+        try:
+            with open_stream_files(store, vm, stream) as files:
+                yield _row(files, vm, stream, gone)
+        except FormatError:
+            yield StreamRow(vm, stream, 0, 0, 0, 0, 0, "damaged", False)
 
 
-def _row(directory: Directory, vm: str, stream: str) -> StreamRow:
-    first = size = 0
+def _row(files: StreamFiles, vm: str, stream: str, gone: Gone) -> StreamRow:
+    if files.is_unborn:
+        return StreamRow(vm, stream, 0, 0, 0, 0, 0, "empty", False)
+    state, _ = files.try_state()
+    numbers = files.numbers()
+    if state:
+        numbers = [number for number in numbers if number <= state.segment]
+    number = first = size = 0
     try:
-        state = read_keystate(directory)
-        numbers = [number for number in segments(directory) if number <= state.segment]
-        for number in reversed(numbers):
-            with open_segment(directory, number, state) as segment:
-                size += segment.end
-                first = segment.record_at(0).time
-    except FormatError:
-        return StreamRow(vm, stream, len(segments(directory)), 0, size, first, 0, "damaged", False)
-    except FileNotFoundError:
-        numbers = segments(directory)  # none: a birth that was cut short
-        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged" if numbers else "empty", False)
-    word = _STATES[state.status] if state.segment in (0, *numbers) else "damaged"
-    return StreamRow(vm, stream, len(numbers), state.next_number, size, first, state.time, word, is_connected(state))
+        for segment in reversed(numbers):
+            number, first, length = _extent(files, segment, state)
+            size += length
+    except (FormatError, FileNotFoundError):
+        state = None
+    if not state:
+        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged", False)
+    whole = state.segment in (0, *numbers) or _is_gone(files, state.segment, gone)
+    return StreamRow(
+        vm,
+        stream,
+        len(numbers),
+        state.next_number - number if numbers else 0,
+        size,
+        first,
+        state.time,
+        _STATES[state.status] if whole else "damaged",
+        is_connected(state),
+    )
+
+
+def _extent(files: StreamFiles, segment: int, state: KeyState | None) -> tuple[int, int, int]:
+    """Return number and time of a segment's first record, and the bytes of its text; FormatError, FileNotFoundError."""
+    outline = files.outline(segment)
+    if outline:
+        return outline.first, outline.first_time, outline.size
+    with files.open(segment, state) as text:
+        if isinstance(text, SealedText):  # since we looked
+            return text.manifest.first, text.manifest.first_time, text.manifest.size
+        return text.first_number(), text.record_at(0).time, text.end
+
+
+def _is_gone(files: StreamFiles, segment: int, gone: Gone) -> bool:
+    return all(word for _, _, word, _ in gone.explain(files.try_stream_id(), segment, segment))

@@ -5,6 +5,7 @@ A writer may be at work in the same moment, and whatever is found may be hostile
 
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,12 @@ from pathlib import Path
 from logchain.format.errors import FormatError
 from logchain.format.keystate import KeyState, read_ratchet
 from logchain.format.limits import MAX_RECORD
-from logchain.format.record import NOTE, Note, Record, parse_note, parse_record
+from logchain.format.record import NOTE, PART, Note, Record, parse_note, parse_record
 from logchain.format.slots import FILE_SIZE
 from logchain.format.tags import TAG_ENTRY
 from logchain.store.layout import RATCHET, Directory, log_name, tags_name
 
-__all__ = ["Segment", "is_connected", "missing", "open_segment", "read_keystate", "reason"]
+__all__ = ["Segment", "is_connected", "missing", "open_segment", "read_keystate", "reason", "segment_note"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BLOCK = 1 << 20
@@ -92,11 +93,34 @@ class Segment:
 
     def first_note(self) -> Note:
         """Return the `segment` note; FormatError where the segment does not begin with one."""
-        record = self.record_at(0)
-        note = parse_note(record.payload) if record.kind == NOTE else None
-        if not note or note.event != "segment":
-            raise FormatError("a segment that does not begin with its note")
-        return note
+        return segment_note(self.line_at(0))
+
+    def first_number(self) -> int:
+        """Return the number of its first record in the stream; FormatError where it does not tell."""
+        return self.first_note().number("first")
+
+    def first_time(self) -> int:
+        """Return when its first record was received; FormatError where that is none."""
+        return self.record_at(0).time
+
+    def seek(self, since: int) -> tuple[int, int]:
+        """Return place, counted from 0, and offset of the first record that was received at `since` or later.
+
+        A line is not entered in its middle: then that of the line's first part. FormatError.
+        """
+        place = bisect_left(range(self.records), since, key=lambda index: self.record_at(index).time)
+        while 0 < place < self.records and self.record_at(place - 1).kind == PART:
+            place -= 1
+        return place, self.record_start(place)
+
+
+def segment_note(line: bytes) -> Note:
+    """Return the note that a segment begins with, from its first record; FormatError where that is no such."""
+    record = parse_record(line)
+    note = parse_note(record.payload) if record.kind == NOTE else None
+    if not note or note.event != "segment":
+        raise FormatError("a segment that does not begin with its note")
+    return note
 
 
 @contextmanager

@@ -14,9 +14,12 @@ from logchain.format.keystate import KeyState, Status
 from logchain.format.limits import TIME_SIZE
 from logchain.format.record import parse_note, parse_time
 from logchain.read.entries import Kind
-from logchain.read.live import is_connected, missing, open_segment, read_keystate, reason
+from logchain.read.gone import Gone, gone_note
+from logchain.read.live import is_connected, missing, reason
+from logchain.read.sealed import BadBlock, SealedText
+from logchain.read.segments import StreamFiles, all_streams, open_stream_files
 from logchain.read.show import Selection
-from logchain.store.layout import RATCHET, Directory, segments, stream_directory, streams
+from logchain.store.layout import Directory
 
 __all__ = ["Event", "Session", "list_sessions"]
 
@@ -65,9 +68,10 @@ def list_sessions(store: Directory, selection: Selection, now: int) -> list[Sess
     `now`, µs since 1970, is how long sessions last that are still connected. Gaps are always told.
     """
     found: list[Session | Event] = []
-    for vm, stream in streams(store):
+    gone = Gone(store)
+    for vm, stream in all_streams(store):
         if (not selection.vms or vm in selection.vms) and (not selection.streams or stream in selection.streams):
-            rows = _StreamSessions(vm, stream).read(store, now)
+            rows = _StreamSessions(vm, stream).read(store, now, gone)
             found += (row for row in rows if _is_wanted(row, selection))
     return sorted(found, key=lambda row: row.time)
 
@@ -86,44 +90,69 @@ class _StreamSessions:
         self._session: Session | None = None  # that is open
         self._heard = 0  # when the sender last did something, on the clock of now; 0: cannot be read
         self._time = 0  # of the last record that was looked at
+        self._evicted: list[bytes] = []  # notes of segments that went on purpose
 
-    def read(self, store: Directory, now: int) -> Iterator[Session | Event]:
+    def read(self, store: Directory, now: int, gone: Gone) -> Iterator[Session | Event]:
         """Yield sessions as they end, and events, up to what is committed."""
         try:
-            with stream_directory(store, self._vm, self._stream) as directory:
-                if RATCHET not in directory.names() and not segments(directory):
-                    return  # nothing was ever stored: a birth is under way, or was cut short
-                state = read_keystate(directory)
+            with open_stream_files(store, self._vm, self._stream) as files:
+                if files.is_unborn:
+                    return
+                state, why = files.try_state()
+                numbers = files.numbers() if state else files.sealed_numbers()  # the key state bounds the others
+                last = state.segment if state else max(numbers, default=0)
                 reached = 0
-                for number in [number for number in segments(directory) if number <= state.segment]:
+                for number in [*(number for number in numbers if number <= last), last + 1]:
                     if number > reached + 1:
-                        yield from self._gap(missing(reached + 1, number - 1))
-                    yield from self._read_segment(directory, number, state)
+                        yield from self._missing(files, gone, reached + 1, number - 1)
+                    if number <= last:
+                        yield from self._read_segment(files, number, state)
                     reached = number
-                if reached < state.segment:
-                    yield from self._gap(missing(reached + 1, state.segment))
-                yield from self._finish(state, now)
-        except (FormatError, FileNotFoundError) as error:
-            yield from self._gap(f"the key state cannot be read: {reason(error)}")
+                if state:
+                    yield from self._finish(state, now)
+                else:
+                    yield from self._gap(why)
+        except FormatError as error:
+            yield from self._gap(f"the stream cannot be read: {error}")
 
-    def _read_segment(self, directory: Directory, number: int, state: KeyState) -> Iterator[Session | Event]:
+    def _missing(self, files: StreamFiles, gone: Gone, first: int, last: int) -> Iterator[Session | Event]:
+        """Tell of segments that are not there: a gap, but for those that went on purpose."""
+        for begin, end, word, why in gone.explain(files.try_stream_id(), first, last):
+            if word:
+                yield from self._close("lost")
+                self._heard = 0
+                self._evicted.append(gone_note(begin, end, word, why))
+            else:
+                yield from self._gap(missing(begin, end))
+
+    def _read_segment(self, files: StreamFiles, number: int, state: KeyState | None) -> Iterator[Session | Event]:
         try:
-            with open_segment(directory, number, state) as segment:
-                segment.first_note()
+            with files.open(number, state) as segment:
+                if not isinstance(segment, SealedText):
+                    segment.first_note()
                 for block in segment.blocks():
-                    text = b"\n" + block[:-1]  # so that each record has its newline before it
-                    place = 0
-                    for match in _NOTE_OR_PART.finditer(text):
-                        self._take_lines(text, place, match.start())
-                        place = match.end()
-                        self._time = parse_time(match[1])
-                        if match[2] is None:
-                            self._hear(self._time)
-                        else:
-                            yield from self._take_note(match[2])
-                    self._take_lines(text, place, len(text))
+                    if isinstance(block, BadBlock):
+                        yield from self._gap(f"segment {number}, {block}")
+                    else:
+                        yield from self._read_block(block)
         except (FormatError, FileNotFoundError) as error:
             yield from self._gap(f"segment {number} cannot be read: {reason(error)}")
+
+    def _read_block(self, block: bytes) -> Iterator[Session | Event]:
+        evicted, self._evicted = self._evicted, []
+        for payload in evicted:  # what went before this is told at the time at which this begins
+            yield Event(_time_at(block, 0), self._vm, self._stream, Kind.NOTE, payload)
+        text = b"\n" + block[:-1]  # so that each record has its newline before it
+        place = 0
+        for match in _NOTE_OR_PART.finditer(text):
+            self._take_lines(text, place, match.start())
+            place = match.end()
+            self._time = parse_time(match[1])
+            if match[2] is None:
+                self._hear(self._time)
+            else:
+                yield from self._take_note(match[2])
+        self._take_lines(text, place, len(text))
 
     def _take_lines(self, text: bytes, start: int, end: int) -> None:
         """Count the lines between two places, and find the longest silence before and between them."""
@@ -180,8 +209,10 @@ class _StreamSessions:
             session.why = why
             yield session
 
-    def _finish(self, state: KeyState, now: int) -> Iterator[Session]:
+    def _finish(self, state: KeyState, now: int) -> Iterator[Session | Event]:
         """Close the last session: nothing has ended it so far."""
+        for payload in self._evicted:  # nothing is behind them
+            yield Event(state.time, self._vm, self._stream, Kind.NOTE, payload)
         if is_connected(state):
             session = self._hear(now)
             session.session, session.end = state.session.hex(), 0

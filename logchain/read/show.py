@@ -14,8 +14,10 @@ from logchain.format.limits import MAX_TIME
 from logchain.format.record import format_time, parse_note
 from logchain.read.display import escape
 from logchain.read.entries import Entry, Kind, StreamReader
+from logchain.read.gone import Gone
+from logchain.read.segments import all_streams
 from logchain.read.times import format_local
-from logchain.store.layout import Directory, streams
+from logchain.store.layout import Directory
 
 __all__ = ["FORMATS", "Selection", "follow", "select"]
 
@@ -40,18 +42,20 @@ class Selection(NamedTuple):
 
 def select(store: Directory, selection: Selection) -> Iterator[Entry]:
     """Yield what is selected, of all streams merged by receive time."""
-    wanted = _wanted((_whole(store, name, selection) for name in _names(store, selection)), selection)
+    gone = Gone(store)
+    wanted = _wanted((_whole(store, name, selection, gone) for name in _names(store, selection)), selection)
     return wanted if selection.last is None else iter(deque(wanted, maxlen=selection.last))
 
 
 def follow(store: Directory, selection: Selection) -> Iterator[Entry]:
     """Yield what is selected, then what is committed from then on, for ever."""
     readers: dict[tuple[str, str], StreamReader] = {}
+    gone = Gone(store)
     last = selection.last
     while True:
         for name in _names(store, selection):
             if name not in readers:
-                readers[name] = StreamReader(store, *name, selection.since, selection.until)
+                readers[name] = StreamReader(store, *name, selection.since, selection.until, gone)
         wanted = _wanted((reader.read() for reader in readers.values()), selection)
         yield from wanted if last is None else deque(wanted, maxlen=last)
         last = None
@@ -59,13 +63,13 @@ def follow(store: Directory, selection: Selection) -> Iterator[Entry]:
 
 
 def _names(store: Directory, selection: Selection) -> Iterator[tuple[str, str]]:
-    for vm, stream in streams(store):
+    for vm, stream in all_streams(store):
         if (not selection.vms or vm in selection.vms) and (not selection.streams or stream in selection.streams):
             yield vm, stream
 
 
-def _whole(store: Directory, name: tuple[str, str], selection: Selection) -> Iterator[Entry]:
-    reader = StreamReader(store, *name, selection.since, selection.until)
+def _whole(store: Directory, name: tuple[str, str], selection: Selection, gone: Gone) -> Iterator[Entry]:
+    reader = StreamReader(store, *name, selection.since, selection.until, gone)
     yield from reader.read()
     yield from reader.finish()
 

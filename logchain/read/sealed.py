@@ -1,0 +1,233 @@
+"""Opens a sealed segment, however it is stored, and gives out nothing of it that its manifest does not vouch for.
+
+Whatever is in the store may be hostile: sizes are looked at before contents, and no more is decompressed than a block
+has. Whether the manifest itself is the one that was signed is for `logchain verify`.
+"""
+
+import lzma
+import os
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from typing import NamedTuple
+
+import lz4.frame
+
+from logchain.format.errors import FormatError, OddFile
+from logchain.format.frames import Frame, lz4_frames, xz_streams
+from logchain.format.limits import MAX_MANIFEST, PREFIX, TIME_SIZE
+from logchain.format.manifest import Block, Manifest, parse_manifest
+from logchain.format.record import PART, Note, parse_time
+from logchain.format.signed_note import parse_note
+from logchain.read.live import segment_note
+from logchain.store.layout import TIERS, Directory, manifest_name, sealed_name
+
+__all__ = ["BadBlock", "Outline", "SealedText", "open_sealed", "open_tier", "peek", "read_manifest"]
+
+_SLACK = 1_024  # what a frame or a stream of text that cannot be compressed has beyond it
+_XZ_MEMORY = 8 << 20  # of a decoder, its dictionary of at most 1 MiB included
+_PEEK = 1_024  # bytes of a manifest in which all is that stands before its blocks
+_OUTLINE = re.compile(
+    rb"\Alogchain manifest v1\nstore [0-9a-f]{32}\nstream ([0-9a-f]{64}) ([0-9]{1,6})\nbirth [0-9]{1,8}\n"
+    rb"records ([0-9]{1,10}) ([0-9]{1,19})\ntime ([^ \n]{27}) ([^ \n]{27})\nage [0-9]{1,19}\nbytes ([0-9]{1,9})\n"
+)
+
+
+class Outline(NamedTuple):
+    """What the head of a manifest says; nothing of it is proven."""
+
+    stream_id: bytes
+    segment: int
+    records: int
+    first: int  # number of its first record in the stream
+    first_time: int
+    last_time: int
+    size: int  # bytes of its text
+
+
+class BadBlock(NamedTuple):
+    """A block whose text is not what the manifest says, and why."""
+
+    place: int  # counted from 0
+    block: Block
+    first: int  # number of its first record in the stream
+    reason: str
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        last = self.first + self.block.records - 1
+        return f"records {self.first} to {last}: {self.reason}"
+
+
+class SealedText:
+    """The text of a sealed segment, open for reading; `misfit` says why the file cannot be what its manifest says."""
+
+    def __init__(self, fd: int, manifest: Manifest, tier: str) -> None:
+        self.manifest, self.tier = manifest, tier
+        self.number, self.records = manifest.segment, manifest.records
+        self.misfit = ""
+        self._fd = fd
+        self._frames: list[Frame] = []
+        self._offsets = [block.offset for block in manifest.blocks]
+        try:
+            self._measure()
+        except (FormatError, OSError) as error:
+            self.misfit = str(error)
+
+    def _measure(self) -> None:
+        """Look at sizes; FormatError where they are not those of the manifest."""
+        size, blocks = os.fstat(self._fd).st_size, self.manifest.blocks
+        if not self.tier:
+            if size != self.manifest.size:
+                raise FormatError(f"the text has {size:,} bytes, not {self.manifest.size:,}")
+            return
+        walk = lz4_frames if self.tier == ".lz4" else xz_streams
+        frames = walk(self._read, size, len(blocks))
+        if [frame.content for frame in frames] != [block.size for block in blocks]:
+            raise FormatError("the compressed text has not the blocks of its manifest")
+        if any(frame.size > frame.content + _SLACK for frame in frames):
+            raise FormatError("a block takes more room compressed than any that logchain writes")
+        self._frames = frames
+
+    def block(self, index: int) -> bytes:
+        """Return the text of a block, checked; FormatError where it is not what the manifest says."""
+        block = self.manifest.blocks[index]
+        try:
+            text = self._take(index, block)
+        except OSError as error:  # a disk that fails
+            raise FormatError(f"it cannot be read: {error.strerror}") from error
+        if len(text) != block.size or sha256(text).digest() != block.digest:
+            raise FormatError("the text was changed, or is not all there")
+        return text
+
+    def _take(self, index: int, block: Block) -> bytes:
+        if not self.tier:
+            return self._read(block.offset, block.size)
+        if not self._frames:
+            raise FormatError(self.misfit)
+        frame = self._frames[index]
+        return _decompress(self.tier, self._read(frame.offset, frame.size), block.size)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        return os.pread(self._fd, size, offset)
+
+    def blocks(self, start: int = 0) -> Iterator[bytes | BadBlock]:
+        """Yield the text from a record's start on, block by block; in the place of one that is bad, what it was."""
+        blocks = self.manifest.blocks
+        begin = bisect_right(self._offsets, start) - 1 if start < self.manifest.size else len(blocks)
+        first = self.manifest.first + sum(block.records for block in blocks[:begin])
+        for index, block in enumerate(blocks[begin:], begin):
+            try:
+                yield self.block(index)[max(0, start - block.offset) :]
+            except FormatError as error:
+                yield BadBlock(index, block, first, str(error))
+            first += block.records
+
+    def first_note(self) -> Note:
+        """Return the `segment` note; FormatError where the text does not begin with one."""
+        return segment_note(self.block(0).partition(b"\n")[0])
+
+    def first_number(self) -> int:
+        """Return the number of its first record in the stream."""
+        return self.manifest.first
+
+    def first_time(self) -> int:
+        """Return when its first record was received."""
+        return self.manifest.first_time
+
+    def seek(self, since: int) -> tuple[int, int]:
+        """Return place, counted from 0, and offset of the first record that was received at `since` or later.
+
+        A line is not entered in its middle: then that of the line's first part in the same block. FormatError.
+        """
+        blocks = self.manifest.blocks
+        index = max(0, bisect_left(blocks, since, key=lambda block: block.time) - 1)
+        place, offset = sum(block.records for block in blocks[:index]), blocks[index].offset
+        try:
+            lines = self.block(index)[:-1].split(b"\n")
+        except FormatError:
+            return place, offset
+        skipped = bisect_left(lines, since, key=lambda line: parse_time(line[:TIME_SIZE]))
+        while skipped and lines[skipped - 1][TIME_SIZE:PREFIX] == b" %s " % PART:
+            skipped -= 1
+        return place + skipped, offset + sum(len(line) + 1 for line in lines[:skipped])
+
+
+def _decompress(tier: str, data: bytes, size: int) -> bytes:
+    """Return the text of one frame or stream, at most `size` bytes of it; FormatError where it is not whole."""
+    decoder: lz4.frame.LZ4FrameDecompressor | lzma.LZMADecompressor
+    decoder = lz4.frame.LZ4FrameDecompressor() if tier == ".lz4" else lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+    try:
+        text: bytes = decoder.decompress(data, max_length=size)
+    except (RuntimeError, lzma.LZMAError, EOFError) as error:
+        raise FormatError("it cannot be decompressed") from error
+    if not decoder.eof or decoder.unused_data:
+        raise FormatError("it holds more or less than its header says")
+    return text
+
+
+@contextmanager
+def open_tier(sealed: Directory, manifest: Manifest, tier: str) -> Iterator[SealedText]:
+    """Open a segment's text as one of TIERS; FileNotFoundError where it is not there, OddFile."""
+    fd = sealed.file(sealed_name(manifest.segment, tier))
+    try:
+        yield SealedText(fd, manifest, tier)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def open_sealed(sealed: Directory, manifest: Manifest) -> Iterator[SealedText]:
+    """Open a segment's text in whatever tier it is: the first, in their order, that has the sizes of the manifest.
+
+    Where none has, the first that is there. Raises FileNotFoundError where none is, OddFile.
+    """
+    with ExitStack() as stack:
+        found: SealedText | None = None
+        error: Exception = FileNotFoundError()
+        for tier in TIERS * 2:  # a text moves on to the next tier, perhaps while we look
+            try:
+                text = stack.enter_context(open_tier(sealed, manifest, tier))
+            except FileNotFoundError:
+                continue
+            except OddFile as odd:
+                error = odd
+                continue
+            found = found if found and text.misfit else text
+            if not text.misfit:
+                break
+        if not found:
+            raise error
+        yield found
+
+
+def read_manifest(sealed: Directory, number: int) -> Manifest:
+    """Return what a manifest says, whoever signed it; FileNotFoundError, FormatError."""
+    data = sealed.read(manifest_name(number), MAX_MANIFEST)
+    manifest = parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+    if manifest.segment != number:
+        raise FormatError("a manifest of another segment")
+    return manifest
+
+
+def peek(sealed: Directory, number: int) -> Outline:
+    """Return what the head of a manifest says, without reading all of it; FileNotFoundError, FormatError."""
+    fd = sealed.file(manifest_name(number))
+    try:
+        match = _OUTLINE.match(os.pread(fd, _PEEK, 0))
+    finally:
+        os.close(fd)
+    if not match:
+        raise FormatError("not a manifest")
+    stream_id, segment, records, first, first_time, last_time, size = match.groups()
+    return Outline(
+        bytes.fromhex(stream_id.decode()),
+        int(segment),
+        int(records),
+        int(first),
+        parse_time(first_time),
+        parse_time(last_time),
+        int(size),
+    )
