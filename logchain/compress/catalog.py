@@ -8,7 +8,7 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 
-from logchain.format.errors import FormatError
+from logchain.format.errors import FormatError, OddFile
 from logchain.store.layout import CATALOG, SEALED, Directory, manifests, sealed_name, stream_directory, streams
 from logchain.store.sealed import read_manifest, tier_of
 
@@ -31,7 +31,7 @@ class Catalog:
         self._store = store
         try:
             self._database = self._open()
-        except sqlite3.DatabaseError:  # odd or of another version: it is made from the files again
+        except (sqlite3.DatabaseError, OddFile):  # or of another version: it is made from the files again
             with suppress(FileNotFoundError):
                 os.unlink(CATALOG, dir_fd=store.fd)
             self._database = self._open()

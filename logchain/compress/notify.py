@@ -31,5 +31,6 @@ class Notifier:
 
     def _tell(self, text: str) -> None:
         if self._address:
-            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK  # who does not listen holds nobody up
+            with suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
                 sender.sendto(text.encode(), self._address)

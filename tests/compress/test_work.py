@@ -1,0 +1,176 @@
+"""What a round does: each thing at its age, once, and nothing twice."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from logchain.compress.work import Stopped
+from logchain.format.errors import Busy
+from logchain.format.settings import parse_settings
+from logchain.store.clock import SystemClock
+from logchain.store.layout import open_store
+from logchain.store.ledger import open_ledger
+from logchain.store.stream import Rolling
+from tests.compress.conftest import Working
+from tests.conftest import Store
+
+TEXT = "work/main/00000001.log"
+
+
+def test_the_life_of_a_segment(store: Store, working: Working) -> None:
+    """Open, fixed by heads; closed when idle, sealed; LZ4; xz; each at its age."""
+    store.log(b"one", b"two")
+    working.round()
+    assert working.events() == ["genesis", "birth", "heads"]
+    assert working.sealed() == []
+    working.after(hours=1)
+    assert working.sealed() == [TEXT]
+    assert not list(store.directory().glob("*.log"))
+    assert working.events()[3:] == ["seal"]
+    working.after(hours=1)
+    assert working.sealed() == [f"{TEXT}.lz4"]
+    working.after(hours=71)
+    assert working.sealed() == [f"{TEXT}.xz"]
+    assert working.events()[4:] == []
+
+
+def test_a_round_with_nothing_to_do_writes_nothing(store: Store, working: Working) -> None:
+    """Neither entries nor lists nor files; only the catalog knows that there was a round."""
+    store.log(b"one")
+    working.after(hours=1)
+    working.after(hours=1)
+    before = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+    turns = len(working.turns)
+    working.after(hours=5)
+    after = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+    assert {path.name for path in before if before[path] != after.get(path)} <= {"catalog.sqlite"}
+    assert before.keys() == after.keys()
+    assert len(working.turns) == turns
+
+
+def test_a_stream_that_is_written_is_left_alone(store: Store, working: Working) -> None:
+    """Its closed segments are sealed, the open one is not closed, whatever its age."""
+    writer = store.open(rolling=Rolling(size=200))
+    writer.start_session(b"session1", "logchain.Append")
+    for _ in range(3):
+        writer.append(b"-", [b"x" * 100], store.clock.wall())
+        writer.commit()
+    working.after(hours=5)
+    assert len(working.sealed()) == store.state().segment - 1 > 0
+    assert len(list(store.directory().glob("*.log"))) == 1
+    writer.append(b"-", [b"goes on"], store.clock.wall())
+    writer.close()
+    assert store.lines()[-1] == b"goes on"
+
+
+def test_segments_of_another_boot_are_sealed_at_once(store: Store, working: Working) -> None:
+    """Nobody will write them any more."""
+    store.log(b"one")
+    store.clock.boot = b"\x22" * 16
+    working.round()
+    assert working.sealed() == [TEXT]
+
+
+def test_heads_come_when_something_changed_and_not_too_often(store: Store, working: Working) -> None:
+    """Every five minutes at most, and not when all is as it was."""
+    store.log(b"one")
+    working.round()
+    store.log(b"two")
+    working.after(hours=0.05)
+    assert working.events().count("heads") == 1
+    working.after(hours=0.05)
+    assert working.events().count("heads") == 2
+    working.after(hours=0.1)
+    assert working.events().count("heads") == 2
+
+
+def test_a_damaged_segment_is_told_once_and_stops_nobody(store: Store, working: Working) -> None:
+    """It stays where it is; the other streams are sealed; the log has one line of it."""
+    store.log(b"one", vm="bad")
+    store.log(b"one", vm="good")
+    path = store.directory("bad") / "00000001.log"
+    path.write_bytes(path.read_bytes().replace(b" - one", b" ! one"))
+    for _ in range(3):
+        working.after(hours=1)
+    assert working.sealed() == ["good/main/00000001.log.lz4"]
+    assert path.exists()
+    assert len([line for line in working.logged if "bad/main" in line and "sealed" in line]) == 1
+
+
+def test_a_flood_evicts_nothing_young_and_nothing_of_others(store: Store, working: Working) -> None:
+    """What is over the quota and old enough goes, with an entry each; the neighbour's oldest stays."""
+    settings = parse_settings('[collector]\nreserve = "0 B"\n[each-vm]\nquota = "1 MiB"\nkeep-at-least = "2 days"\n')
+    store.log(b"the neighbour's", vm="quiet")
+    for _ in range(4):
+        store.log(*[os.urandom(300).hex().encode() for _ in range(1_000)], vm="flood")
+        store.clock.go(86_400)
+        working.round(settings)
+    flood = [name for name in working.sealed() if name.startswith("flood")]
+    assert flood == ["flood/main/00000003.log.lz4", "flood/main/00000004.log"]
+    assert working.events().count("evict") == 2
+    assert [name for name in working.sealed() if name.startswith("quiet")] == ["quiet/main/00000001.log.lz4"]
+    assert any("flood/main: evicted segment 1 (quota)" in line for line in working.logged)
+
+
+def test_a_command_appends_between_two_rounds(store: Store, working: Working) -> None:
+    """The ledger is let go between rounds, and what others appended is taken up."""
+    store.log(b"one")
+    working.round()
+    with open_store(store.path) as root, open_ledger(root, store.clock) as ledger:
+        with pytest.raises(Busy):
+            working.round()
+        number = ledger.number
+    working.after(hours=1)
+    assert working.events()[number:] == ["seal"]
+
+
+def test_a_round_ends_when_it_is_told_to(store: Store, working: Working) -> None:
+    """Between two steps; the next round goes on."""
+    for number in range(3):
+        store.log(b"one", stream=f"s{number}")
+
+    def stop(status: str) -> None:
+        Working.turn(working, status)
+        if len(working.turns) == 2:
+            raise Stopped
+
+    working.compressor._turn = stop
+    with pytest.raises(Stopped):
+        working.after(hours=1)
+    assert len(working.sealed()) == 1
+    working.round()
+    assert len(working.sealed()) == 3
+    assert working.events().count("seal") == 3
+
+
+def test_the_catalog_is_made_again_when_it_is_odd(store: Store, working: Working) -> None:
+    """Rubbish in its place, or none, costs one round nothing; a link is not followed."""
+    store.log(b"one")
+    working.after(hours=1)
+    path = store.path / "catalog.sqlite"
+    good = path.read_bytes()
+    for damage in (lambda: path.write_bytes(b"rubbish" * 1_000), path.unlink, lambda: path.write_bytes(good[:5_000])):
+        damage()
+        working.after(hours=0.1)
+        assert b"main" in path.read_bytes()
+
+
+def test_a_link_in_the_catalogs_place(store: Store, working: Working, tmp_path: Path) -> None:
+    """It is replaced, and what it points to is not touched."""
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"precious")
+    (store.path / "catalog.sqlite").symlink_to(outside)
+    working.round()
+    assert outside.read_bytes() == b"precious"
+    assert not (store.path / "catalog.sqlite").is_symlink()
+
+
+def test_the_systems_clock_serves_as_well(store: Store) -> None:
+    """A round with real time: what is of another boot is sealed."""
+    store.log(b"one")
+    working = Working(store)
+    working.compressor._clock = SystemClock()
+    working.round()
+    working.close()
+    assert working.sealed() == [TEXT]
