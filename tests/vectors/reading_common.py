@@ -5,6 +5,7 @@ Nothing here, or in any `reading_*.py` beside it, imports logchain: the vectors 
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -20,22 +21,85 @@ TIME_MAX = 253_402_300_799_999_999  # 9999-12-31T23:59:59.999999Z
 VM = re.compile(r"\A[A-Za-z][A-Za-z0-9_.-]{0,30}\Z", re.ASCII)
 STREAM = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z", re.ASCII)
 TIME = re.compile(rb"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")
+LONG_RUN = re.compile(rb"(.)\1{99,}", re.DOTALL)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RefusedError(Exception):
     """An input that a page refuses, with the class of its one failure."""
 
+    kind = "malformed"
 
-def refuse(reason: str) -> NoReturn:
+
+class NotSignedError(RefusedError):
+    """note.md: well-formed, and not by this key."""
+
+    kind = "not signed"
+
+
+class NotChainedError(RefusedError):
+    """ledger.md: each entry well-formed and signed, and one does not follow the other."""
+
+    kind = "not chained"
+
+
+class NotProvenError(RefusedError):
+    """checkpoint.md: a proof that does not lead to the root."""
+
+    kind = "not proven"
+
+
+def refuse(reason: str, error: type[RefusedError] = RefusedError) -> NoReturn:
     """Refuse the input."""
-    raise RefusedError(reason)
+    raise error(reason)
 
 
-def need(condition: object, reason: str) -> None:
+def need(condition: object, reason: str, error: type[RefusedError] = RefusedError) -> None:
     """Refuse the input unless the condition holds."""
     if not condition:
-        refuse(reason)
+        refuse(reason, error)
+
+
+def raw(vector: Vector, field: str) -> bytes:
+    """Give the bytes of an input in any of the four ways that README tells."""
+    if field in vector:
+        return str(vector[field]).encode()
+    if f"{field}_hex" in vector:
+        return bytes.fromhex(vector[f"{field}_hex"])
+    if f"{field}_parts" in vector:
+        return b"".join(_part(part).encode() for part in vector[f"{field}_parts"])
+    return b"".join(bytes.fromhex(_part(part)) for part in vector[f"{field}_hex_parts"])
+
+
+def _part(part: str | list[Any]) -> str:
+    """One part: itself; or a piece and how often; or a line, how often, and its number's first value and step."""
+    if isinstance(part, str):
+        return part
+    if len(part) == 2:
+        return str(part[0]) * int(part[1])
+    line, count, first, step = part
+    return "".join(str(line).replace("{}", str(first + step * index)) for index in range(count))
+
+
+def given(field: str, data: bytes) -> Vector:
+    """Put bytes into a vector: as text where they are UTF-8, otherwise as hex; what repeats is counted."""
+    printed: Callable[[bytes], str] = bytes.decode
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        field, printed = f"{field}_hex", bytes.hex
+    parts: list[str | list[str | int]] = []
+    end = 0
+    for run in LONG_RUN.finditer(data):
+        if run.start() > end:
+            parts.append(printed(data[end : run.start()]))
+        parts.append([printed(run[1]), len(run[0])])
+        end = run.end()
+    if not parts:
+        return {field: printed(data)}
+    if end < len(data):
+        parts.append(printed(data[end:]))
+    return {f"{field}_parts": parts}
 
 
 def blake2b(data: bytes, size: int, person: bytes, key: bytes = b"") -> bytes:
