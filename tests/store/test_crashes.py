@@ -15,7 +15,7 @@ from tests.store.crashes import Tell, run
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
-WAYS = ["kill", "torn", "power"]
+WAYS = ["kill", "torn", "power", "names"]
 SENT = [b"%d %s" % (number, b"x" * 60) for number in range(12)]
 
 
