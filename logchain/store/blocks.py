@@ -12,6 +12,7 @@ from logchain.format.tags import TAG_ENTRY, parse_tags
 __all__ = ["BLOCK_SIZE", "TextCheck", "block_end", "cut_blocks"]
 
 BLOCK_SIZE = 256 << 10
+_NO_LINE = b"\n"
 
 
 def cut_blocks(log: int, size: int, most: int = BLOCK_SIZE) -> Iterator[bytes]:
@@ -50,7 +51,7 @@ class TextCheck:
 
     def __init__(self, tags: int) -> None:
         self._tags = tags
-        self._line = b""  # how the last line began: time and kind were good, and so they are where another begins so
+        self._line = _NO_LINE  # how the last line began: time and kind were good, so they are where another begins so
         self._ended = False
         self.records = self.size = 0
         self.first_time = self.last_time = 0
@@ -81,7 +82,7 @@ class TextCheck:
         if time < self.last_time or self._ended:
             raise FormatError("a time that goes back, or a record behind the end")
         self.last_time = time
-        self._line = line[:PREFIX] if kind == LINE else b""
+        self._line = line[:PREFIX] if kind == LINE else _NO_LINE
         note = parse_note(payload) if kind == NOTE else Note("", {})
         self._ended = note.event == "end"
         if (note.event == "segment") == bool(self.notes):
