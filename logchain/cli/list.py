@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from logchain.cli.options import json_option, store_option
-from logchain.cli.table import json_time, print_table
+from logchain.cli.table import format_size, json_time, print_table
+from logchain.read.catalog import read_catalog
 from logchain.read.listing import StreamRow, list_streams
 from logchain.read.times import format_local
 from logchain.store.layout import open_store
@@ -23,7 +24,7 @@ _NUMBERS = (2, 3, 4)  # columns that stand to the right
 def command(store: Path, as_json: bool) -> None:
     """List the logs: a line for each qube and stream. Nothing is verified; that is 'logchain verify'."""
     with open_store(store) as directory:
-        rows = list(list_streams(directory))
+        rows = list(list_streams(directory, read_catalog(directory)))
     if as_json:
         for row in rows:
             times = {"first": json_time(row.first), "last": json_time(row.last)}
@@ -35,12 +36,4 @@ def command(store: Path, as_json: bool) -> None:
 def _cells(row: StreamRow) -> tuple[str, ...]:
     first, last = (format_local(time, None)[:19] if time else "-" for time in (row.first, row.last))
     state = f"{row.state}, connected" if row.connected else row.state
-    return row.vm, row.stream, str(row.segments), f"{row.records:,}", _size(row.size), first, last, state
-
-
-def _size(count: float) -> str:
-    units = ["TiB", "GiB", "MiB", "KiB", "B"]
-    while count >= 1024 and len(units) > 1:
-        count /= 1024
-        units.pop()
-    return f"{count:.0f} B" if units[-1] == "B" else f"{count:.1f} {units[-1]}"
+    return row.vm, row.stream, str(row.segments), f"{row.records:,}", format_size(row.size), first, last, state

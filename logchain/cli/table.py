@@ -6,7 +6,7 @@ import click
 
 from logchain.format.record import format_time
 
-__all__ = ["json_time", "print_table"]
+__all__ = ["format_size", "json_time", "print_table"]
 
 
 def print_table(table: Sequence[tuple[str, ...]], to_the_right: Collection[int]) -> None:
@@ -24,3 +24,12 @@ def print_table(table: Sequence[tuple[str, ...]], to_the_right: Collection[int])
 def json_time(time_us: int) -> str | None:
     """Return a receive time as records have it; None for 0, which is none."""
     return format_time(time_us).decode() if time_us else None
+
+
+def format_size(count: float) -> str:
+    """Return a size in bytes as people read it: `1.5 GiB`."""
+    units = ["TiB", "GiB", "MiB", "KiB", "B"]
+    while count >= 1024 and len(units) > 1:
+        count /= 1024
+        units.pop()
+    return f"{count:.0f} B" if units[-1] == "B" else f"{count:.1f} {units[-1]}"

@@ -6,53 +6,74 @@ evidence believes it. It holds what the LogVM itself made, and nothing of a log'
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+import time
+from contextlib import suppress
 
+from logchain.format.catalog import CATALOG_VERSION, SCHEMA, SegmentRow
 from logchain.format.errors import FormatError, OddFile
-from logchain.store.layout import CATALOG, SEALED, Directory, manifests, sealed_name, stream_directory, streams
-from logchain.store.sealed import read_manifest, tier_of
+from logchain.store.layout import (
+    CATALOG,
+    CATALOG_JOURNAL,
+    SEALED,
+    TIERS,
+    Directory,
+    manifest_name,
+    manifests,
+    sealed_name,
+    stream_directory,
+    streams,
+)
+from logchain.store.sealed import read_manifest
 
 __all__ = ["Catalog"]
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE segments (
-    vm TEXT, stream TEXT, segment INTEGER, tier TEXT, size INTEGER, records INTEGER, first INTEGER, bytes INTEGER,
-    first_time INTEGER, last_time INTEGER, age INTEGER, PRIMARY KEY (vm, stream, segment)
-) WITHOUT ROWID;
-CREATE TABLE state (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-"""
+_SETTLED = 2_000_000_000  # ns: a directory that changed since may change again and keep its time, on any file system
+_FAILURES = (sqlite3.Error, OSError, OddFile)
+_OF_STREAM = "WHERE vm = ? AND stream = ?"
 
 
 class Catalog:
-    """catalog.sqlite, open for writing."""
+    """catalog.sqlite, open for writing; in memory where it cannot be, for on a full disk there is much to evict."""
 
     def __init__(self, store: Directory) -> None:
         self._store = store
+        self.stored = True  # not in memory only
         try:
             self._database = self._open()
-        except (sqlite3.DatabaseError, OddFile):  # or of another version: it is made from the files again
-            with suppress(FileNotFoundError):
-                os.unlink(CATALOG, dir_fd=store.fd)
-            self._database = self._open()
+        except _FAILURES:
+            self._database = self._anew()
 
     def _open(self) -> sqlite3.Connection:
         # through the descriptor: the store may be renamed, and no link is followed in the file's own place
         with suppress(FileNotFoundError):
             os.close(self._store.file(CATALOG))
-        database = sqlite3.connect(f"/proc/self/fd/{self._store.fd}/{CATALOG}", isolation_level=None, timeout=10)
+        database = _connect(f"/proc/self/fd/{self._store.fd}/{CATALOG}")
         try:
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version != _VERSION:
-                if version:
-                    raise sqlite3.DatabaseError("another version")
-                database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
-            os.chmod(CATALOG, 0o640, dir_fd=self._store.fd)
-            database.execute("PRAGMA synchronous = OFF")  # what a power cut takes, the next round makes again
-            database.execute("SELECT count(*) FROM segments").fetchone()
+            if not version:
+                _make_tables(database)
+                os.chmod(CATALOG, 0o640, dir_fd=self._store.fd)
+            found = database.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+            if version not in (0, CATALOG_VERSION) or tuple(sql for (sql,) in found) != SCHEMA:
+                raise sqlite3.DatabaseError("another version")
         except BaseException:
             database.close()
             raise
+        return database
+
+    def _anew(self) -> sqlite3.Connection:
+        """Begin with an empty one: what is there is odd, of another version, or cannot be written."""
+        with suppress(*_FAILURES):
+            for name in (CATALOG_JOURNAL, CATALOG):  # a journal left behind would be rolled back into the next
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=self._store.fd)
+            return self._open()
+        return self._in_memory()
+
+    def _in_memory(self) -> sqlite3.Connection:
+        self.stored = False
+        database = _connect(":memory:")
+        _make_tables(database)
         return database
 
     def close(self) -> None:
@@ -60,42 +81,106 @@ class Catalog:
         self._database.close()
 
     def refresh(self) -> None:
-        """Bring the rows up to what is in sealed/."""
-        known: dict[tuple[str, str], dict[int, str]] = {}
-        with closing(self._database.execute("SELECT vm, stream, segment, tier FROM segments")) as rows:
-            for vm, stream, segment, tier in rows:
-                known.setdefault((vm, stream), {})[segment] = tier
+        """Bring the rows up to what is in sealed/; where that fails, in one that is made anew."""
+        try:
+            self._refresh()
+            return
+        except sqlite3.Error:
+            self._database.close()
+        self._database = self._anew()
+        try:
+            self._refresh()
+            return
+        except sqlite3.Error:
+            self._database.close()
+        self._database = self._in_memory()
+        self._refresh()
+
+    def rebuild(self) -> None:
+        """Make all rows again from the files."""
+        with suppress(sqlite3.Error):  # refresh meets it too, and knows what to do
+            self._database.execute("DELETE FROM streams")
+            self._database.execute("DELETE FROM segments")
+        self.refresh()
+
+    def forget(self, vm: str) -> None:
+        """Bring the rows up to what is in sealed/, and leave no trace of a VM's name in the file."""
+        self.refresh()
+        try:
+            self._database.execute("DELETE FROM state WHERE instr(value, ?)", (vm,))
+            self._database.execute("VACUUM")  # pages that are free hold what was in them
+        except sqlite3.Error:
+            self._database.close()
+            self._database = self._anew()
+            self.refresh()
+
+    def _refresh(self) -> None:
+        query = "SELECT vm, stream, changed FROM streams"
+        known = {(vm, stream): changed for vm, stream, changed in self._database.execute(query)}
         self._database.execute("BEGIN")
         for vm, stream in streams(self._store, SEALED):
-            self._refresh_stream(vm, stream, known.pop((vm, stream), {}))
-        for (vm, stream), segments in known.items():
-            self._drop(vm, stream, segments)
+            before = known.pop((vm, stream), 0)
+            with suppress(FileNotFoundError, OddFile), stream_directory(self._store, vm, stream, SEALED) as sealed:
+                changed = os.fstat(sealed.fd).st_mtime_ns  # before it is read
+                if changed != before:
+                    settled = changed < time.time_ns() - _SETTLED
+                    whole = self._refresh_stream(sealed, vm, stream)
+                    row = vm, stream, changed if whole and settled else 0
+                    self._database.execute("INSERT OR REPLACE INTO streams VALUES (?, ?, ?)", row)
+        for name in known:
+            for table in ("segments", "streams"):
+                self._database.execute(f"DELETE FROM {table} {_OF_STREAM}", name)
         self._database.execute("COMMIT")
 
-    def _refresh_stream(self, vm: str, stream: str, known: dict[int, str]) -> None:
-        with stream_directory(self._store, vm, stream, SEALED) as sealed:
-            there = manifests(sealed)
-            self._drop(vm, stream, known.keys() - there)
-            for segment in there:
-                with suppress(FormatError, FileNotFoundError):  # damage is for `logchain verify`
-                    tier = tier_of(sealed, segment)
-                    if tier is None or known.get(segment) == tier:
-                        continue
-                    found = os.stat(sealed_name(segment, tier), dir_fd=sealed.fd, follow_symlinks=False)
-                    one = read_manifest(sealed, segment)
-                    times = one.first_time, one.last_time, one.age
-                    row = vm, stream, segment, tier, found.st_blocks * 512, one.records, one.first, one.size, *times
-                    self._database.execute(f"INSERT OR REPLACE INTO segments VALUES ({','.join(len(row) * '?')})", row)
+    def _refresh_stream(self, sealed: Directory, vm: str, stream: str) -> bool:
+        """Bring a stream's rows up to its directory; say whether they are all there."""
+        query = f"SELECT segment, tier FROM segments {_OF_STREAM}"
+        known = dict(self._database.execute(query, (vm, stream)).fetchall())
+        there, names = manifests(sealed), set(sealed.names())
+        gone = [(vm, stream, segment) for segment in known.keys() - there]
+        self._database.executemany(f"DELETE FROM segments {_OF_STREAM} AND segment = ?", gone)
+        whole = True
+        for segment in there:
+            tier = next((tier for tier in TIERS if sealed_name(segment, tier) in names), None)
+            if tier is None or known.get(segment) != tier:
+                try:
+                    self._put(_row(sealed, vm, stream, segment, tier))
+                except (FormatError, FileNotFoundError):  # damage is for `logchain verify`
+                    whole = False
+        return whole
 
-    def _drop(self, vm: str, stream: str, segments: "set[int] | dict[int, str]") -> None:
-        rows = [(vm, stream, segment) for segment in segments]
-        self._database.executemany("DELETE FROM segments WHERE vm = ? AND stream = ? AND segment = ?", rows)
+    def _put(self, row: SegmentRow) -> None:
+        self._database.execute(f"INSERT OR REPLACE INTO segments VALUES ({','.join(len(row) * '?')})", row)
 
     def tell(self, **values: int | str) -> None:
         """Keep something for `logchain status`: how the compressor is."""
-        self._database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(values.items()))
+        with suppress(sqlite3.Error):
+            self._database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(values.items()))
 
     def sealed(self) -> list[tuple[str, str, int, str, int, int]]:
         """Return (vm, stream, segment, tier, bytes on disk, age) of every sealed segment."""
-        query = "SELECT vm, stream, segment, tier, size, age FROM segments ORDER BY vm, stream, segment"
+        query = "SELECT vm, stream, segment, tier, room, age FROM segments ORDER BY vm, stream, segment"
         return self._database.execute(query).fetchall()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=10)
+    database.execute("PRAGMA synchronous = OFF")  # what a power cut takes, the next round makes again
+    database.execute("PRAGMA temp_store = MEMORY")
+    database.execute("PRAGMA trusted_schema = OFF")
+    return database
+
+
+def _make_tables(database: sqlite3.Connection) -> None:
+    database.executescript(f"BEGIN; {'; '.join(SCHEMA)}; PRAGMA user_version = {CATALOG_VERSION}; COMMIT")
+
+
+def _row(sealed: Directory, vm: str, stream: str, segment: int, tier: str | None) -> SegmentRow:
+    if tier is None:
+        raise FileNotFoundError(sealed_name(segment, ""))
+    room = 0
+    for name in (sealed_name(segment, tier), manifest_name(segment)):
+        room += os.stat(name, dir_fd=sealed.fd, follow_symlinks=False).st_blocks * 512
+    one = read_manifest(sealed, segment)
+    times = one.first_time, one.last_time, one.age
+    return SegmentRow(vm, stream, segment, tier, room, one.records, one.first, one.size, *times)

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from logchain.compress.catalog import Catalog
 from logchain.compress.quota import Room, Sealed, to_evict
 from logchain.format.errors import Busy, FormatError, Full, StoreError, WriteFailed
+from logchain.format.limits import SEGMENT_ROOM
 from logchain.format.settings import UNLIMITED, Settings
 from logchain.store.archive import compress_segment, evict, finish_removals
 from logchain.store.clock import Clock
 from logchain.store.heads import OpenHeads, drop_lists
 from logchain.store.layout import LIVE, Directory, streams
 from logchain.store.ledger import Ledger, open_ledger
-from logchain.store.room import SEGMENT_ROOM, ledger_usage, usage
+from logchain.store.room import ledger_usage, usage
 from logchain.store.sealer import seal_segment
 from logchain.store.segments import close_idle, closed_segments
 

@@ -22,3 +22,4 @@ MAX_HEADS = 10_000  # lines of a list of heads, each of at most 230 bytes (docs/
 MAX_HEADS_FILE = 3 << 20
 MAX_SIGNATURES = 16  # of a note (docs/spec/note.md)
 MAX_CHECKPOINT = 128 << 10  # 16 signatures, each of 5 kB as the longest there are (docs/spec/checkpoint.md)
+SEGMENT_ROOM = 16 << 10  # bytes that a segment counts for beyond its files' blocks: what a file system needs besides

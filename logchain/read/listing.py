@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from logchain.format.catalog import SegmentRow
 from logchain.format.errors import FormatError
 from logchain.format.keystate import BROKEN, KeyState, Status
+from logchain.read.catalog import Catalog
 from logchain.read.gone import Gone
 from logchain.read.live import is_connected
 from logchain.read.sealed import SealedText
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
-from logchain.store.layout import Directory
+from logchain.store.layout import Directory, segments
 
 __all__ = ["StreamRow", "list_streams"]
 
@@ -19,7 +21,8 @@ _STATES = {Status.OPEN: "open", Status.CLOSED: "closed", Status.GIVEN_UP: "gave 
 class StreamRow(NamedTuple):
     """A stream: how many records and bytes it has, its first and last receive time (µs, 0: none), and how it stands.
 
-    Records and bytes are those of the segments that are there, sealed or not.
+    Records and bytes are those of the segments that are there, sealed or not. Id (hex) and birth are those of now,
+    empty and 0 where they are lost.
     """
 
     vm: str
@@ -31,30 +34,38 @@ class StreamRow(NamedTuple):
     last: int
     state: str
     connected: bool
+    id: str = ""
+    birth: int = 0
 
 
-def list_streams(store: Directory) -> Iterator[StreamRow]:
-    """Yield a row for every stream, sorted by VM and stream. Quick: nothing is verified."""
+def list_streams(store: Directory, catalog: Catalog | None = None) -> Iterator[StreamRow]:
+    """Yield a row for every stream, sorted by VM and stream. Quick: nothing is verified.
+
+    What is sealed is taken from the catalog where one is given and is current, else from the files.
+    """
     gone = Gone(store)
     for vm, stream in all_streams(store):
         try:
             with open_stream_files(store, vm, stream) as files:
-                yield _row(files, vm, stream, gone)
+                yield _row(files, vm, stream, gone, catalog or Catalog())
         except FormatError:
             yield StreamRow(vm, stream, 0, 0, 0, 0, 0, "damaged", False)
 
 
-def _row(files: StreamFiles, vm: str, stream: str, gone: Gone) -> StreamRow:
+def _row(files: StreamFiles, vm: str, stream: str, gone: Gone, catalog: Catalog) -> StreamRow:
     if files.is_unborn:
         return StreamRow(vm, stream, 0, 0, 0, 0, 0, "empty", False)
     state, _ = files.try_state()
-    numbers = files.numbers()
+    live = segments(files.live) if files.live else []
+    rows = catalog.rows(vm, stream, files.sealed)  # after live/: a segment is in sealed/ before it goes from there
+    known = {row.segment: row for row in rows or ()}
+    numbers = sorted({*live, *(files.sealed_numbers() if rows is None else known)})
     if state:
         numbers = [number for number in numbers if number <= state.segment]
     number = first = size = 0
     try:
         for segment in reversed(numbers):
-            number, first, length = _extent(files, segment, state)
+            number, first, length = _extent(files, segment, state, known)
             size += length
     except (FormatError, FileNotFoundError):
         state = None
@@ -71,12 +82,16 @@ def _row(files: StreamFiles, vm: str, stream: str, gone: Gone) -> StreamRow:
         state.time,
         _STATES[state.status] if whole else "damaged",
         is_connected(state),
+        files.try_stream_id().hex(),
+        state.birth,
     )
 
 
-def _extent(files: StreamFiles, segment: int, state: KeyState | None) -> tuple[int, int, int]:
+def _extent(
+    files: StreamFiles, segment: int, state: KeyState | None, known: dict[int, SegmentRow]
+) -> tuple[int, int, int]:
     """Return number and time of a segment's first record, and the bytes of its text; FormatError, FileNotFoundError."""
-    outline = files.outline(segment)
+    outline = known.get(segment) or files.outline(segment)
     if outline:
         return outline.first, outline.first_time, outline.size
     with files.open(segment, state) as text:

@@ -38,6 +38,7 @@ from logchain.format.names import check_stream, check_vm
 __all__ = [
     "BIRTHS",
     "CATALOG",
+    "CATALOG_JOURNAL",
     "CHECKPOINT",
     "COMPRESSOR",
     "DEFAULT_STORE",
@@ -79,7 +80,7 @@ FORMAT, BIRTHS, LIVE, SEALED, LEDGER, KEYS = "format", "births", "live", "sealed
 ID, LOCK, RATCHET, QUARANTINE, FORGETTING = "id", "lock", "ratchet", "quarantine", "forgetting"
 ENTRIES, HEADS, CHECKPOINT = "entries", "heads", "checkpoint"
 LEDGER_KEYS, LOG_KEY, COMPRESSOR = "ledger", "log", "compressor"
-CATALOG = "catalog.sqlite"
+CATALOG, CATALOG_JOURNAL = "catalog.sqlite", "catalog.sqlite-journal"  # the second is SQLite's own
 TIERS = ("", ".lz4", ".xz")  # what a sealed text's name ends with, and so how it is compressed
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

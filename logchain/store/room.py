@@ -4,11 +4,11 @@ import os
 from contextlib import suppress
 
 from logchain.format.errors import OddFile
+from logchain.format.limits import SEGMENT_ROOM
 from logchain.store.layout import LEDGER, LIVE, SEALED, Directory, stream_directory, streams
 
-__all__ = ["SEGMENT_ROOM", "ledger_usage", "usage"]
+__all__ = ["ledger_usage", "usage"]
 
-SEGMENT_ROOM = 16 << 10  # bytes
 _BLOCK = 512  # bytes in st_blocks, whatever the file system (stat(2))
 
 
