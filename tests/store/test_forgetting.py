@@ -1,0 +1,225 @@
+"""Forgetting a qube: nothing of it stays, not its name; and nothing of another goes."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from logchain.format.errors import Busy
+from logchain.format.ledger import Birth, Forget
+from logchain.format.slots import WIPED
+from logchain.store.archive import finish_removals
+from logchain.store.forgetting import forget
+from logchain.store.layout import open_store, stream_directory
+from logchain.store.opening import lock_stream, open_stream
+from tests.conftest import STREAM, VM, Store
+from tests.store.sealing import check, entries, identity, lines, opened, roll, seal
+
+OTHER = "other"
+
+
+def names(store: Store) -> set[str]:
+    """Return every name in the store that is, or holds, the VM's."""
+    return {path.name for path in store.path.rglob("*") if VM in path.name or VM in store_text(path)}
+
+
+def store_text(path: Path) -> str:
+    """Return a file's text."""
+    return path.read_bytes().decode("latin-1") if path.is_file() else ""
+
+
+def full(store: Store) -> None:
+    """Fill a store: streams that are sealed, open, just born, recovered; and another VM."""
+    for stream in (STREAM, "second"):
+        store.log(b"x", stream=stream)
+        roll(store, stream=stream)
+        seal(store, stream=stream)
+        store.log(b"y", stream=stream)
+    store.open(stream="born").close()
+    with (store.directory() / "00000002.log").open("ab") as log:
+        log.write(b"torn")
+    store.log(b"z")
+    store.log(b"stays", vm=OTHER)
+
+
+def go(store: Store, vm: str = VM) -> int:
+    """Forget a VM."""
+    with opened(store) as (directory, ledger):
+        return forget(directory, ledger, vm)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_vm_is_forgotten(store: Store) -> None:
+    """Text, keys, salt and names are gone; births and an entry for each stream stay; it may begin anew."""
+    full(store)
+    ids = {identity(store, stream=stream): stream for stream in (STREAM, "second", "born")}
+    assert go(store) == 3
+    assert names(store) == set()
+    found = [entry.event for entry in check(store)]
+    forgotten = {ids[event.stream_id]: event.segment for event in found if isinstance(event, Forget)}
+    assert forgotten == {STREAM: 2, "second": 2, "born": 0}
+    assert {event.stream_id for event in found if isinstance(event, Birth)} == set(ids)
+    assert lines(store, OTHER) == [b"stays"]
+    store.log(b"anew")
+    assert identity(store) not in ids
+    assert store.state().segment == 1
+    roll(store)
+    assert [manifest.segment for manifest in seal(store)] == [1]
+    assert lines(store) == [b"anew"]
+    check(store)
+    assert go(store) == 1
+    assert go(store) == 0
+    check(store)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_keys_are_overwritten(store: Store) -> None:
+    """Who had the file open before sees zeros: keys and salt are not left in free blocks."""
+    store.log(b"x")
+    files = [(store.directory() / name).open("rb") for name in ("ratchet", "id")]
+    go(store)
+    for file in files:
+        with file:
+            assert not any(file.read())
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_while_somebody_writes_nothing_is_done(store: Store) -> None:
+    """Not to one of its streams: it is all or nothing."""
+    full(store)
+    writer = store.open(stream="second")
+    before = {path: path.lstat().st_mtime_ns for path in store.path.rglob("*") if "ledger" not in str(path)}
+    count = len(entries(store))
+    with pytest.raises(Busy):
+        go(store)
+    assert {path: path.lstat().st_mtime_ns for path in before} == before
+    assert len(entries(store)) == count
+    writer.close()
+    assert go(store) == 3
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_stream_that_is_being_forgotten_takes_no_line(store: Store) -> None:
+    """Until it is finished, or was found not to have been entered: then it goes on."""
+    store.log(b"x")
+    (store.directory() / "forgetting").touch()
+    with pytest.raises(Busy, match="being forgotten"):
+        store.log(b"y")
+    with opened(store) as (directory, ledger):
+        finish_removals(directory, ledger)
+    store.log(b"y")
+    assert lines(store) == [b"x", b"y"]
+    (store.directory() / "forgetting").touch()
+    with opened(store) as (directory, ledger):
+        ledger.append(Birth(1, identity(store), 1))
+        ledger.append(Forget(identity(store), 1))
+        finish_removals(directory, ledger)
+    assert not (store.path / "live" / VM).exists()
+    (store.path / "live" / VM / STREAM).mkdir(parents=True)
+    (store.directory() / "forgetting").touch()  # the last of it
+    with opened(store) as (directory, ledger):
+        finish_removals(directory, ledger)
+    assert not (store.path / "live" / VM).exists()
+
+
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("lost", [("id",), ("ratchet",), ("id", "ratchet")])
+def test_a_damaged_stream_is_forgotten(store: Store, lost: tuple[str, ...]) -> None:
+    """As far as anything tells what it was."""
+    store.log(b"x")
+    roll(store)
+    seal(store)
+    old = identity(store)
+    for name in lost:
+        (store.directory() / name).write_bytes(WIPED)
+    go(store)
+    assert names(store) == set()
+    assert entries(store)[-1].event == Forget(old, 1)
+    check(store)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_every_id_that_a_stream_had_is_forgotten(store: Store) -> None:
+    """Also those from before its id was lost."""
+    ids = []
+    for _ in range(2):
+        store.log(b"x")
+        roll(store)
+        seal(store)
+        ids.append(identity(store))
+        (store.directory() / "id").unlink()
+    store.log(b"x")
+    go(store)
+    found = [entry.event for entry in check(store)]
+    assert {event.stream_id for event in found if isinstance(event, Forget)} >= set(ids)
+    assert names(store) == set()
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_stream_of_which_only_the_sealed_is_left(store: Store) -> None:
+    """Somebody removed live/: what is sealed is forgotten all the same."""
+    store.log(b"x")
+    roll(store)
+    seal(store)
+    for path in sorted((store.path / "live").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert go(store) == 1
+    assert names(store) == set()
+    check(store)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_odd_things_are_removed_and_not_followed(store: Store, tmp_path: Path) -> None:
+    """Links, directories, files that are not ours: in a stream's directory they are part of it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"stays")
+    store.log(b"x")
+    (store.directory() / "link").symlink_to(outside)
+    (store.directory() / "file").symlink_to(outside / "file")
+    (store.directory() / "deep" / "deeper").mkdir(parents=True)
+    (store.directory() / "deep" / "deeper" / "file").write_bytes(b"x")
+    go(store)
+    assert names(store) == set()
+    assert (outside / "file").read_bytes() == b"stays"
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_stream_that_begins_anew_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the last file and its directory a sender may come: what it makes is not ours to remove."""
+    store.log(b"x")
+    real = os.rmdir
+
+    def rmdir(name: str, *, dir_fd: int) -> None:
+        if name == STREAM and not (store.directory() / "id").exists():
+            with open_store(store.path) as directory:
+                open_stream(directory, VM, STREAM, store.clock).close()
+        real(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    go(store)
+    store.log(b"anew")
+    assert lines(store) == [b"anew"]
+    check(store)
+
+
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("late", [False, True], ids=["before it is opened", "before it is locked"])
+def test_a_lock_of_a_stream_that_went(store: Store, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """Who had its directory, or its lock open, must not believe to hold the stream."""
+    store.log(b"x")
+    with open_store(store.path) as directory, stream_directory(directory, VM, STREAM) as stream:
+        if late:
+            real = fcntl.flock
+
+            def flock(fd: int, how: int) -> None:
+                monkeypatch.undo()
+                go(store)
+                real(fd, how)
+
+            monkeypatch.setattr(fcntl, "flock", flock)
+        else:
+            go(store)
+        with pytest.raises(Busy, match="removed"):
+            lock_stream(stream)
