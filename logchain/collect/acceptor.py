@@ -1,28 +1,28 @@
 """The door of the LogVM: accepts calls on a socket, judges them, and has an instance serve each.
 
 The acceptor reads a connection's descriptor and no byte behind it, keeps the counts, and opens no stream: it reads no
-keys, and no slow disk keeps it from the next call.
+keys, and waits for no sync.
 """
 
+import os
 import select
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
 from logchain.collect.allowance import Quota
 from logchain.collect.answers import answers_for
+from logchain.collect.control import SUPERSEDE, format_standing
 from logchain.collect.descriptor import APPEND, MAX_DESCRIPTOR, Descriptor, parse_descriptor
 from logchain.collect.forkserver import ForkServer
 from logchain.collect.instance import Order
 from logchain.collect.meter import Meter
-from logchain.collect.serving import NOT_STORED
-from logchain.collect.session import MAX_SHARES, QUOTA, SHARES, SUPERSEDE
+from logchain.collect.serving import refuse
+from logchain.collect.weights import compare, parse_weights
 from logchain.format.errors import Busy, Full, LogchainError, OddFile, StoreError, UsageError
 from logchain.format.settings import Settings
 from logchain.store.layout import LIVE, Directory
-from logchain.store.room import ledger_usage, usage
 
 __all__ = ["Acceptor"]
 
@@ -32,7 +32,6 @@ _DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
 _MINUTE, _DAY = 60.0, 86_400.0  # s, over which calls and births are counted
 _TIDY = 3600.0  # s between two looks for VMs that need not be remembered
 _WEIGH = 20.0  # s between two looks at how much room the VMs take
-_BEYOND = 4  # a VM over its quota may take so much again, slowly: a quarter of it
 _NO_DESCRIPTORS = 0.1  # s to wait when a connection cannot be accepted: the machine lacks what it takes
 
 
@@ -46,9 +45,12 @@ class _Caller:
 
     def read(self) -> Descriptor | None:
         """Read on, up to the NUL and no byte further; return the call when it is whole. Raises UsageError."""
-        untrusted_data = self.connection.recv(MAX_DESCRIPTOR, socket.MSG_PEEK)
-        header, nul, _ = untrusted_data.partition(b"\0")
-        self.untrusted_data += self.connection.recv(len(header) + len(nul))
+        try:
+            untrusted_data = self.connection.recv(MAX_DESCRIPTOR, socket.MSG_PEEK)
+            header, nul, _ = untrusted_data.partition(b"\0")
+            self.untrusted_data += self.connection.recv(len(header) + len(nul))
+        except OSError as error:
+            raise UsageError("cannot read") from error
         if not untrusted_data or len(self.untrusted_data) - len(nul) >= MAX_DESCRIPTOR:
             raise UsageError("not a service descriptor")
         self.call = parse_descriptor(self.untrusted_data[:-1]) if nul else None
@@ -57,17 +59,11 @@ class _Caller:
     def refuse(self, error: Exception) -> None:
         """Say why not, as far as the pipe takes it, and hang up."""
         with self.connection, suppress(OSError):
-            answers = answers_for(self.call.service if self.call else APPEND, self.connection.fileno())
-            if isinstance(error, Busy):
-                answers.busy()
-            elif isinstance(error, Full):
-                answers.full()
-            else:
-                answers.error(str(error) if isinstance(error, UsageError) else NOT_STORED)
+            refuse(answers_for(self.call.service if self.call else APPEND, self.connection.fileno()), error)
 
 
-class _Instance:
-    """A process that serves one connection; `control` is our end of the socket to it, and ends when it does."""
+class _Holder:
+    """An instance, and the call whose stream it holds; `control` is our end of the socket to it, and ends with it."""
 
     def __init__(self, control: socket.socket, call: Descriptor) -> None:
         self.control, self.call = control, call
@@ -89,11 +85,11 @@ class Acceptor:
         self._listener, self._store, self._fork_server = listener, store, fork_server
         self._stop, self._log, self._settings = stop, log, settings
         self._calls, self._births = Meter(_MINUTE), Meter(_DAY)
-        self._tidy = time.monotonic() + _TIDY
-        self._weigh = 0.0
+        self._tidy_at = time.monotonic() + _TIDY
+        self._weigh_at, self._weighing, self._weighed = 0.0, -1, b""  # when next; the pipe, and what has come by it
         self._quotas: dict[str, Quota] = {}  # of budgets that are not within theirs
         self._callers: dict[int, _Caller] = {}
-        self._instances: dict[int, _Instance] = {}
+        self._instances: dict[int, _Holder] = {}
 
     def run(self) -> None:
         """Accept, until told to stop. Raises StoreError where no instance can be forked any more."""
@@ -110,24 +106,25 @@ class Acceptor:
     def _turn(self) -> bool:
         accepting = [self._listener.fileno()] if len(self._callers) < _HEADERS else []
         waiting = [*self._callers.values(), *(one.successor for one in self._instances.values() if one.successor)]
-        deadline = min([self._weigh, *(caller.deadline for caller in waiting)])
-        ready = self._wait([self._stop, self._fork_server.fileno(), *accepting, *self._callers], deadline)
+        deadline = min([self._weigh_at, *(caller.deadline for caller in waiting)])
+        weighing = [self._weighing] if self._weighing >= 0 else []
+        ready = self._wait([self._stop, self._fork_server.fileno(), *weighing, *accepting, *self._callers], deadline)
         if self._stop in ready:
             return False
         if self._fork_server.fileno() in ready:
-            raise StoreError("the process that forks instances was killed; start again")
+            raise StoreError("the process that forks instances has ended; start again")
+        if self._weighing in ready:
+            self._take_weights()
         self._hear(ready)
         for fd in [fd for fd in ready if fd in self._callers]:
             self._read(fd)
         now = time.monotonic()
-        if now >= self._tidy:
-            self._tidy = now + _TIDY
+        if now >= self._tidy_at:
+            self._tidy_at = now + _TIDY
             self._calls.forget(now)
             self._births.forget(now)
-        if now >= self._weigh:
-            self._weigh = now + _WEIGH
-            with suppress(LogchainError, OSError):  # they stand as they did
-                self._weigh_all()
+        if now >= self._weigh_at:
+            self._weigh(now)
         for fd in [fd for fd, caller in self._callers.items() if now >= caller.deadline]:
             self._callers.pop(fd).refuse(UsageError("no service descriptor came"))
         for instance in self._instances.values():
@@ -159,16 +156,11 @@ class Acceptor:
         caller = self._callers[fd]
         try:
             call = caller.read()
-        except (UsageError, OSError) as error:
-            del self._callers[fd]
-            caller.refuse(error if isinstance(error, UsageError) else UsageError("cannot read"))
-            return
-        if not call:
-            return
-        del self._callers[fd]
-        try:
-            self._admit(caller, call)
+            if call:
+                del self._callers[fd]
+                self._admit(caller, call)
         except (LogchainError, OSError) as error:
+            self._callers.pop(fd, None)
             self._refuse(caller, error)
 
     def _admit(self, caller: _Caller, call: Descriptor) -> None:
@@ -190,31 +182,37 @@ class Acceptor:
             raise Busy(f"{call.vm} has too many connections")
         self._serve(caller, call)
 
-    def _instances_of(self, vm: str) -> list[_Instance]:
+    def _instances_of(self, vm: str) -> list[_Holder]:
         return [instance for instance in self._instances.values() if instance.call.vm == vm]
 
     def _share(self, vm: str) -> None:
-        """Tell a VM's instances among how many they share its rate, and how it stands to its quota."""
-        instances = self._instances_of(vm)
-        quota = QUOTA[self._quotas.get(self._settings.budget(vm), Quota.WITHIN)]
-        for instance in instances:
+        """Tell a VM's instances, and those of its budget, how they stand, and among how many they share."""
+        budget = self._settings.budget(vm)
+        quota = self._quotas.get(budget, Quota.WITHIN)
+        together = [one for one in self._instances.values() if self._settings.budget(one.call.vm) == budget]
+        for instance in together:  # a rate is each VM's own, the floor is the budget's
+            sharers = together if quota else self._instances_of(instance.call.vm)
             with suppress(OSError):
-                instance.control.send(quota + bytes([SHARES + min(len(instances), MAX_SHARES)]))
+                instance.control.send(format_standing(quota, len(sharers)))
 
-    def _weigh_all(self) -> None:
-        """See how much room the VMs take; the compressor may be behind, or have nothing that it may evict."""
-        used: Counter[str] = Counter()
-        quotas = {}
-        for (vm, _), size in usage(self._store).items():
-            budget = self._settings.budget(vm)
-            used[budget] += size
-            quotas[budget] = self._settings.of(vm).quota
-        over = used.total() + ledger_usage(self._store) >= self._settings.store.cap
-        before, self._quotas = self._quotas, {}
-        for budget, size in used.items():
-            if over or size >= quotas[budget]:
-                spent = size >= quotas[budget] + quotas[budget] // _BEYOND
-                self._quotas[budget] = Quota.SPENT if spent else Quota.OVER
+    def _weigh(self, now: float) -> None:
+        """Have all VMs weighed, if that is not being done: the compressor may be behind, or may evict nothing."""
+        self._weigh_at = now + _WEIGH
+        if self._weighing < 0:
+            with suppress(OSError):  # next time
+                self._weighing, self._weighed = self._fork_server.weigh(), b""
+
+    def _take_weights(self) -> None:
+        data = os.read(self._weighing, 65_536)
+        self._weighed += data
+        if data:
+            return
+        os.close(self._weighing)
+        self._weighing = -1
+        weights = parse_weights(self._weighed)
+        before = self._quotas
+        if weights:
+            self._quotas = compare(weights, self._settings)
         if before != self._quotas:
             for vm in {instance.call.vm for instance in self._instances.values()}:
                 self._share(vm)
@@ -225,18 +223,18 @@ class Acceptor:
             raise Full("the disk is full up to the reserve")
         self._check_birth(call)
         allowed = self._settings.of(call.vm)
-        rolling = self._settings.store.segment, self._settings.store.segment_age
-        order = Order(*call, allowed.rate, allowed.burst, self._settings.reserve, allowed.floor, *rolling)
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            try:
-                self._fork_server.serve(order, caller.connection, ours, theirs)
-            except OSError:
-                ours.close()
-                raise
+        order = Order(
+            *call,
+            rate=allowed.rate,
+            burst=allowed.burst,
+            reserve=self._settings.reserve,
+            floor=allowed.floor,
+            segment=self._settings.store.segment,
+            segment_age=self._settings.store.segment_age,
+        )
+        control = self._fork_server.serve(order, caller.connection)
         caller.connection.close()
-        self._instances[ours.fileno()] = _Instance(ours, call)
+        self._instances[control.fileno()] = _Holder(control, call)
         self._share(call.vm)
 
     def _check_birth(self, call: Descriptor) -> None:
@@ -277,7 +275,7 @@ class Acceptor:
                 except (LogchainError, OSError) as error:
                     self._refuse(caller, error)
 
-    def _turn_away(self, instance: _Instance) -> None:
+    def _turn_away(self, instance: _Holder) -> None:
         """Tell a caller that the holder of its stream does not make way."""
         if instance.successor:
             instance.successor.refuse(Busy("the holder is alive"))
@@ -285,5 +283,6 @@ class Acceptor:
 
     def _refuse(self, caller: _Caller, error: Exception) -> None:
         if not isinstance(error, Busy | UsageError):
-            self._log(str(error))
+            name = f"{caller.call.vm}/{caller.call.stream}: " if caller.call else ""
+            self._log(f"{name}{error}")
         caller.refuse(error)

@@ -22,8 +22,8 @@ class Quota(IntEnum):
 class Allowance:
     """A token bucket, bytes a second and bytes; a `reserve` of free disk, bytes; `floor` is the rate over quota."""
 
-    def __init__(self, rate: int, burst: int, reserve: int, floor: int, now: float) -> None:
-        self._of_vm = {Quota.WITHIN: rate, Quota.OVER: floor, Quota.SPENT: 0}
+    def __init__(self, *, rate: int, burst: int, reserve: int, floor: int, now: float) -> None:
+        self._of_vm = {Quota.WITHIN: rate, Quota.OVER: min(floor, rate), Quota.SPENT: 0}
         self._most = {Quota.WITHIN: burst, Quota.OVER: floor, Quota.SPENT: 0}
         self._reserve = reserve
         self._quota, self._streams = Quota.WITHIN, 1

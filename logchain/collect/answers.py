@@ -5,6 +5,7 @@ import select
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from math import inf
 
 from logchain.collect.descriptor import STOCK
 from logchain.format.wire import BUSY, FULL, format_error, format_greeting, format_ok
@@ -29,7 +30,9 @@ class Answers:
         return not self.gone and bool(self._begun or self._next)
 
     def stuck(self, now: float) -> float:
-        """Return for how long the sender has taken nothing of what waits, s."""
+        """Return for how long the sender has taken nothing of what waits, s; inf where it takes no answers at all."""
+        if self.gone:
+            return inf
         return now - self._stuck_since if self._stuck_since is not None else 0.0
 
     def greet(self, session: bytes, resume: Iterable[tuple[bytes, int]]) -> None:

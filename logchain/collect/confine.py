@@ -1,4 +1,4 @@
-"""What an instance gives up before it reads a sender's first byte: all but its stream's directory and its pipe.
+"""What an instance gives up before it reads a sender's first byte: all but its stream's directory and its socket.
 
 An instance that a sender takes over can do what it may do anyway, write its own stream, and nothing else. The
 filters are the kernel's: no_new_privs, seccomp (prctl(2), seccomp(2)), Landlock (landlock(7)), limits (setrlimit(2)).
@@ -11,33 +11,71 @@ import signal
 from collections.abc import Callable
 from struct import pack
 
+from logchain.format.limits import MAX_SEGMENT_BYTES
+
 __all__ = ["confine"]
 
 _SET_PDEATHSIG, _SET_SECCOMP, _SECCOMP_FILTER, _SET_NO_NEW_PRIVS = 1, 22, 2, 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 
-# What Python, the store's writer and a session call: {machine: (audit architecture, system calls)}.
+# What Python, the store's writer and a session call, by the machine's name as in os.uname().
+_MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_… of linux/audit.h, in the columns' order
 _CALLS = {
-    "x86_64": (
-        0xC000003E,
-        {
-            *(0, 1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18),  # read to pwrite64, no open, no stat
-            *(24, 25, 28, 32, 39, 44, 45, 60, 72, 73, 74, 75, 77),  # sched_yield mremap madvise dup … ftruncate
-            *(131, 138, 186, 202, 217, 219, 221, 228, 230, 231),  # sigaltstack fstatfs … fadvise64 … exit_group
-            *(257, 258, 262, 263, 264, 271, 316, 318, 334),  # openat mkdirat … ppoll renameat2 getrandom rseq
-        },
-    ),
-    "aarch64": (
-        0xC00000B7,
-        {
-            *(23, 25, 29, 32, 34, 35, 38, 44, 46, 56, 57, 61, 62, 63, 64, 67, 68, 73, 79, 80, 82, 83),
-            *(93, 94, 98, 113, 115, 124, 128, 132, 134, 135, 139, 172, 178, 206, 207, 214, 215, 216, 222, 223),
-            *(226, 233, 276, 278, 293),
-        },
-    ),
+    # files
+    "openat": (257, 56),
+    "close": (3, 57),
+    "read": (0, 63),
+    "write": (1, 64),
+    "pread64": (17, 67),
+    "pwrite64": (18, 68),
+    "lseek": (8, 62),
+    "ftruncate": (77, 46),
+    "fsync": (74, 82),
+    "fdatasync": (75, 83),
+    "fadvise64": (221, 223),
+    "flock": (73, 32),
+    "fcntl": (72, 25),
+    "ioctl": (16, 29),
+    "dup": (32, 23),
+    # names
+    "fstat": (5, 80),
+    "newfstatat": (262, 79),
+    "fstatfs": (138, 44),
+    "getdents64": (217, 61),
+    "mkdirat": (258, 34),
+    "unlinkat": (263, 35),
+    "renameat": (264, 38),
+    "renameat2": (316, 276),
+    # the sender
+    "poll": (7, None),
+    "ppoll": (271, 73),
+    "sendto": (44, 206),
+    "recvfrom": (45, 207),
+    # memory
+    "mmap": (9, 222),
+    "mprotect": (10, 226),
+    "munmap": (11, 215),
+    "mremap": (25, 216),
+    "madvise": (28, 233),
+    "brk": (12, 214),
+    # signals, time, the end
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "sigaltstack": (131, 132),
+    "restart_syscall": (219, 128),
+    "clock_gettime": (228, 113),
+    "clock_nanosleep": (230, 115),
+    "futex": (202, 98),
+    "sched_yield": (24, 124),
+    "getpid": (39, 172),
+    "gettid": (186, 178),
+    "getrandom": (318, 278),
+    "rseq": (334, 293),
+    "exit": (60, 93),
+    "exit_group": (231, 94),
 }
-_FILE_MOST = 256 << 20  # bytes of any file: MAX_SEGMENT_BYTES
-_MEMORY_MOST = 96 << 20  # bytes of data beyond what the acceptor has
+_MEMORY_MOST = 96 << 20  # bytes of data beyond what the fork server has
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _prctl, _syscall = _libc.prctl, _libc.syscall
@@ -90,7 +128,7 @@ def _limit() -> None:
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_FSIZE, _FILE_MOST),
+        (resource.RLIMIT_FSIZE, MAX_SEGMENT_BYTES),
         (resource.RLIMIT_DATA, data + _MEMORY_MOST),
         (resource.RLIMIT_NOFILE, 64),
     ):
@@ -114,13 +152,14 @@ def _landlock(directory: int) -> None:
 
 def _compile(machine: str) -> tuple[ctypes.Array[ctypes.c_char], bytes] | None:
     """Return a filter that refuses every call that is not listed, with EPERM: its code, and what points to it."""
-    if machine not in _CALLS:
+    if machine not in _MACHINES:
         return None
-    architecture, calls = _CALLS[machine]
+    architecture, column = _MACHINES[machine], list(_MACHINES).index(machine)
+    calls = sorted(number for numbers in _CALLS.values() if (number := numbers[column]) is not None)
     load, jump, answer = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
     allow, refuse = 0x7FFF0000, 0x00050001  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EPERM
     program = [(load, 0, 0, 4), (jump, 0, len(calls) + 1, architecture), (load, 0, 0, 0)]
-    program += [(jump, len(calls) - place, 0, call) for place, call in enumerate(sorted(calls))]
+    program += [(jump, len(calls) - place, 0, call) for place, call in enumerate(calls)]
     program += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(pack("=HBBI", *line) for line in program))
     return code, pack("@HxxxxxxP", len(program), ctypes.addressof(code))

@@ -1,8 +1,10 @@
 """The socket that log-collector serves, of its own making or systemd's, and the settings it serves by."""
 
 import os
+import resource
 import socket
 import sys
+from contextlib import suppress
 
 from logchain.collect.forkserver import ForkServer
 from logchain.format.errors import UsageError
@@ -15,11 +17,16 @@ _LISTEN_FD = 3  # sd_listen_fds(3): the first descriptor that systemd hands over
 
 
 def serve_socket(path: str | None, store_path: str, config: str | None, stop: int) -> None:
-    """Serve a socket made at `path`, or the one that systemd hands over, until `stop` becomes readable."""
+    """Serve a socket made at `path`, or the one that systemd hands over, until `stop` becomes readable.
+
+    Raises UsageError on a bad socket or bad settings, StoreError where there is no store or no process to fork.
+    """
 
     def log(message: str) -> None:
         print(f"<4>log-collector: {message}", file=sys.stderr, flush=True)  # noqa: T201 (its own log)
 
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection takes two; an instance limits itself
     with open_store(store_path) as store:
         # first of all: every instance shares what is in memory by now, and pays for what it changes of it
         fork_server = ForkServer(store, SystemClock(), log)
@@ -32,8 +39,9 @@ def serve_socket(path: str | None, store_path: str, config: str | None, stop: in
                 try:
                     Acceptor(listener, store, fork_server, stop, log, settings).run()
                 finally:
-                    if path is not None and os.path.exists(path):
-                        os.unlink(path)
+                    if path is not None:
+                        with suppress(FileNotFoundError):
+                            os.unlink(path)
         finally:
             fork_server.close()
 

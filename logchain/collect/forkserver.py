@@ -18,6 +18,8 @@ from typing import NamedTuple
 from logchain.collect.answers import answers_for
 from logchain.collect.confine import confine
 from logchain.collect.instance import Order, be_instance, format_order, parse_order
+from logchain.collect.serving import describe_fault
+from logchain.collect.weights import weigh
 from logchain.store.clock import Clock
 from logchain.store.layout import Directory
 
@@ -25,6 +27,7 @@ __all__ = ["ForkServer"]
 
 _FAREWELL = 20.0  # s for all instances to commit when the acceptor ends
 _MAX_ORDER = 512  # bytes
+_WEIGH = b"weigh"
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -43,8 +46,8 @@ class ForkServer:
                     signal.signal(number, lambda *_: None)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
                 _Server(theirs, store, clock, log).run()
-            except BaseException:
-                _log_fault(log)
+            except BaseException as error:
+                log(describe_fault(error))
             finally:
                 os._exit(0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
@@ -54,20 +57,38 @@ class ForkServer:
         """Return the descriptor that becomes readable when the server has ended, which it does not by itself."""
         return self._channel.fileno()
 
-    def serve(self, order: Order, connection: socket.socket, ours: socket.socket, theirs: socket.socket) -> None:
-        """Have an instance forked that serves a connection, with `theirs` as its end of a control socket."""
-        socket.send_fds(self._channel, [format_order(order)], [one.fileno() for one in (connection, ours, theirs)])
+    def serve(self, order: Order, connection: socket.socket) -> socket.socket:
+        """Have an instance forked that serves a connection; return our end of its control socket. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            self._send(format_order(order), connection.fileno(), ours.fileno(), theirs.fileno())
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return ours
+
+    def weigh(self) -> int:
+        """Have all logs weighed; return the pipe by which `weights.weigh` will tell. Raises OSError."""
+        readable, writable = os.pipe()
+        try:
+            self._send(_WEIGH, writable)
+        except OSError:
+            os.close(readable)
+            raise
+        finally:
+            os.close(writable)
+        return readable
+
+    def _send(self, order: bytes, *fds: int) -> None:
+        socket.send_fds(self._channel, [order], fds)
 
     def close(self) -> None:
         """Have all instances commit, and wait until they and the server have ended."""
         self._channel.close()
         os.waitpid(self._pid, 0)
-
-
-def _log_fault(log: Callable[[str], None]) -> None:
-    import traceback  # late: every instance would pay for it, and this is never
-
-    log(traceback.format_exc())
 
 
 def _close_all_but(*fds: int) -> None:
@@ -77,12 +98,12 @@ def _close_all_but(*fds: int) -> None:
                 os.close(fd)
 
 
-class _Instance(NamedTuple):
-    """A process that serves one connection: its stream, and the control socket's end that is closed when it ends."""
+class _Child(NamedTuple):
+    """A process that was forked: its name in our log, and the descriptors that are closed when it has ended."""
 
     pid: int
     name: str
-    control: socket.socket
+    kept: list[int]
 
 
 class _Server:
@@ -91,7 +112,7 @@ class _Server:
     def __init__(self, channel: socket.socket, store: Directory, clock: Clock, log: Callable[[str], None]) -> None:
         self._channel, self._store, self._clock, self._log = channel, store, clock, log
         self._pid = os.getpid()
-        self._instances: dict[int, _Instance] = {}  # by descriptors that become readable when they end
+        self._children: dict[int, _Child] = {}  # by descriptors that become readable when they end
 
     def run(self) -> None:
         """Fork as ordered, until the acceptor is gone; then end what is left."""
@@ -100,61 +121,82 @@ class _Server:
         while True:
             ready = self._wait(None)
             if self._channel.fileno() in ready:
-                try:
-                    data, fds, _, _ = socket.recv_fds(self._channel, _MAX_ORDER, 3)
-                except OSError:  # no descriptor is left for what was sent with it
-                    continue
-                if not data:
+                order, fds, _, _ = socket.recv_fds(self._channel, _MAX_ORDER, 3)
+                if not order:
                     break
-                self._fork(parse_order(data), [socket.socket(fileno=fd) for fd in fds])
+                self._obey(order, fds)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for instance in self._instances.values():
-                os.kill(instance.pid, number)
+            for child in self._children.values():
+                os.kill(child.pid, number)
             end = time.monotonic() + _FAREWELL
-            while self._instances and time.monotonic() < end:
+            while self._children and time.monotonic() < end:
                 self._wait(end)
 
     def _wait(self, end: float | None) -> set[int]:
-        """Wait for something to happen, and bury the instances that have ended."""
+        """Wait for something to happen, and bury the children that have ended."""
         poll = select.poll()
-        for fd in self._instances:
+        for fd in self._children:
             poll.register(fd, select.POLLIN)
         if end is None:
             poll.register(self._channel, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(None if end is None else max(0.0, 1000 * (end - time.monotonic())))}
-        for fd in ready & self._instances.keys():
-            instance = self._instances.pop(fd)
-            os.close(fd)
-            _, status = os.waitpid(instance.pid, 0)
+        for fd in ready & self._children.keys():
+            child = self._children.pop(fd)
+            _, status = os.waitpid(child.pid, 0)
             if os.WIFSIGNALED(status):
-                self._log(f"{instance.name}: an instance was killed, signal {os.WTERMSIG(status)}")
-            instance.control.close()
+                self._log(f"{child.name}: an instance was killed, signal {os.WTERMSIG(status)}")
+            for kept in (fd, *child.kept):
+                os.close(kept)
         return ready
 
-    def _fork(self, order: Order, sockets: list[socket.socket]) -> None:
-        connection, ours, theirs = sockets
-        with connection, ours:
+    def _obey(self, order: bytes, fds: list[int]) -> None:
+        """Fork what is ordered. What it needs of the descriptors it has then; here only the control socket stays."""
+        kept: list[int] = []
+        try:
+            if order == _WEIGH and len(fds) == 1:
+                self._fork("weighing", lambda: weigh(self._store, fds[0]), kept)
+            elif len(fds) == 3:
+                kept = fds[2:]
+                self._serve(parse_order(order), fds, kept)
+            else:
+                self._log("no descriptors left: a call is not served")  # recvmsg(2) drops what there is no room for
+        except OSError as error:  # no process, no memory, no descriptor: those who are served go on
+            self._log(f"cannot fork: {error.strerror}")
+            kept = []
+        for fd in set(fds).difference(kept):
+            os.close(fd)
+
+    def _serve(self, order: Order, fds: list[int], kept: list[int]) -> None:
+        def be() -> None:
+            connection, acceptors_end, control = (socket.socket(fileno=fd) for fd in fds)
+            be_instance(order, connection, acceptors_end, control, self._store, self._clock, self._pid, self._log)
+
+        try:
+            self._fork(f"{order.vm}/{order.stream}", be, kept)
+        except OSError:
+            with suppress(OSError):
+                answers_for(order.service, fds[0]).busy()
+            raise
+
+    def _fork(self, name: str, action: Callable[[], None], kept: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
             try:
-                pid = os.fork()
-            except OSError as error:  # no memory, no process: those who are served go on
-                self._log(f"cannot fork: {error.strerror}")
-                with suppress(OSError):
-                    answers_for(order.service, connection.fileno()).busy()
-                theirs.close()
-                return
-            if pid == 0:
-                code = 3
-                try:
-                    self._channel.close()
-                    for fd, instance in self._instances.items():
-                        os.close(fd)
-                        instance.control.close()
-                    code = be_instance(order, connection, ours, theirs, self._store, self._clock, self._pid, self._log)
-                except BaseException:
-                    _log_fault(self._log)
-                finally:
-                    os._exit(code)
-        self._instances[os.pidfd_open(pid)] = _Instance(pid, f"{order.vm}/{order.stream}", theirs)
+                self._channel.close()
+                for fd, child in self._children.items():
+                    for other in (fd, *child.kept):
+                        os.close(other)
+                action()
+            except BaseException as error:
+                self._log(f"{name}: {describe_fault(error)}")
+            finally:
+                os._exit(0)
+        try:
+            self._children[os.pidfd_open(pid)] = _Child(pid, name, kept)
+        except OSError:  # it could not be waited for
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
 
     def _probe(self) -> None:
         """Tell, once, in our own log, what this kernel lacks to confine the instances."""

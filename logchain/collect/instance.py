@@ -23,7 +23,7 @@ _REFUSALS = {error.__name__: error for error in (Busy, Full, WriteFailed)}
 
 
 class Order(NamedTuple):
-    """What to serve, of checked names; how fast, in bytes a second and bytes; when to roll, in bytes and s."""
+    """What to serve, of checked names. Rate and floor in bytes a second; burst, reserve, segment in bytes; age in s."""
 
     service: str
     vm: str
@@ -50,19 +50,24 @@ def parse_order(data: bytes) -> Order:
 def be_instance(
     order: Order,
     connection: socket.socket,
-    ours: socket.socket,
-    theirs: socket.socket,
+    acceptors_end: socket.socket,
+    control: socket.socket,
     store: Directory,
     clock: Clock,
     parent: int,
     log: Callable[[str], None],
 ) -> int:
-    """Serve a connection, in a process of its own; return the exit code. `theirs` is our end of the control socket."""
+    """Serve a connection, in a process of its own; return the exit code.
+
+    `control` is our end of the control socket; `parent` is the process that forked this one.
+    """
     name = f"{order.vm}/{order.stream}"
-    signal.set_wakeup_fd(ours.fileno())  # a signal reaches the session as a word from the acceptor does
+    signal.set_wakeup_fd(acceptors_end.fileno())  # a signal comes as a word from the acceptor does
     # a descriptor of its own: reading and sending wait for the same socket separately
     answers = answers_for(order.service, os.dup(connection.fileno()))
-    allowance = Allowance(order.rate, order.burst, order.reserve, order.floor, time.monotonic())
+    allowance = Allowance(
+        rate=order.rate, burst=order.burst, reserve=order.reserve, floor=order.floor, now=time.monotonic()
+    )
 
     def open_writer() -> StreamWriter:
         _apart(lambda: prepare_stream(store, order.vm, order.stream))
@@ -76,7 +81,7 @@ def be_instance(
         answers,
         open_writer,
         clock,
-        theirs.fileno(),
+        control.fileno(),
         order.service,
         lambda message: log(f"{name}: {message}"),
         allowance,

@@ -51,9 +51,11 @@ def main() -> None:
             sys.exit(2)
     os.umask(0o007)  # the compressor's group reads and writes here too
     if arguments.stdio:
+        if arguments.config:
+            parser.error("--config goes with the socket: one call on standard input has no limits")
         untrusted_stream = arguments.stream or os.environ.get("QREXEC_SERVICE_ARGUMENT", "")
         sys.exit(_serve_one(0, 1, arguments.store, untrusted_stream))
-    elif arguments.stream:
+    if arguments.stream:
         parser.error("a stream is named with --stdio only")
     from logchain.collect.door import serve_socket  # late: one call on standard input and output needs none of it
 

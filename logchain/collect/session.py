@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-from logchain.collect.allowance import Allowance, Quota
+from logchain.collect.allowance import Allowance
 from logchain.collect.answers import Answers
+from logchain.collect.control import STAYS, SUPERSEDE, parse_standing
 from logchain.collect.lines import LineSplitter
 from logchain.collect.pace import Pace
 from logchain.format.errors import Full
@@ -18,14 +19,7 @@ from logchain.format.record import LINE
 from logchain.store.clock import Clock
 from logchain.store.stream import StreamWriter
 
-__all__ = ["BUSY", "MAX_SHARES", "QUOTA", "SHARES", "SUPERSEDE", "Session"]
-
-# what goes over a session's control socket, a byte each: the demand to make way, the answer that it does not, how the
-# VM stands to its quota, and how many streams it has open (SHARES and the number)
-SUPERSEDE, BUSY = b"d", b"b"
-QUOTA = {Quota.WITHIN: b"w", Quota.OVER: b"o", Quota.SPENT: b"p"}
-SHARES, MAX_SHARES = 0x80, 0x7F
-_QUOTAS = {word: quota for quota, word in QUOTA.items()}
+__all__ = ["Session"]
 
 _KEEP_ALIVE = 25.0  # s; the wire promises 30
 _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake
@@ -38,9 +32,8 @@ _SILENCE = 30.0  # s after which a sender who says nothing, or hears nothing, ma
 class Session:
     """Reads lines from `source`, stores them with `writer`, tells by `answers` what is durable.
 
-    `control` is a descriptor on which the number of a signal ends the session. SUPERSEDE ends it if the sender is
-    silent or cannot be reached, and is answered with BUSY on the same descriptor otherwise. `log` takes lines for our
-    own log.
+    `control` is a descriptor for words of collect/control. The number of a signal ends the session; SUPERSEDE does if
+    the sender is silent or cannot be reached, and is answered with STAYS otherwise. `log` takes lines for our own log.
     """
 
     def __init__(
@@ -58,9 +51,9 @@ class Session:
         self._session = os.urandom(8)
         self._lines, self._pace = LineSplitter(), Pace()
         self._received: deque[tuple[bytes, list[bytes], int]] = deque()  # cut into lines, and not appended yet
-        self._full = 0.0  # until when the disk counts as full: no read, no try
-        self._wipe = inf  # when to make the wipe of the last key durable
-        self._told = -inf  # when the last note of being throttled was written
+        self._full_until = 0.0  # until when the disk counts as full: no read, no try
+        self._wipe_at = inf  # when to make the wipe of the last key durable
+        self._told_at = -inf  # when the last note of being throttled was written
 
     def run(self, service: str) -> None:
         """Serve the sender until it ends or `control` says so; what was received is durable then. Raises StoreError."""
@@ -93,7 +86,7 @@ class Session:
                 poll.register(self._source, 0)
             else:
                 poll.register(self._source, select.POLLIN)
-            store = max(self._full, min(now + self._pace.wait(now), self._wipe))
+            store = max(self._full_until, min(now + self._pace.wait(now), self._wipe_at))
             events = dict(poll.poll(1000 * max(0.0, min(store, spoke + _KEEP_ALIVE, now + (pause or inf)) - now)))
             if events.pop(self._answers.fileno(), 0):
                 poll.unregister(self._answers)
@@ -101,16 +94,16 @@ class Session:
             now = time.monotonic()
             if self._source in events:
                 heard = now
-                if not self._take(now):
-                    return "eof"
-            if self._control in events and (reason := self._end_asked(now - heard, now)):
+            if self._control in events and (reason := self._hear(now - heard, now)):  # first: it may say how fast
                 return reason
+            if self._source in events and not self._take(now):
+                return "eof"
             try:
                 self._store(now, dry=self._source not in events)
             except Full as error:
-                if not self._full:
+                if not self._full_until:
                     self._log(f"{error}; the sender has to wait until there is some")
-                self._full = time.monotonic() + _LOOK
+                self._full_until = time.monotonic() + _LOOK
             durable = self._writer.durable_lines(self._session)
             if durable > acknowledged or now >= spoke + _KEEP_ALIVE:
                 acknowledged, spoke = durable, now
@@ -118,11 +111,11 @@ class Session:
 
     def _store(self, now: float, *, dry: bool) -> None:
         """Do what it is time for: append, commit, wipe the last key, roll. Raises Full: what came is kept."""
-        if now < self._full:
+        if now < self._full_until:
             return
-        if self._full:
+        if self._full_until:
             self._writer.note("throttled", reason="full", rate=0)
-            self._full = 0.0
+            self._full_until = 0.0
         self._append()
         if self._pace.due(now, dry=dry, waiting=self._writer.uncommitted):
             self._writer.commit()
@@ -130,10 +123,10 @@ class Session:
             self._pace.committed(now, ended)
             if self._allowance:
                 self._allowance.found(self._writer.free(), ended)
-            self._wipe = ended + _WIPE
-        elif now >= self._wipe:
+            self._wipe_at = ended + _WIPE
+        elif now >= self._wipe_at:
             self._writer.settle()
-            self._wipe = inf
+            self._wipe_at = inf
         self._writer.roll_if_old()
 
     def _append(self) -> None:
@@ -147,34 +140,36 @@ class Session:
         if self._writer.uncommitted:
             self._pace.appended(time.monotonic())
 
-    def _end_asked(self, silence: float, now: float) -> str:
-        """Return why to end, if the control socket says so; `silence` of the sender in s."""
-        asked = os.read(self._control, 64)
-        for word in asked:
-            if self._allowance and word >= SHARES:
-                self._allowance.share(word - SHARES, now)
-            elif self._allowance and bytes([word]) in _QUOTAS:
-                self._allowance.bound(_QUOTAS[bytes([word])], now)
+    def _hear(self, silence: float, now: float) -> str:
+        """Take in what the control socket says; return why to end, if it says so. `silence` is the sender's, in s."""
+        heard = os.read(self._control, 64)
+        for word in heard:
+            quota, streams = parse_standing(word)
+            if self._allowance and quota is not None:
+                self._allowance.bound(quota, now)
+            elif self._allowance and streams is not None:
+                self._allowance.share(streams, now)
             elif bytes([word]) != SUPERSEDE:
                 return "stop"
             elif max(silence, self._answers.stuck(now)) >= _SILENCE:
                 return "superseded"
             else:
-                os.write(self._control, BUSY)
-        return "" if asked else "stop"
+                os.write(self._control, STAYS)
+        return "" if heard else "stop"
 
     def _pause(self, now: float) -> float:
         """Return for how long not to read, s, and note it if it was not noted lately."""
-        full = max(0.0, self._full - now)
+        full = max(0.0, self._full_until - now)
         if not self._allowance:
             return full
         pause, reason = self._allowance.pause(now)
         if reason == "reserve":
             self._allowance.found(self._writer.free(), now)
-        if pause and not full and now - self._told >= _TELL_AGAIN:
-            self._told = now
+        if pause and not full and now - self._told_at >= _TELL_AGAIN:
+            self._told_at = now
             with suppress(Full):
-                self._writer.note("throttled", reason=reason, rate=self._allowance.rate)
+                rate = 0 if reason == "reserve" else self._allowance.rate
+                self._writer.note("throttled", reason=reason, rate=rate)
         return max(full, pause)
 
     def _take(self, now: float) -> bool:

@@ -292,7 +292,8 @@ class StreamWriter:
         log, tag_file = self._files
         text, tags = b"\n".join(self._text) + b"\n", b"".join(self._tags)
         write(log, text, self._head.end - len(text))
-        # the disk begins now, while the next lines are chained, and the sync waits for less
+        # Starts the writeback of these pages (Linux, mm/fadvise.c; Python has no sync_file_range(2)): the disk works
+        # while the next lines are chained, and the sync waits for less.
         with suppress(OSError):
             os.posix_fadvise(log, self._head.end - len(text), len(text), os.POSIX_FADV_DONTNEED)
         write(tag_file, tags, self._head.records * TAG_ENTRY - len(tags))

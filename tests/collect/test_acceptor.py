@@ -2,7 +2,6 @@
 
 import random
 import socket
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -217,17 +216,6 @@ def test_stock_dialect(store: Store, door: Door) -> None:
     assert store.lines("work", "qubes.Log")[5:] == [b"", b"", b"last", b""]
     assert store.notes("work", "qubes.Log")[1].fields["service"] == "qubes.Log"
     assert store.verdict() == Verdict.INTACT
-
-
-def test_stock_dialect_in_lock_step(door: Door) -> None:
-    """A client that waits for each `OK` gets 30 lines a second or more."""
-    call = door.connect(b"qubes.Log work\0")
-    assert call.answer() == b"OK"
-    began = time.monotonic()
-    for number in range(60):
-        call.send(b"%d\n" % number)
-        assert call.answer() == b"OK"
-    assert 60 / (time.monotonic() - began) > 30
 
 
 def test_a_line_that_never_ends(store: Store, door: Door) -> None:

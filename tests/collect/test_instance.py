@@ -13,10 +13,13 @@ from logchain.collect.instance import Order, be_instance, format_order, parse_or
 from logchain.format.errors import Busy, Full, LogchainError, StoreError, UsageError, WriteFailed
 from logchain.store.layout import open_store
 from tests.collect.conftest import Doors
+from tests.collect.door import until
 from tests.conftest import STREAM, VM, Store
 
 CALL = b"logchain.Append+main work\0x\n"
-ORDER = Order(APPEND, VM, STREAM, 1 << 20, 1 << 20, 0, 1 << 10, 64 << 20, 86_400)
+ORDER = Order(
+    APPEND, VM, STREAM, rate=1 << 20, burst=1 << 20, reserve=0, floor=1 << 10, segment=64 << 20, segment_age=86_400
+)
 
 FAILS_ONCE = """
 real, left = {name}, {good} * [False] + [True]
@@ -98,7 +101,7 @@ def test_nothing_of_another_process_stays() -> None:
 
 def test_no_process_for_an_instance(store: Store, new_door: Doors) -> None:
     """The caller hears `busy`, and the next is served."""
-    door = new_door(FAILS_ONCE.format(name="os.fork", good=2))  # the server, and its look at the kernel
+    door = new_door(FAILS_ONCE.format(name="os.fork", good=3))  # the server, its look at the kernel, the first weighing
     assert door.refused(CALL) == b"busy"
     door.store_line()
     assert door.errors() == "<4>log-collector: cannot fork: Resource temporarily unavailable\n"
@@ -111,6 +114,22 @@ def test_no_descriptors_for_an_instance(new_door: Doors) -> None:
     assert door.refused(CALL) == b"error cannot store; the LogVM's journal tells why"
     door.store_line()
     assert "temporarily unavailable" in door.errors()
+
+
+def test_the_fork_server_is_out_of_descriptors(new_door: Doors) -> None:
+    """Calls that it has no room for end without a word, and the next is served when there is."""
+    door = new_door("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))")
+    calls = [door.call(f"s{number}", vm=f"vm{number}") for number in range(30)]
+    answers = [call.answer() for call in calls]
+    served = [call for call, answer in zip(calls, answers, strict=True) if answer.startswith(b"logchain/1")]
+    assert 5 < len(served) < 30
+    for call in served:
+        call.send(b"x\n")
+        call.until_ok(1)
+    for call in calls:
+        call.close()
+    until(lambda: not door.instances())
+    door.store_line(vm="after")
 
 
 def test_a_connection_that_cannot_be_accepted(new_door: Doors) -> None:
@@ -128,6 +147,6 @@ def test_the_fork_server_is_killed(store: Store, new_door: Doors) -> None:
     call.until_ok(1)
     os.kill(door.fork_server(), signal.SIGKILL)
     assert door.process.wait(20) == 3
-    assert "the process that forks instances was killed" in door.errors()
+    assert "the process that forks instances has ended" in door.errors()
     assert call.last_words() == [b"ok 1"]
     assert store.lines() == [b"x"]
