@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.vectors.reading_common import raw
+
+__all__ = ["Vector", "raw", "vectors"]
+
 Vector = dict[str, Any]
 _HERE = Path(__file__).parents[1] / "vectors"
 
@@ -15,8 +19,3 @@ def vectors(file: str, kind: str, *what: str) -> pytest.MarkDecorator:
     found = [vector for vector in json.loads((_HERE / file).read_text())[kind] if vector["what"] in what]
     assert found, f"{file} has no {kind} vectors for {what}"
     return pytest.mark.parametrize("vector", found, ids=[f"{vector['what']}: {vector['name']}" for vector in found])
-
-
-def raw(vector: Vector, field: str) -> bytes:
-    """Return the bytes of a field, given as ASCII or as hex."""
-    return vector[field].encode("ascii") if field in vector else bytes.fromhex(vector[f"{field}_hex"])

@@ -144,7 +144,7 @@ def good() -> list[Vector]:
     entries("the clock goes back", chain(EVENTS[0], e1={"time": "2025-01-01T00:00:00.000000Z"}))
     entries("the age stands still", chain(*EVENTS[:2], e2={"age": "4"}))
     entries("one key signs on", [*chain(EVENTS[0], e1={"next": vkey_of(NAME, SEEDS[1])})])
-    entries("a restored store: births begin anew", chain(EVENTS[0], "restored 1", EVENTS[0]))
+    entries("a restored store", chain(EVENTS[0], "restored 2", f"birth 2 {STREAM} 2"))
     last = whole[1]
     for cut in (1, 400, len(last) - 1):
         entries(f"a torn end of {cut} bytes", [GENESIS, last[:cut]])

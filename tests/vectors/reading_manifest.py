@@ -168,6 +168,17 @@ def long_manifest(size: int) -> Vector:
     return {"note_parts": [*parts, "\n" + line_of(NAME, SEED, text).decode()], "vkey": VKEY}
 
 
+def large_manifest(size: int) -> Vector:
+    """Give a manifest of so many bytes of text, in 256 blocks of 1 MiB and one of what is left."""
+    count = 256 + (size > 256 * MIB)
+    line = f"block {{}} {MIB} 1 {BEGIN} sha256:{sample('text').hex()}\n"
+    last = line.replace("{}", str(256 * MIB)).replace(f" {MIB} ", f" {size % MIB} ")
+    head = text_of(one_block(size, count)[:-1]).decode()
+    parts: list[str | list[str | int]] = [head, [line, 256, 0, MIB], last if count > 256 else ""]
+    text = raw({"note_parts": parts}, "note")
+    return {"note_parts": [*parts, "\n" + line_of(NAME, SEED, text).decode()]}
+
+
 def good() -> list[Vector]:
     """The page's example, and every limit."""
     vectors: list[Vector] = []
@@ -194,11 +205,7 @@ def good() -> list[Vector]:
     add("age at its limit", example(age=str(NUMBER_MAX)))
     add("a block of 1 MiB", one_block(MIB))
     add("a block of one byte more than is written", one_block(256 * KIB + 1))
-    line = f"block {{}} {MIB} 1 {BEGIN} sha256:{sample('text').hex()}\n"
-    head = text_of(one_block(256 * MIB, 256)[:-1]).decode()
-    text = raw({"note_parts": [head, [line, 256, 0, MIB]]}, "note")
-    parts = [head, [line, 256, 0, MIB], "\n" + line_of(NAME, SEED, text).decode()]
-    add("256 MiB in 256 blocks", [], note_parts=parts)
+    add("256 MiB in 256 blocks", [], **large_manifest(256 * MIB))
     add("1 MiB of manifest", [], **{key: value for key, value in long_manifest(MIB).items() if key != "vkey"})
     add("first and last record at one time", one_block(last=BEGIN))
     add("the first moment there is", one_block(time=print_time(0).decode()))
@@ -339,15 +346,22 @@ def bad() -> list[Vector]:
     for what, (word, value, low, high) in numbers.items():
         if low:
             changed(f"{what} 0", "number-range", **{word: value.replace("{}", "0")})
-        changed(f"{what} beyond", "number-range", **{word: value.replace("{}", str(high + 1))})
+        if what not in ("records", "bytes"):
+            changed(f"{what} beyond", "number-range", **{word: value.replace("{}", str(high + 1))})
         changed(f"{what}: leading zero", "number-form", **{word: value.replace("{}", "03")})
         changed(f"{what}: sign", "number-form", **{word: value.replace("{}", "+3")})
     for what, number in {"minus": "-3", "underscore": "1_0", "hex": "0x3", "point": "3.0", "exponent": "3e3"}.items():
         changed(f"age: {what}", "number-form", age=number)
     changed("age: 40 digits", "number-range", age="9" * 40)
-    block("bytes 0", "number-range", FIRST_BLOCK.replace(" 360 ", " 0 "))
+    beyond = example(records=f"{RECORDS_MAX + 1} 0")
+    beyond[-2] = FIRST_BLOCK.replace(" 360 2 ", f" 360 {RECORDS_MAX} ")
+    lines("records beyond, though no block's are", "number-range", beyond)
+    refused("bytes beyond, though no block's are", "number-range", **large_manifest(256 * MIB + 1))
+    nothing = FIRST_BLOCK.replace(" 0 360 2 ", " 0 0 1 ")
+    lines("block: bytes 0", "number-range", [*example(records="4 0")[:10], nothing, FIRST_BLOCK, LAST_BLOCK])
+    nobody = FIRST_BLOCK.replace(" 0 360 2 ", " 0 360 0 ")
+    lines("block: records 0", "number-range", [*example(records="1 0")[:10], nobody, LAST_BLOCK])
     lines("block: bytes beyond", "number-range", one_block(MIB + 1))
-    block("records 0", "number-range", FIRST_BLOCK.replace(" 2 ", " 0 "))
     block("records beyond", "number-range", FIRST_BLOCK.replace(" 2 ", f" {RECORDS_MAX + 1} "))
     block("offset 00", "number-form", FIRST_BLOCK.replace(" 0 ", " 00 "))
     block("bytes: leading zero", "number-form", FIRST_BLOCK.replace(" 360 ", " 0360 "))
@@ -378,7 +392,7 @@ def bad() -> list[Vector]:
     block("one byte between it and the next", "block-offset", FIRST_BLOCK.replace(" 360 ", " 359 "))
     block("one byte into the next", "block-offset", FIRST_BLOCK.replace(" 360 ", " 361 "))
     lines("block: order changed", "block-offset", [*LINES[:9], LINES[9], LAST_BLOCK.replace(END, BEGIN), FIRST_BLOCK])
-    lines("block: twice", "block-offset", [*LINES, LAST_BLOCK])
+    lines("block: twice", "block-offset", [*example(records="4 0"), LAST_BLOCK])
     changed("bytes one too few", "bytes-of-blocks", bytes="415")
     changed("bytes one too many", "bytes-of-blocks", bytes="417")
     lines("last block missing", "bytes-of-blocks", [*example(records="2 0")[:-1]])

@@ -367,8 +367,12 @@ def bad() -> list[Vector]:
         lz4(f"FLG {flag:#x}: {what}", "flags", lz4_frame(LAST, flags=flag))
     for descriptor in (0, 0x30, 0x70, 0x41, 0xC0):
         lz4(f"BD {descriptor:#x}", "descriptor", lz4_frame(LAST, descriptor=descriptor))
-    for size in (0, MIB + 1, 2**32 + 56, 2**64 - 1):
-        lz4(f"content of {size} bytes", "content-size", lz4_frame(LAST, size=size), size)
+    lz4("content of no bytes", "content-size", lz4_frame(b"", blocks=[]), 0)
+    more = [*lz4_blocks(b"a" * MIB, MIB, run=True), u32(1 | 1 << 31) + b"a"]
+    larger = lz4_frame(b"a" * (MIB + 1), descriptor=0x60, blocks=more)
+    lz4("content of 1 MiB and one byte", "content-size", larger, MIB + 1)
+    for size in (2**32 + 56, 2**64 - 1):
+        lz4(f"content of {size} bytes, it says", "content-size", lz4_frame(LAST, size=size), size)
     for size in (55, 57):
         lz4(f"content of {size} bytes for 56", "size-of-another", lz4_frame(LAST, size=size))
     lz4("a block of no bytes", "block-size", lz4_frame(LAST, blocks=[u32(1 << 31)]))
@@ -425,8 +429,8 @@ def bad() -> list[Vector]:
             "index-size",
             xz_stream(LAST, footer=xz_footer(index, backward=backward)),
         )
-    larger = xz_stream(LAST, footer=xz_footer(index, backward=2))
-    xz("footer with a larger size than the index has", "index-crc", larger)
+    wider = xz_stream(LAST, footer=xz_footer(index, backward=2))
+    xz("footer with a larger size than the index has", "index-crc", wider)
 
     def indexed(name: str, reason: str, index: bytes, *sizes: int) -> None:
         xz(f"index: {name}", reason, xz_stream(LAST, index=index), *sizes)
