@@ -9,7 +9,18 @@ from logchain.format.errors import FormatError, Full, OddFile, StoreError, Write
 from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, Slot, format_slot, newest
 from logchain.store.layout import NO_ROOM, Directory, temporary_name
 
-__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "remove", "shred", "sync", "write"]
+__all__ = ["SlotFile", "cut", "make_directory", "move", "put", "reading", "remove", "shred", "sync", "write"]
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raise FormatError where the disk refuses to read something: it is damage, of this alone."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read: {error.strerror}; look at dmesg in the LogVM") from error
 
 
 def write(fd: int, data: bytes, offset: int) -> None:

@@ -11,7 +11,7 @@ from logchain.format.heads import Head, format_heads, parse_heads
 from logchain.format.identity import parse_stream
 from logchain.format.ledger import Heads
 from logchain.format.limits import MAX_HEADS, MAX_HEADS_FILE, MAX_SMALL_FILE, MAX_TIME
-from logchain.store.durable import put, remove
+from logchain.store.durable import put, reading, remove
 from logchain.store.layout import (
     HEADS,
     ID,
@@ -93,7 +93,8 @@ class OpenHeads:
         fd = live.file(log_name(key[1]))
         try:
             while at < size:
-                data = os.pread(fd, min(_CHUNK, size - at), at)
+                with reading(f"{live.path}/{log_name(key[1])}"):
+                    data = os.pread(fd, min(_CHUNK, size - at), at)
                 if not data:
                     raise FormatError("a text that is shorter than its key state says")
                 hashed.update(data)
@@ -124,7 +125,7 @@ def _read_lists(store: Directory) -> dict[_Key, int]:
     listed: dict[_Key, int] = {}
     with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
         for number in lists(directory):
-            with suppress(FormatError):
+            with suppress(FormatError, OSError):
                 for head in parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]:
                     listed[head[:2]] = head.size
     return listed
@@ -156,7 +157,7 @@ def _is_silent(ledger: Ledger, directory: Directory, number: int) -> bool:
         return False
     try:
         heads = parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]
-    except FormatError:
+    except (FormatError, OSError):
         return False
     return all(ledger.state.of(head.stream_id).is_gone(head.segment) for head in heads)
 

@@ -248,6 +248,10 @@ def open_ledger(store: Directory, clock: Clock) -> Ledger:
             raise StoreError(
                 f"the ledger of {store.path} or its keys are lost ({what}): nothing can be sealed any more. {_DO}"
             ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the ledger of {store.path} cannot be read: {error.strerror}; look at dmesg in the LogVM"
+            ) from error
         stack.pop_all()
     return ledger
 

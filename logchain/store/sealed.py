@@ -7,6 +7,7 @@ from logchain.format.identity import parse_stream
 from logchain.format.limits import MAX_MANIFEST, MAX_SMALL_FILE
 from logchain.format.manifest import Manifest, parse_manifest
 from logchain.format.signed_note import parse_note
+from logchain.store.durable import reading
 from logchain.store.layout import ID, SEALED, TIERS, Directory, manifest_name, manifests, sealed_name, stream_directory
 
 __all__ = ["read_manifest", "stream_id", "stream_ids", "tier_of"]
@@ -14,7 +15,8 @@ __all__ = ["read_manifest", "stream_id", "stream_ids", "tier_of"]
 
 def read_manifest(sealed: Directory, segment: int) -> Manifest:
     """Return what a manifest says; nobody's signature is checked. FormatError, FileNotFoundError."""
-    data = sealed.read(manifest_name(segment), MAX_MANIFEST)
+    with reading(f"{sealed.path}/{manifest_name(segment)}"):
+        data = sealed.read(manifest_name(segment), MAX_MANIFEST)
     return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
 
 
@@ -26,7 +28,7 @@ def tier_of(sealed: Directory, segment: int) -> str | None:
 
 def stream_id(store: Directory, vm: str, stream: str) -> bytes | None:
     """Return the id that a stream has now, None where it is lost."""
-    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
+    with suppress(OSError, FormatError), stream_directory(store, vm, stream) as live:
         return parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
     return None
 

@@ -130,7 +130,7 @@ def _seal(
 ) -> Manifest:
     try:
         check, blocks = _copy(live, sealed, ledger.store_id, state, segment, block_size)
-    except (FileNotFoundError, FormatError) as error:
+    except (OSError, FormatError) as error:  # not there, or not readable, or not well-formed
         raise FormatError(f"{live.path}/{log_name(segment)} cannot be sealed and stays: {error}") from error
     history = ledger.state.of(identity)
     for event in _incidents(check.notes, identity, segment):

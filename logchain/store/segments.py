@@ -16,7 +16,7 @@ from logchain.format.slots import FILE_SIZE
 from logchain.format.tags import TAG_ENTRY, parse_tags
 from logchain.store.births import finish_birth
 from logchain.store.clock import Clock
-from logchain.store.durable import sync
+from logchain.store.durable import reading, sync
 from logchain.store.layout import RATCHET, Directory, log_name, segments, stream_directory, tags_name
 from logchain.store.opening import hold_stream, stands
 
@@ -40,7 +40,8 @@ def durable_state(directory: Directory) -> KeyState:
     Raises FormatError where neither slot is valid, FileNotFoundError where there is none.
     """
     for _ in range(_TRIES):
-        data = directory.read(RATCHET, FILE_SIZE)
+        with reading(f"{directory.path}/{RATCHET}"):
+            data = directory.read(RATCHET, FILE_SIZE)
         with suppress(FormatError):
             state = read_ratchet(data)
             fd = directory.file(RATCHET)
@@ -76,7 +77,7 @@ def close_idle(store: Directory, vm: str, stream: str, clock: Clock, idle: int) 
     The lock is not waited for. A stream whose key state does not stand is left to the next who opens it: that takes a
     birth.
     """
-    with suppress(FileNotFoundError, FormatError, Busy):
+    with suppress(FileNotFoundError, FormatError, Busy), reading(f"{store.path}/live/{vm}/{stream}"):
         with stream_directory(store, vm, stream) as directory:
             if not _reason(directory, clock, idle):
                 return False
@@ -122,7 +123,8 @@ def extent(directory: Directory, state: KeyState, segment: int) -> Extent:
     fd = directory.file(tags_name(segment))
     try:
         size = os.fstat(fd).st_size
-        last = os.pread(fd, TAG_ENTRY, max(0, size - TAG_ENTRY))
+        with reading(f"{directory.path}/{tags_name(segment)}"):
+            last = os.pread(fd, TAG_ENTRY, max(0, size - TAG_ENTRY))
     finally:
         os.close(fd)
     if not size or size % TAG_ENTRY:
@@ -135,7 +137,8 @@ def first_record(directory: Directory, segment: int) -> Record:
     """Return a segment's first record; FormatError, FileNotFoundError where there is none."""
     fd = directory.file(log_name(segment))
     try:
-        return parse_record(os.pread(fd, MAX_RECORD + 1, 0).partition(b"\n")[0])
+        with reading(f"{directory.path}/{log_name(segment)}"):
+            return parse_record(os.pread(fd, MAX_RECORD + 1, 0).partition(b"\n")[0])
     finally:
         os.close(fd)
 

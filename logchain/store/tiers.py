@@ -10,6 +10,7 @@ import lz4.frame
 from logchain.format.errors import FormatError
 from logchain.format.frames import Frame, lz4_frames, xz_streams
 from logchain.format.manifest import Manifest
+from logchain.store.durable import reading
 
 __all__ = ["compress", "read_blocks"]
 
@@ -45,13 +46,15 @@ def _decompress(data: bytes, tier: str, size: int) -> bytes:
 def read_blocks(fd: int, tier: str, manifest: Manifest) -> Iterator[bytes]:
     """Yield the text of each block of a file, as the manifest says it is; FormatError where it is not."""
     size = os.fstat(fd).st_size
-    frames = _frames(fd, tier, manifest, size)
+    with reading("sealed text"):
+        frames = _frames(fd, tier, manifest, size)
     if [frame.content for frame in frames] != [block.size for block in manifest.blocks]:
         raise FormatError("not the blocks of the manifest")
     if size != sum(frame.size for frame in frames):
         raise FormatError("a text longer or shorter than the manifest says")
     for block, frame in zip(manifest.blocks, frames, strict=True):
-        data = os.pread(fd, frame.size, frame.offset)
+        with reading("sealed text"):
+            data = os.pread(fd, frame.size, frame.offset)
         text = _decompress(data, tier, block.size) if tier else data
         if sha256(text).digest() != block.digest:
             raise FormatError(f"the block at {block.offset:,} is not what the manifest says")
