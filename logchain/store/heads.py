@@ -44,12 +44,13 @@ class OpenHeads:
     """What the lists say already, and the hashes of open segments so far: no byte is hashed twice."""
 
     def __init__(self) -> None:
-        self._listed: dict[_Key, int] | None = None  # bytes of it that the last list with it has
+        self._listed: dict[_Key, int] = {}  # bytes of it that the last list with it has
+        self._last = -1  # the entry of the last list that we know
         self._hashes: dict[_Key, tuple[int, _Hash]] = {}
 
     def record(self, store: Directory, ledger: Ledger) -> bool:
         """Append `birth` and `heads` entries for what is new since the last time; say whether there was anything."""
-        if self._listed is None:
+        if max(ledger.state.lists, default=0) != self._last:  # at first, and when somebody else made one
             self._listed = _read_lists(store)
         before = ledger.number
         found: list[Head] = []
@@ -65,11 +66,11 @@ class OpenHeads:
         self._listed = {key: size for key, size in self._listed.items() if key in seen}
         for start in range(0, len(found), MAX_HEADS):
             self._append(store, ledger, sorted(found)[start : start + MAX_HEADS])
+        self._last = max(ledger.state.lists, default=0)
         return ledger.number > before
 
     def _of_stream(self, ledger: Ledger, live: Directory, vm: str, stream: str) -> Iterator[tuple[_Key, Head | None]]:
         """Yield the segments of a stream that are not sealed, with a head where there is more of it than was listed."""
-        assert self._listed is not None
         state = durable_state(live)
         identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
         record_births(ledger, live, identity, state)
@@ -105,7 +106,6 @@ class OpenHeads:
         return hashed.digest()
 
     def _append(self, store: Directory, ledger: Ledger, heads: list[Head]) -> None:
-        assert self._listed is not None
         data = format_heads(ledger.store_id, heads)
         name = heads_name(ledger.number)
         with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
@@ -147,8 +147,10 @@ def drop_lists(store: Directory, ledger: Ledger) -> None:
             while begins and begins[0][0] > number:
                 earliest = min(earliest, begins.pop(0)[1])
             if earliest > ledger.state.lists[number]:
-                unneeded.append(heads_name(number))
-        remove(directory, unneeded)
+                unneeded.append(number)
+        remove(directory, map(heads_name, unneeded))
+        for number in unneeded:
+            del ledger.state.lists[number]
 
 
 def _is_silent(ledger: Ledger, directory: Directory, number: int) -> bool:

@@ -73,6 +73,25 @@ def test_only_what_is_new_is_listed(store: Store, again: bool) -> None:
 
 
 @pytest.mark.usefixtures("unsynced")
+def test_lists_that_somebody_else_made(store: Store) -> None:
+    """A command may record heads between the daemon's rounds: what it listed is not listed again."""
+    heads = OpenHeads()
+    store.log(b"x")
+    record(store, heads)
+    store.log(b"y")
+    record(store)
+    assert not record(store, heads)
+    store.log(b"z")
+    record(store, heads)
+    assert [found[0].size for found in lists(store).values()] == sorted({head(store).size, *sizes(store)})
+
+
+def sizes(store: Store) -> set[int]:
+    """Return the sizes that are listed."""
+    return {found.size for listed in lists(store).values() for found in listed}
+
+
+@pytest.mark.usefixtures("unsynced")
 def test_no_byte_is_read_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hash of an open segment goes on where it was."""
     heads = OpenHeads()
@@ -199,7 +218,7 @@ def test_a_list_behind_the_commit_point(store: Store, monkeypatch: pytest.Monkey
             heads.record(directory, ledger)
     disk.fails = lambda *_: False
     assert list(lists(store)) == [2]
-    assert not record(store)
+    assert not record(store, heads)  # it was: the next opening saw to it
     assert check(store)[-1].event == Heads(1, sha256((store.path / "ledger/heads/00000002").read_bytes()).digest())
 
 
