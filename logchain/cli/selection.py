@@ -9,9 +9,10 @@ import click
 from logchain.format.errors import UsageError
 from logchain.format.limits import MAX_TIME
 from logchain.format.names import check_stream, check_vm
+from logchain.read.segments import all_streams
 from logchain.read.show import Selection
 from logchain.read.times import parse_when
-from logchain.store.layout import Directory, streams
+from logchain.store.layout import Directory
 
 __all__ = ["check_known", "read_selection", "selection_options"]
 
@@ -46,7 +47,7 @@ def read_selection(
 
 def check_known(store: Directory, selection: Selection) -> None:
     """Raise UsageError where a name has no logs: a typo must not read as 'nothing happened'."""
-    known = list(streams(store))
+    known = all_streams(store)
     for names, there in (
         (selection.vms, {vm for vm, _ in known}),
         (selection.streams, {stream for _, stream in known}),

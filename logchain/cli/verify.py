@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import click
 from logchain.cli.options import json_option, store_option
 from logchain.cli.secret_files import read_audit_secret
 from logchain.cli.table import json_time
+from logchain.format.ledger import parse_fingerprint
 from logchain.format.names import check_vm
 from logchain.read.display import escape_text
-from logchain.read.findings import Finding
+from logchain.read.findings import Finding, StreamReport
 from logchain.read.listing import list_streams
 from logchain.read.times import format_local
 from logchain.read.verify import Report, Verdict, verify_store
@@ -24,29 +26,46 @@ _WARNING = (
     "warning: this store is in use. An audit secret that was in a LogVM is no secret to whoever takes that LogVM "
     "over.\n         Better copy the store to an offline disposable, and verify it there."
 )
-_VERDICTS = {
-    Verdict.INTACT: "INTACT: every record above is as it was received, and none is missing, up to the time shown.",
-    Verdict.DAMAGED: "DAMAGED: records are missing or changed. No crash does that: somebody did it, or the disk fails.",
-    Verdict.CANNOT_TELL: "CANNOT TELL: ",
+_DAMAGED = "DAMAGED: records are missing or changed. No crash does that: somebody did it, or the disk fails."
+_KEYS = {
+    "next": "The key in keys/ is the one that the last entry names: with that key, no entry was cut off behind it.",
+    "pending": "The key in keys/ is one entry ahead: a crash; the next start appends that entry.",
+    "other": "The key in keys/ is not the one that the last entry names.",
+    "unreadable": "You may not read the key in keys/: whether entries were cut off the end was not asked.",
+    "none": "No key in keys/ to compare with: whether entries were cut off the end was not asked.",
 }
+_WITNESS = (
+    "witness  none. Nothing here proves that this is the newest state of the store, and no older copy with the\n"
+    "         keys of its time: compare the last entry above with what you wrote down."
+)
 
 
 @click.command("verify")
 @store_option
 @click.option("--vm", metavar="NAME", help="Check the records of this qube only.")
 @click.option(
+    "--fingerprint",
+    metavar="HEX",
+    help="The store's, as 'logchain init' showed it: what is sealed, or was listed while it was open, is checked with "
+    "it.",
+)
+@click.option(
     "--audit-secret",
     "secret_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Check every record with it. Without it only the structure can be checked.",
+    help="Check every record with it, one by one.",
 )
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Processes.")
 @json_option
-def command(store: Path, vm: str | None, secret_file: Path | None, as_json: bool) -> int:
+def command(
+    store: Path, vm: str | None, fingerprint: str | None, secret_file: Path | None, jobs: int, as_json: bool
+) -> int:
     """Tell whether what is stored is what was logged, and if not, where the first bad record is.
 
-    Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors may go on meanwhile.
+    Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
+    pinned = parse_fingerprint(fingerprint) if fingerprint else None
     audit = read_audit_secret(secret_file) if secret_file else None
     with open_store(store) as directory:
         rows = list(list_streams(directory))
@@ -54,7 +73,8 @@ def command(store: Path, vm: str | None, secret_file: Path | None, as_json: bool
             click.echo(_WARNING, err=True)
         total = sum(row.size for row in rows if vm in (None, row.vm))
         with _Progress(total) as progress:
-            report = verify_store(directory, audit, check_vm(vm) if vm else None, progress.add)
+            only = check_vm(vm) if vm else None
+            report = verify_store(directory, audit, only, progress.add, fingerprint=pinned, jobs=jobs)
     if as_json:
         click.echo(json.dumps(_as_json(report)))
     else:
@@ -88,31 +108,101 @@ class _Progress:
 def _print(report: Report) -> None:
     click.echo(f"store {report.store_id.hex()}")
     for stream in report.streams:
-        good = not stream.damaged
-        state = ("intact" if report.audited else "not checked against the secret") if good else "DAMAGED"
         upto = f" up to {format_local(stream.time, None)}" if stream.time else ""
-        click.echo(f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {state}")
+        click.echo(f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {_state(report, stream)}")
         for finding in stream.findings:
             click.echo(f"    {_line(finding)}")
     for finding in report.findings:
         click.echo(f"  {_line(finding)}")
-    click.echo(_VERDICTS[report.verdict] + (_why(report) if report.verdict == Verdict.CANNOT_TELL else ""))
+    click.echo(_verdict(report))
+    for text in (*_ratchet(report), *_ledger(report), _WITNESS):
+        click.echo(f"  {text}".replace("\n", "\n  "))
+
+
+def _state(report: Report, stream: StreamReport) -> str:
+    if stream.damaged:
+        return "DAMAGED"
     if report.audited:
-        click.echo(
-            "This cannot tell whether a stream, or the whole store, was put back to an older copy, keys and all."
-        )
+        return "intact"
+    if not report.ledger.pinned:
+        return "not checked against the secret"
+    return f"intact, but for {stream.unlisted:,} that nothing has fixed yet" if stream.unlisted else "intact"
+
+
+def _verdict(report: Report) -> str:
+    if report.verdict == Verdict.DAMAGED:
+        return _DAMAGED
+    if report.verdict == Verdict.CANNOT_TELL:
+        return f"CANNOT TELL: {_why(report)}"
+    if report.audited:
+        return "INTACT: every record above is as it was received, and none is missing, up to the time shown."
+    unlisted = sum(stream.unlisted for stream in report.streams)
+    rest = f"; the newest {unlisted:,} records are not checked" if unlisted else ""
+    return f"INTACT: what is sealed or listed in the ledger is as it was then, and none of it is missing{rest}."
 
 
 def _why(report: Report) -> str:
-    if not report.audited:
-        return "the structure is sound, but only --audit-secret FILE can tell whether records were changed."
-    return "there is no record to check; 'logchain list' tells which logs there are."
+    if not report.records:
+        return "there is no record to check; 'logchain list' tells which logs there are."
+    if report.audited:
+        return (
+            "every record above is as it was received, but the ledger says that others went on purpose, and only "
+            "--fingerprint HEX can tell whether it is this store's ledger."
+        )
+    if not report.ledger.pinned:
+        return "the structure is sound, but only --fingerprint or --audit-secret can tell whether records were changed."
+    return "nothing is sealed or listed in the ledger so far, and there is no audit secret to check the rest with."
+
+
+def _ratchet(report: Report) -> Iterator[str]:
+    """Yield what the first layer of evidence came to."""
+    if report.audited:
+        yield f"ratchet  {report.chained:,} of {report.records:,} records checked one by one with the audit secret."
+    else:
+        yield "ratchet  not checked: no --audit-secret."
+
+
+def _ledger(report: Report) -> Iterator[str]:
+    """Yield what the second layer of evidence came to."""
+    ledger = report.ledger
+    if not ledger.entries:
+        yield "ledger   none that is good."
+        return
+    yield (
+        f"ledger   {ledger.entries:,} entries good, the last of {format_local(ledger.head_time, None)}, after "
+        f"{_span(ledger.head_age)} of running time."
+    )
+    if ledger.pinned:
+        yield "         It begins with the key that the fingerprint is of."
+    else:
+        yield "         No pinned fingerprint: it may have been made up, with all that it says."
+    listed, unlisted = (sum(getattr(stream, name) for stream in report.streams) for name in ("listed", "unlisted"))
+    sealed = sum(stream.sealed for stream in report.streams)
+    yield f"         {sealed:,} records are as they were sealed. The store has {ledger.sealed:,} sealed segments."
+    when = f" by {format_local(ledger.listed_time, None)}" if ledger.listed_time else ""
+    yield f"         {listed:,} records of open segments are as listed{when}, {unlisted:,} are not listed yet."
+    if ledger.gone:
+        yield (
+            f"         Went on purpose, as it says: {ledger.evicted:,} segments evicted, {ledger.deleted:,} deleted, "
+            f"{ledger.forgotten:,} streams forgotten."
+        )
+    yield f"         {_KEYS[ledger.key]}"
+
+
+def _span(seconds: int) -> str:
+    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
 
 
 def _line(finding: Finding) -> str:
     place = [
         f"{word} {value:,}" if word != "segment" else f"{word} {value}"
-        for word, value in (("segment", finding.segment), ("record", finding.record), ("byte", finding.offset))
+        for word, value in (
+            ("segment", finding.segment),
+            ("record", finding.record),
+            ("byte", finding.offset),
+            ("ledger entry", finding.entry),
+        )
         if value is not None
     ]
     return (
@@ -121,10 +211,14 @@ def _line(finding: Finding) -> str:
 
 
 def _as_json(report: Report) -> dict[str, object]:
+    ledger = asdict(report.ledger)
+    times = {name: json_time(ledger[name]) for name in ("head_time", "listed_time")}
     return {
         "store": report.store_id.hex(),
         "verdict": report.verdict.name.lower().replace("_", "-"),
         "audited": report.audited,
         "streams": [asdict(row) | {"time": json_time(row.time)} for row in report.streams],
+        "ledger": ledger | times,
+        "witness": None,
         "findings": [asdict(finding) for finding in report.findings],
     }

@@ -91,6 +91,11 @@ class SealedText:
             raise FormatError("a block takes more room compressed than any that logchain writes")
         self._frames = frames
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether no block can be found: a compressed file that is not what logchain writes."""
+        return bool(self.tier) and not self._frames
+
     def block(self, index: int) -> bytes:
         """Return the text of a block, checked; FormatError where it is not what the manifest says."""
         block = self.manifest.blocks[index]
@@ -105,7 +110,7 @@ class SealedText:
     def _take(self, index: int, block: Block) -> bytes:
         if not self.tier:
             return self._read(block.offset, block.size)
-        if not self._frames:
+        if self.is_unreadable:
             raise FormatError(self.misfit)
         frame = self._frames[index]
         return _decompress(self.tier, self._read(frame.offset, frame.size), block.size)

@@ -1,6 +1,16 @@
-"""Checks a store against the audit secret, record by record, or, without it, its structure only.
+"""Checks a whole store: the ledger, all that it says is sealed, what is open, and, with the audit secret, every record.
 
 It shares no code with the writer but the formats: a fault of the writer must not be repeated in the check.
+
+**The verdict.** Damaged as soon as anything is. Else intact where one of the two layers that reach all that is there
+carries it:
+
+- the ledger, pinned by its fingerprint, with records that it or its lists of heads fixed. What was logged behind the
+  last list is then not checked; each stream's `unlisted` says how much that is;
+- the audit secret, with records that it proved, where the ledger is pinned too, or says of nothing that it went on
+  purpose: for whoever can make up a ledger can make up evictions.
+
+Else nobody can tell.
 """
 
 from collections.abc import Callable
@@ -13,13 +23,16 @@ from logchain.format.identity import parse_store
 from logchain.format.keystate import BirthState, read_births
 from logchain.format.limits import MAX_SMALL_FILE
 from logchain.format.slots import FILE_SIZE
-from logchain.read.findings import Finding, StreamReport
+from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.live import reason
-from logchain.read.verify_births import Births
-from logchain.read.verify_stream import StreamCheck
-from logchain.store.layout import BIRTHS, FORMAT, Directory, stream_directory, streams
+from logchain.read.segments import all_streams
+from logchain.read.verify_births import Births, Secrets
+from logchain.read.verify_store import StoreCheck
+from logchain.store.layout import BIRTHS, FORMAT, Directory
 
-__all__ = ["Report", "Verdict", "verify_store"]
+__all__ = ["KEEP_AT_LEAST", "Report", "Verdict", "verify_store"]
+
+KEEP_AT_LEAST = 7 * 86_400  # s of running time: what went younger than that is listed
 
 
 class Verdict(Enum):
@@ -36,18 +49,34 @@ class Report:
 
     store_id: bytes
     audited: bool
+    ledger: LedgerReport = field(default_factory=LedgerReport)
     streams: list[StreamReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
-        """Damaged as soon as anything is; intact only if something was checked with the secret."""
+        """What all of it comes to, by the rule above."""
         everything = [*self.findings, *(finding for stream in self.streams for finding in stream.findings)]
         if any(finding.damage for finding in everything):
             return Verdict.DAMAGED
-        if self.audited and any(stream.records for stream in self.streams):
-            return Verdict.INTACT
-        return Verdict.CANNOT_TELL
+        by_ledger = self.ledger.pinned and self.fixed
+        by_secret = self.audited and self.chained and (self.ledger.pinned or not self.ledger.gone)
+        return Verdict.INTACT if by_ledger or by_secret else Verdict.CANNOT_TELL
+
+    @property
+    def records(self) -> int:
+        """How many records are good, as far as was checked."""
+        return sum(stream.records for stream in self.streams)
+
+    @property
+    def chained(self) -> int:
+        """How many of them were checked one by one with the audit secret."""
+        return sum(stream.chained for stream in self.streams)
+
+    @property
+    def fixed(self) -> int:
+        """How many of them are as the ledger says, sealed or listed."""
+        return sum(stream.sealed + stream.listed for stream in self.streams)
 
 
 def verify_store(
@@ -55,11 +84,16 @@ def verify_store(
     audit: AuditSecret | None = None,
     vm: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    fingerprint: str | None = None,
+    jobs: int = 1,
+    keep_at_least: int = KEEP_AT_LEAST,
 ) -> Report:
     """Check a store, or one VM's streams in it, and return what was found.
 
-    `progress` is told the bytes of text as they are read. Births are accounted for in the whole store, whatever `vm`
-    says. Raises StoreError where there is no store, SecretError where the secret is another store's.
+    `progress` is told the bytes of text as they are read. Ledger, births, and that nothing is missing are checked in
+    the whole store, whatever `vm` says. `fingerprint` is the one that a person kept, 64 hex; `jobs` processes share the
+    work. Raises StoreError where there is no store, SecretError where the secret is another store's.
     """
     try:
         identity = parse_store(store.read(FORMAT, MAX_SMALL_FILE))
@@ -69,21 +103,17 @@ def verify_store(
         raise SecretError("this audit secret belongs to another store, or the store's id was changed")
     report = Report(identity.store_id, audit is not None)
     before = _read_births(store, report)
-    births = Births(audit, before.birth if before else 1)
-    for name in streams(store):
-        with stream_directory(store, *name) as directory:
-            check = StreamCheck(directory, *name, identity.store_id, births)
-            if vm not in (None, name[0]):
-                births.claim(name, check.proven_births())
-                continue
-            check.run(progress)
-            report.streams.append(check.report)
-            births.claim(name, check.births)
-            if check.report.damaged:
-                births.excuse(check.claimed_births())
+    secrets = Secrets(audit, before.birth if before else 1)
+    births = Births(secrets)
+    check = StoreCheck(store, identity.store_id, secrets, births, keep_at_least)
+    check.read_ledger(fingerprint)
+    report.streams += check.run(all_streams(store), vm, jobs, progress)
     after = _read_births(store, report) if before else None
+    check.finish(after)
     if before and after:
         report.findings += births.findings(before, after)
+    report.findings += check.findings
+    report.ledger = check.ledger_report()
     return report
 
 

@@ -1,4 +1,8 @@
-"""Accounts for births: each number given once, each stream that was born still there (docs/spec/keystate.md)."""
+"""Accounts for births: each number given once, each stream that was born still there (docs/spec/keystate.md).
+
+A birth is accounted for by a segment that shows it, by a key state, or, where that segment was evicted or the stream
+forgotten, by its entry in the ledger.
+"""
 
 from collections.abc import Iterator
 from itertools import count
@@ -8,22 +12,19 @@ from logchain.format.errors import FormatError
 from logchain.format.keystate import BirthState
 from logchain.format.ratchet import seed, successor
 from logchain.read.findings import Finding
+from logchain.read.ledger import Ledger
 
-__all__ = ["Births"]
-
+__all__ = ["Births", "Secrets"]
 
 _NEW = 1_000  # births that may come while we look
 
 
-class Births:
-    """The secrets of births, and who claims which."""
+class Secrets:
+    """The secrets of births, derived from the audit secret, if there is one."""
 
     def __init__(self, audit: AuditSecret | None, known: int) -> None:
         self._secrets = [seed(audit.secret, audit.store_id)] if audit else []
         self._most = known + _NEW
-        self.begun: set[int] = set()  # under which a segment was opened
-        self._excused: set[int] = set()
-        self._claims: dict[int, list[tuple[str, str]]] = {}
 
     @property
     def audited(self) -> bool:
@@ -38,12 +39,24 @@ class Births:
             self._secrets.append(successor(self._secrets[-1]))
         return self._secrets[birth - 1]
 
+
+class Births:
+    """Who claims which birth."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self.begun: set[int] = set()  # under which a segment was opened
+        self._excused: set[int] = set()
+        self._claims: dict[int, list[tuple[str, str]]] = {}
+        self._names: dict[bytes, tuple[str, str]] = {}  # of streams that are there
+
     def excuse(self, numbers: set[int]) -> None:
         """Take these for given, though nothing proves it: where they belong is damaged already."""
         self._excused |= numbers
 
-    def claim(self, name: tuple[str, str], numbers: set[int]) -> None:
-        """Note that a stream had these births."""
+    def claim(self, name: tuple[str, str], stream_ids: set[bytes], numbers: set[int]) -> None:
+        """Note that a stream, known by these ids, had these births."""
+        self._names.update(dict.fromkeys(stream_ids, name))
         for number in numbers:
             self._claims.setdefault(number, []).append(name)
 
@@ -66,5 +79,26 @@ class Births:
             if number > after.birth or (number == after.birth and after.pending not in names):
                 text = f"birth {number}, claimed by {'/'.join(names[0])}, was never given, or births is an older copy"
                 yield Finding(True, text)
-        if self.audited and self.secret(before.birth) != before.secret:
+        if self._secrets.audited and self._secrets.secret(before.birth) != before.secret:
             yield Finding(True, "the secret of the next birth does not follow from the audit secret")
+
+    def recorded(self, ledger: Ledger, after: BirthState | None) -> Iterator[Finding]:
+        """Hold the entries of births against the streams that are there.
+
+        An entry accounts for its birth only where the first segment under it went on purpose: else that has to show it.
+        """
+        for number, event in sorted(ledger.births.items()):
+            history = ledger.of(event.stream_id)
+            name = self._names.get(event.stream_id)
+            others = [claim for claim in self._claims.get(number, []) if claim != name]
+            if others:
+                text = f"birth {number}, claimed by {'/'.join(others[0])}, was given to another stream"
+                yield Finding(True, text)
+            elif not name and history.forgotten is None and number not in self._excused:
+                text = f"the stream {event.stream_id.hex()}, which birth {number} was given to, is gone"
+                yield Finding(True, text)
+                self._excused.add(number)
+            if history.forgotten is not None or history.is_gone(event.segment):
+                self._excused.add(number)
+            if after and (number > after.birth or (number == after.birth and not after.pending)):
+                yield Finding(True, f"birth {number} was recorded, and never given: births is an older copy")

@@ -1,0 +1,205 @@
+"""Checks a store stream by stream: plans what is there, has it checked, links it, and asks where the rest is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from logchain.format.errors import FormatError
+from logchain.format.keystate import BirthState
+from logchain.read.findings import Finding, LedgerReport, StreamReport
+from logchain.read.ledger import Ledger
+from logchain.read.live import open_segment
+from logchain.read.verify_births import Births, Secrets
+from logchain.read.verify_heads import HeadsLists, Span, first_listed, lines
+from logchain.read.verify_jobs import Checker, Result, Task, run_tasks
+from logchain.read.verify_ledger import check_checkpoint, check_key, tell_gone
+from logchain.read.verify_live import LiveCheck, LiveTask, proven_births
+from logchain.read.verify_plan import Planner, StreamPlan
+from logchain.read.verify_records import SegmentCheck
+from logchain.read.verify_sealed import SealedTask
+from logchain.read.verify_stream import StreamLinks
+from logchain.store.layout import Directory, segments, stream_directory
+
+__all__ = ["StoreCheck"]
+
+
+class StoreCheck:
+    """The check of one store: `read_ledger`, then `run`, then `finish`. `findings` are of no stream."""
+
+    def __init__(self, store: Directory, store_id: bytes, secrets: Secrets, births: Births, keep_at_least: int) -> None:
+        self._store, self._store_id, self._secrets, self._births = store, store_id, secrets, births
+        self._keep = keep_at_least
+        self._ledger = Ledger(store, store_id, keep_at_least)
+        self._lists = HeadsLists(store, self._ledger)
+        self._names: dict[bytes, tuple[str, str]] = {}
+        self._spans: list[Span] = []
+        self._pinned = False
+        self._key = "none"
+        self.findings: list[Finding] = []
+
+    def read_ledger(self, fingerprint: str | None) -> None:
+        """Read ledger and lists of heads; `fingerprint` is the one that a person kept."""
+        self._ledger.advance()
+        self._pinned = bool(fingerprint) and self._ledger.fingerprint == fingerprint
+        if fingerprint and self._ledger.genesis and not self._pinned:
+            # not 'cannot tell': so whoever makes up a whole new ledger would silence every alarm
+            text = "the ledger has another fingerprint: it was replaced, or the fingerprint is another store's"
+            self.findings.append(Finding(True, text, entry=0))
+        self._lists.read()
+
+    def run(
+        self, names: Iterable[tuple[str, str]], vm: str | None, jobs: int, progress: Callable[[int], None]
+    ) -> Iterator[StreamReport]:
+        """Check streams, or those of one VM, and yield what was found in each; of the others it is seen what is there.
+
+        Raises StoreError where something may not be read.
+        """
+        planner = Planner(self._store, self._store_id, self._ledger, self._lists)
+        plans = [planner.plan(*name) for name in names]
+        self._spans += planner.spans
+        for plan in plans:
+            self._names.update(dict.fromkeys(plan.ids, (plan.vm, plan.stream)))
+        wanted = [plan for plan in plans if vm in (None, plan.vm)]
+        results = run_tasks(self._store, self._secrets, _tasks(wanted), jobs, progress)
+        for plan in plans:
+            if vm in (None, plan.vm):
+                yield self._finish_stream(plan, results)
+            else:
+                self._see(plan)
+        self.findings += planner.gone_streams()
+
+    def _finish_stream(self, plan: StreamPlan, results: Iterator[Result]) -> StreamReport:
+        """Take the results of a stream's tasks, look up once more what was not there, and link all of it."""
+        report = StreamReport(plan.vm, plan.stream, findings=plan.findings)
+        found: dict[int, SegmentCheck] = {}
+        for task in plan.sealed:
+            sealed = next(results)
+            assert isinstance(sealed, SegmentCheck)
+            if not (sealed.lost and self._went(task.stream_id, task.number)):
+                found[task.number] = sealed
+        if not plan.live:
+            return report
+        live = next(results)
+        assert isinstance(live, LiveCheck)
+        if not found and self._ledger.of(plan.stream_id).forgotten is not None and live.state_lost:
+            return report  # while we looked
+        history = self._ledger.of(plan.stream_id)
+        found.update((check.number, check) for check in live.segments)
+        last = live.state.segment if live.state else max(found, default=0)
+        there = {number for number, check in found.items() if check.sealed or not check.lost}
+        absent = [
+            number
+            for number in sorted({*range(1, last + 1), *plan.live.listed} - there - plan.lost)
+            if not history.is_gone(number)
+        ]
+        moved = self._look_up(plan, plan.live, absent, found)
+        for number in set(absent).intersection(plan.live.listed) - moved:
+            if not history.is_gone(number) and number > last:
+                entry = lines(plan.live.listed[number])[-1].entry
+                report.findings.append(Finding(True, "it was listed, and is gone", number, entry=entry))
+        checks = [found[number] for number in sorted(found)]
+        links = StreamLinks(
+            report, lambda number: number in plan.lost or history.is_gone(number), self._secrets.audited
+        )
+        links.run(live, checks, moved)
+        latest = plan.latest
+        for check in checks:
+            if not check.sealed and check.first_time:
+                listed = first_listed(plan.live.listed.get(check.number, b""))
+                self._spans.append(Span(max(latest, check.first_time), listed, None))
+                latest = max(latest, check.time)
+        self._births.claim((plan.vm, plan.stream), plan.ids, links.births)
+        self._births.begun |= links.begun
+        if report.damaged:
+            claimed = {check.claimed for check in checks} | ({live.state.birth} if live.state else set())
+            self._births.excuse(claimed)
+        return report
+
+    def _went(self, stream_id: bytes, number: int) -> bool:
+        self._ledger.advance()
+        return self._ledger.of(stream_id).is_gone(number)
+
+    def _look_up(self, plan: StreamPlan, live: LiveTask, absent: list[int], found: dict[int, SegmentCheck]) -> set[int]:
+        """Look for segments in sealed/ that were in live/ when this began; return which were found, and add them."""
+        if absent:
+            self._ledger.advance()
+        history, moved = self._ledger.of(plan.stream_id), set()
+        checker = Checker(self._store, self._secrets)
+        for number in absent:
+            entry = history.sealed.get(number)
+            if entry:
+                moved.add(number)
+                task = SealedTask(
+                    plan.vm,
+                    plan.stream,
+                    number,
+                    self._store_id,
+                    plan.stream_id,
+                    entry,
+                    history.birth_of(number),
+                    live.listed.get(number, b""),
+                )
+                check = checker.check_sealed(task)
+                if not (check.lost and self._went(plan.stream_id, number)):
+                    found[number] = check
+                    continue
+            if history.is_gone(number):
+                found.pop(number, None)
+        return moved
+
+    def _see(self, plan: StreamPlan) -> None:
+        """See that all of a stream is there whose contents are not asked for."""
+        where = f"{plan.vm}/{plan.stream}"
+        missing = [Finding(True, "the text is missing", number) for number in plan.textless]
+        for finding in (finding for finding in [*plan.findings, *missing] if finding.damage):
+            self.findings.append(Finding(True, f"{where}: {finding.text}", finding.segment, entry=finding.entry))
+        for stream_id in plan.ids:  # what is sealed is not read
+            history = self._ledger.of(stream_id)
+            self._births.excuse({birth for segment, birth in history.births if segment in history.sealed})
+        with suppress(FileNotFoundError, FormatError), stream_directory(self._store, plan.vm, plan.stream) as directory:
+            births = proven_births(directory, plan.vm, plan.stream, self._secrets)
+            self._births.claim((plan.vm, plan.stream), plan.ids, births)
+            for number in segments(directory):
+                with suppress(FileNotFoundError, FormatError), open_segment(directory, number, None) as segment:
+                    listed = plan.live.listed.get(number, b"") if plan.live else b""
+                    begun = max(plan.latest, segment.first_time())
+                    self._spans.append(Span(begun, first_listed(listed), None))
+
+    def finish(self, after: BirthState | None) -> None:
+        """Ask for what should be there beside the streams. `after` are the births of now."""
+        self.findings += self._lists.findings
+        self.findings += self._lists.left()
+        self.findings += self._lists.missing(self._spans)
+        self.findings += self._births.recorded(self._ledger, after)
+        self.findings += check_checkpoint(self._store, self._ledger)
+        self._key, finding = check_key(self._store, self._ledger)
+        if finding:
+            self.findings.append(finding)
+        elif self._ledger.torn:
+            text = "an entry was not appended to its end: a crash, or it is being written; it does not count"
+            self.findings.append(Finding(False, text))
+        self.findings += tell_gone(self._ledger, self._names, self._keep)
+        self.findings += self._ledger.findings
+
+    def ledger_report(self) -> LedgerReport:
+        """Return what the ledger came to."""
+        ledger, head = self._ledger, self._ledger.head
+        return LedgerReport(
+            fingerprint=ledger.fingerprint,
+            pinned=self._pinned,
+            entries=ledger.proven,
+            head_time=head.time if head else 0,
+            head_age=head.age if head else 0,
+            listed_time=self._lists.time,
+            sealed=ledger.sealed,
+            evicted=ledger.evicted,
+            deleted=ledger.deleted,
+            forgotten=len(ledger.forgotten),
+            key=self._key,
+        )
+
+
+def _tasks(plans: Iterable[StreamPlan]) -> Iterator[Task]:
+    for plan in plans:
+        yield from plan.sealed
+        if plan.live:
+            yield plan.live
