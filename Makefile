@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check coverage bench bench-door bench-peers vectors clean
+.PHONY: help setup demo test check coverage bench bench-door bench-peers bench-status vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -43,6 +43,9 @@ bench-door: $(READY) ## measure the acceptor: latency, lock-step, memory
 
 bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng; idle connections
 	$(BIN)/python bench/peers.py
+
+bench-status: $(READY) ## measure status and list on a store of ten million lines
+	$(BIN)/python bench/status.py
 
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py

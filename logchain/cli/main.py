@@ -11,7 +11,15 @@ from logchain.format.errors import LogchainError
 
 __all__ = ["main"]
 
-_COMMANDS = ("init", "keygen", "list", "sessions", "show", "verify")  # each a module of this room with a `command`
+_COMMANDS = (
+    "init",
+    "keygen",
+    "list",
+    "sessions",
+    "show",
+    "status",
+    "verify",
+)  # each a module of this room with a `command`
 
 
 class _Commands(click.Group):

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from logchain.store.configuration import DEFAULT_CONFIG
 from logchain.store.layout import DEFAULT_STORE
 
-__all__ = ["json_option", "store_option"]
+__all__ = ["config_option", "json_option", "store_option"]
 
 store_option = click.option(
     "--store",
@@ -20,3 +21,7 @@ store_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+config_option = click.option(
+    "--config", metavar="FILE", help=f"The settings of collector and compressor (default: {DEFAULT_CONFIG}, if there)."
+)

@@ -6,7 +6,7 @@ import click
 
 from logchain.format.record import format_time
 
-__all__ = ["format_size", "json_time", "print_table"]
+__all__ = ["format_ago", "format_size", "json_time", "print_table"]
 
 
 def print_table(table: Sequence[tuple[str, ...]], to_the_right: Collection[int]) -> None:
@@ -33,3 +33,12 @@ def format_size(count: float) -> str:
         count /= 1024
         units.pop()
     return f"{count:.0f} B" if units[-1] == "B" else f"{count:.1f} {units[-1]}"
+
+
+def format_ago(span: int) -> str:
+    """Return a span of µs in its largest unit: `12 s`, `5 min`, `3 h`, `12 d`; nothing is less than no time."""
+    seconds = max(0, span // 1_000_000)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} s"

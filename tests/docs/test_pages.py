@@ -15,7 +15,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, links, page_name
 
 _COMMANDS = (
     "logchain",
-    *(f"logchain {name}" for name in ("init", "keygen", "list", "sessions", "show", "verify")),
+    *(f"logchain {name}" for name in ("init", "keygen", "list", "sessions", "show", "status", "verify")),
     "log-collector",
     "log-exporter",
     "log-exporter stdin",
@@ -53,7 +53,7 @@ def test_commands_are_all() -> None:
     """The list above has every subcommand."""
     program = f"{sysconfig.get_path('scripts')}/logchain"
     text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-    names = re.findall(r"^  ([a-z]+)  ", text.partition("Commands:")[2], re.MULTILINE)
+    names = re.findall(r"^  ([a-z-]+)  ", text.partition("Commands:")[2], re.MULTILINE)
     assert {f"logchain {name}" for name in names} == {name for name in _COMMANDS if name.startswith("logchain ")}
 
 

@@ -1,0 +1,303 @@
+"""What `logchain status` tells: how full, how fast, who was there last, and whether all is well. Nothing is verified.
+
+What is sealed comes from the catalog where it is current, else from the files. A VM's rate is the text that it brought
+in the last seven days, or since its first record if that is later, but at least a day; how long its quota lasts is
+what is left of it, at that rate, if a byte of text takes as much room as those that are there do on average.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from logchain.format.errors import FormatError, OddFile, StoreError
+from logchain.format.keystate import KeyState
+from logchain.format.limits import SEGMENT_ROOM
+from logchain.format.settings import UNLIMITED, Settings
+from logchain.read.catalog import Catalog, read_catalog
+from logchain.read.head import Head, read_head
+from logchain.read.live import is_connected, open_segment
+from logchain.read.sealed import peek
+from logchain.read.segments import StreamFiles, all_streams, open_stream_files
+from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, segments
+
+__all__ = ["BudgetStatus", "CompressorStatus", "SegmentCounts", "Status", "read_status"]
+
+_DAY = 86_400_000_000  # µs
+_LATELY = 7 * _DAY
+_BEYOND = 4  # a VM over its quota is read, slowly, until it is a quarter beyond it (docs/adr/0008)
+_STALE = 3_600_000_000  # µs without the end of a round: a long one compresses a hundred segments
+
+
+class _Text(NamedTuple):
+    """A segment's text: times of its first and last record, bytes."""
+
+    first: int
+    last: int
+    size: int
+
+
+@dataclass
+class BudgetStatus:
+    """A VM, or all disposables, and its quota. Sizes in bytes, times in µs since 1970, 0 for none."""
+
+    name: str
+    quota: int
+    vms: int = 0
+    used: int = 0
+    standing: str = "within"  # its quota; or `over`: read slowly; or `spent`: not read
+    text: int = 0  # bytes, of what is there
+    rate: float = 0.0  # bytes of text a day, lately
+    days: float | None = None  # until the quota is used up at that rate; None: never
+    last: int = 0  # its last record
+    connected: int = 0  # streams
+
+
+@dataclass
+class SegmentCounts:
+    """How many segments there are, and bytes of text; `waiting` are closed and not sealed yet, `oldest` since when."""
+
+    sealed: int = 0
+    sealed_size: int = 0
+    sealed_room: int = 0  # what they take on the disk
+    open: int = 0
+    waiting: int = 0
+    waiting_size: int = 0
+    oldest: int = 0
+
+
+@dataclass(frozen=True)
+class CompressorStatus:
+    """Whether it runs (None: its lock may not be looked at), when it ended a round, and what it could not do."""
+
+    runs: bool | None
+    round: int
+    complaints: list[str]
+
+
+@dataclass
+class Status:
+    """All of it. `attention` is what needs a person; `catalog` why it is not used, empty where it is."""
+
+    now: int
+    budgets: list[BudgetStatus]
+    segments: SegmentCounts
+    ledger: Head
+    ledger_room: int
+    compressor: CompressorStatus
+    catalog: str
+    cap: int | None
+    free: int
+    reserve: int
+    unreadable: list[str] = field(default_factory=list)  # streams
+
+    @property
+    def total(self) -> int:
+        """What the cap counts."""
+        return sum(budget.used for budget in self.budgets) + self.ledger_room
+
+    @property
+    def attention(self) -> list[str]:
+        """What needs a person, one line each."""
+        return list(_attention(self))
+
+
+def read_status(store: Directory, settings: Settings, now: int) -> Status:
+    """Look at a store; `now` in µs since 1970."""
+    catalog = read_catalog(store)
+    look = _Look(settings, catalog, now)
+    for vm, stream in all_streams(store):
+        with suppress(FileNotFoundError):  # forgotten meanwhile
+            look.at(store, vm, stream)
+    cap = None if settings.store.cap == UNLIMITED else settings.store.cap
+    status = Status(
+        now=now,
+        budgets=look.budgets(),
+        segments=look.counts,
+        ledger=read_head(store),
+        ledger_room=_ledger_room(store),
+        compressor=_compressor(store, catalog),
+        catalog=catalog.missing,
+        cap=cap,
+        free=store.free(),
+        reserve=settings.reserve,
+        unreadable=look.unreadable,
+    )
+    capped = cap is not None and status.total >= cap
+    for budget in status.budgets:
+        if capped or budget.used >= budget.quota:
+            spent = budget.used >= budget.quota + budget.quota // _BEYOND
+            budget.standing = "spent" if spent else "over"
+    return status
+
+
+class _Look:
+    """Goes through the streams, and adds up."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, now: int) -> None:
+        self._settings, self._catalog, self._now = settings, catalog, now
+        self._budgets: dict[str, BudgetStatus] = {}
+        self._vms: set[str] = set()
+        self._texts: dict[str, list[_Text]] = {}  # by budget
+        self.counts = SegmentCounts()
+        self.unreadable: list[str] = []
+
+    def at(self, store: Directory, vm: str, stream: str) -> None:
+        """Take in one stream."""
+        name = self._settings.budget(vm)
+        budget = self._budgets.setdefault(name, BudgetStatus(name, self._settings.of(vm).quota))
+        budget.vms += vm not in self._vms
+        self._vms.add(vm)
+        texts = self._texts.setdefault(name, [])
+        try:
+            with open_stream_files(store, vm, stream) as files:
+                state, _ = files.try_state()
+                live = segments(files.live) if files.live else []  # before sealed/, where they go
+                budget.used += _room(files.live)
+                sealed = self._sealed(files, budget, vm, stream)
+                texts += sealed.values()
+                texts += self._live(files, state, [number for number in live if number not in sealed])
+                if state:
+                    budget.last = max(budget.last, state.time)
+                    budget.connected += is_connected(state)
+                elif not files.is_unborn:
+                    raise FormatError("a stream without its key state")
+        except (FormatError, FileNotFoundError):
+            self.unreadable.append(f"{vm}/{stream}")
+
+    def _sealed(self, files: StreamFiles, budget: BudgetStatus, vm: str, stream: str) -> dict[int, _Text]:
+        """Return the sealed segments of a stream, and add them up."""
+        rows = self._catalog.rows(vm, stream, files.sealed)
+        if rows is not None:
+            found = {row.segment: _Text(row.first_time, row.last_time, row.size) for row in rows}
+            room = sum(row.room for row in rows) + SEGMENT_ROOM * len(rows)
+        else:
+            assert files.sealed
+            found, room = {}, _room(files.sealed)
+            for number in files.sealed_numbers():
+                with suppress(FileNotFoundError):  # evicted since
+                    outline = peek(files.sealed, number)
+                    found[number] = _Text(outline.first_time, outline.last_time, outline.size)
+        budget.used += room
+        self.counts.sealed += len(found)
+        self.counts.sealed_size += sum(text.size for text in found.values())
+        self.counts.sealed_room += room
+        return found
+
+    def _live(self, files: StreamFiles, state: KeyState | None, numbers: Iterable[int]) -> Iterator[_Text]:
+        """Yield the segments of a stream that are not sealed, and count them."""
+        for number in numbers:
+            if not files.live or not state or number > state.segment:  # never committed
+                continue
+            if number == state.segment and state.bounds_segment:
+                self.counts.open += 1
+                with open_segment(files.live, number, state) as segment:
+                    yield _Text(segment.record_at(0).time, state.time, state.end)
+                continue
+            with suppress(FileNotFoundError), open_segment(files.live, number, state) as segment:  # sealed since
+                text = _Text(segment.record_at(0).time, segment.record_at(segment.records - 1).time, segment.end)
+                self.counts.waiting += 1
+                self.counts.waiting_size += text.size
+                self.counts.oldest = min(self.counts.oldest or text.last, text.last)
+                yield text
+
+    def budgets(self) -> list[BudgetStatus]:
+        """Return the budgets with what follows for each, the fullest first."""
+        for name, budget in self._budgets.items():
+            texts = self._texts[name]
+            budget.text = sum(text.size for text in texts)
+            budget.last = max([budget.last, *(text.last for text in texts)])
+            budget.rate = self._rate(texts)
+            left = max(0, budget.quota - budget.used)
+            if budget.rate and budget.text:
+                budget.days = left / (budget.rate * budget.used / budget.text)
+        return sorted(self._budgets.values(), key=lambda budget: (-budget.used / max(budget.quota, 1), budget.name))
+
+    def _rate(self, texts: list[_Text]) -> float:
+        """Return the bytes of text a day, lately; a segment that began before counts for its part in time."""
+        if not texts:
+            return 0.0
+        since = max(self._now - _LATELY, min(text.first for text in texts))
+        size = 0.0
+        for first, last, bytes_ in texts:
+            if last >= since:
+                size += bytes_ * (last - max(first, since) + 1) / (last - first + 1)
+        return size * _DAY / max(self._now - since, _DAY)
+
+
+def _room(directory: Directory | None) -> int:
+    """Return what a stream's directory takes, as it counts against the quota."""
+    size = 0
+    if directory:
+        for entry in os.scandir(directory.fd):
+            with suppress(FileNotFoundError, OddFile):  # it went meanwhile
+                if entry.is_dir(follow_symlinks=False):
+                    with directory.directory(entry.name) as inner:
+                        size += sum(_allocated(file) for file in os.scandir(inner.fd))
+                else:
+                    size += _allocated(entry) + (SEGMENT_ROOM if ".log" in entry.name else 0)
+    return size
+
+
+def _allocated(entry: "os.DirEntry[str]") -> int:
+    with suppress(FileNotFoundError):
+        return entry.stat(follow_symlinks=False).st_blocks * 512  # stat(2)
+    return 0
+
+
+def _ledger_room(store: Directory) -> int:
+    with suppress(FileNotFoundError, OddFile, StoreError), store.directory(LEDGER) as directory:
+        return _room(directory)
+    return 0
+
+
+def _compressor(store: Directory, catalog: Catalog) -> CompressorStatus:
+    round_, complaints = catalog.state.get("round", 0), catalog.state.get("complaints", "")
+    return CompressorStatus(
+        runs=_compressor_runs(store),
+        round=round_ if isinstance(round_, int) else 0,
+        complaints=complaints.splitlines() if isinstance(complaints, str) else [],
+    )
+
+
+def _compressor_runs(store: Directory) -> bool | None:
+    """Tell whether somebody holds the compressor's lock; None where that may not be looked at."""
+    try:
+        with store.directory(KEYS) as keys:
+            fd = keys.file(COMPRESSOR)
+    except FileNotFoundError:  # it never ran
+        return False
+    except (OddFile, StoreError):
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _attention(status: Status) -> Iterator[str]:
+    compressor = status.compressor
+    if compressor.runs is False:
+        yield "log-compressor does not run: nothing is sealed, compressed or evicted until it does"
+    elif compressor.round and status.now - compressor.round > _STALE:
+        yield "log-compressor has ended no round for over an hour; its log tells why"
+    elif compressor.runs is None and not compressor.round:
+        yield "nobody can tell whether log-compressor runs; ask as root, or as the store's owner"
+    if compressor.complaints:
+        yield "log-compressor could not do all: see above"
+    if status.ledger.problem:
+        yield "the ledger cannot be read: nothing can be sealed; 'logchain verify' tells what holds"
+    if status.cap is not None and status.total >= status.cap:
+        yield "the store is over its cap: every qube is read slowly"
+    if status.free < status.reserve:
+        yield "less is free on the disk than the reserve: no qube is read; make room, or make the volume larger"
+    for budget in status.budgets:
+        if budget.standing == "spent":
+            yield f"{budget.name} has used its quota and a quarter more: it is not read; give it more, or delete"
+    for stream in status.unreadable:
+        yield f"{stream} cannot be read; 'logchain verify' tells what holds"
