@@ -39,17 +39,22 @@ def durable_state(directory: Directory) -> KeyState:
 
     Raises FormatError where neither slot is valid, FileNotFoundError where there is none.
     """
+    state = _state(directory)
+    fd = directory.file(RATCHET)
+    try:
+        sync([fd])
+    finally:
+        os.close(fd)
+    return state
+
+
+def _state(directory: Directory) -> KeyState:
+    """Return a stream's key state as it is now: enough to see whether there is anything to do, and for no more."""
     for _ in range(_TRIES):
         with reading(f"{directory.path}/{RATCHET}"):
             data = directory.read(RATCHET, FILE_SIZE)
         with suppress(FormatError):
-            state = read_ratchet(data)
-            fd = directory.file(RATCHET)
-            try:
-                sync([fd])
-            finally:
-                os.close(fd)
-            return state
+            return read_ratchet(data)
         time.sleep(0.005)
     return read_ratchet(data)
 
@@ -64,9 +69,12 @@ def will_not_change(state: KeyState, segment: int) -> bool:
 
 
 def closed_segments(store: Directory, vm: str, stream: str) -> list[int]:
-    """Return the segments in live/ that will never change, in order; none where the key state is lost."""
+    """Return the segments in live/ that will never change, in order; none where the key state is lost.
+
+    Whoever seals them has to see for himself that this is durable.
+    """
     with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as directory:
-        state = durable_state(directory)
+        state = _state(directory)
         return [segment for segment in segments(directory) if will_not_change(state, segment)]
     return []
 
@@ -100,7 +108,7 @@ def close_idle(store: Directory, vm: str, stream: str, clock: Clock, idle: int) 
 
 def _reason(directory: Directory, clock: Clock, idle: int) -> str:
     """Return why a stream's segment is to be closed, or nothing."""
-    state = durable_state(directory)
+    state = _state(directory)  # closing makes its own state durable, over this one
     if state.status != Status.OPEN or not stands(directory, state):
         return ""
     if state.boot != clock.boot_id():
