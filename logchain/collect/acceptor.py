@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from logchain.collect.allowance import Quota
+from logchain.collect.allowance import Bursts, Quota
 from logchain.collect.answers import answers_for
 from logchain.collect.control import SUPERSEDE, format_standing
 from logchain.collect.descriptor import APPEND, MAX_DESCRIPTOR, Descriptor, parse_descriptor
@@ -31,6 +31,7 @@ _HEADERS = 64  # connections whose descriptor is awaited; more wait in the kerne
 _DISPLACE_TIME = 15.0  # s for a holder to make way: a commit on a slow disk
 _MINUTE, _DAY = 60.0, 86_400.0  # s, over which calls and births are counted
 _TIDY = 3600.0  # s between two looks for VMs that need not be remembered
+_COMPLAINTS = 5  # a minute, in our own log, about one VM
 _WEIGH = 20.0  # s between two looks at how much room the VMs take
 _NO_DESCRIPTORS = 0.1  # s to wait when a connection cannot be accepted: the machine lacks what it takes
 
@@ -84,7 +85,8 @@ class Acceptor:
     ) -> None:
         self._listener, self._store, self._fork_server = listener, store, fork_server
         self._stop, self._log, self._settings = stop, log, settings
-        self._calls, self._births = Meter(_MINUTE), Meter(_DAY)
+        self._calls, self._births, self._complaints = Meter(_MINUTE), Meter(_DAY), Meter(_MINUTE)
+        self._bursts = Bursts()
         self._tidy_at = time.monotonic() + _TIDY
         self._weigh_at, self._weighing, self._weighed = 0.0, -1, b""  # when next; the pipe, and what has come by it
         self._quotas: dict[str, Quota] = {}  # of budgets that are not within theirs
@@ -123,6 +125,8 @@ class Acceptor:
             self._tidy_at = now + _TIDY
             self._calls.forget(now)
             self._births.forget(now)
+            self._complaints.forget(now)
+            self._bursts.forget({instance.call.vm for instance in self._instances.values()})
         if now >= self._weigh_at:
             self._weigh(now)
         for fd in [fd for fd, caller in self._callers.items() if now >= caller.deadline]:
@@ -221,6 +225,9 @@ class Acceptor:
         """Have an instance serve a call; raises what the call is refused with."""
         if self._store.free() < self._settings.reserve:
             raise Full("the disk is full up to the reserve")
+        quota = self._quotas.get(self._settings.budget(call.vm), Quota.WITHIN)
+        if quota == Quota.SPENT:
+            raise Full("over the quota, and what it may take slowly is used up")
         self._check_birth(call)
         allowed = self._settings.of(call.vm)
         order = Order(
@@ -229,6 +236,8 @@ class Acceptor:
             burst=allowed.burst,
             reserve=self._settings.reserve,
             floor=allowed.floor,
+            saved=self._bursts.take(call.vm, allowed.burst, allowed.rate, time.monotonic()),
+            quota=quota,
             segment=self._settings.store.segment,
             segment_age=self._settings.store.segment_age,
         )
@@ -282,7 +291,7 @@ class Acceptor:
             instance.successor = None
 
     def _refuse(self, caller: _Caller, error: Exception) -> None:
-        if not isinstance(error, Busy | UsageError):
-            name = f"{caller.call.vm}/{caller.call.stream}: " if caller.call else ""
-            self._log(f"{name}{error}")
+        ours = caller.call and not isinstance(error, Busy | UsageError)
+        if ours and self._complaints.take(caller.call.vm, _COMPLAINTS, time.monotonic()):  # no VM fills our own log
+            self._log(f"{caller.call.vm}/{caller.call.stream}: {error}")
         caller.refuse(error)

@@ -4,9 +4,10 @@ Nothing is dropped for it: what is not read waits in the pipe, and then in the s
 told the time, in s.
 """
 
+from collections.abc import Container
 from enum import IntEnum
 
-__all__ = ["Allowance", "Quota"]
+__all__ = ["Allowance", "Bursts", "Quota"]
 
 _LOOK = 1.0  # s between two looks at the room on the disk
 
@@ -20,15 +21,23 @@ class Quota(IntEnum):
 
 
 class Allowance:
-    """A token bucket, bytes a second and bytes; a `reserve` of free disk, bytes; `floor` is the rate over quota."""
+    """A token bucket of one stream.
 
-    def __init__(self, *, rate: int, burst: int, reserve: int, floor: int, now: float) -> None:
+    `rate`, `floor`: bytes a second of its VM, the floor over the quota. `burst`: bytes that can be saved; `saved`:
+    those that it begins with. `reserve`: bytes of free disk that are left alone.
+    """
+
+    def __init__(
+        self, *, rate: int, burst: int, reserve: int, floor: int, now: float, saved: int, quota: Quota = Quota.WITHIN
+    ) -> None:
         self._of_vm = {Quota.WITHIN: rate, Quota.OVER: min(floor, rate), Quota.SPENT: 0}
         self._most = {Quota.WITHIN: burst, Quota.OVER: floor, Quota.SPENT: 0}
         self._reserve = reserve
         self._quota, self._streams = Quota.WITHIN, 1
-        self._tokens, self._at = float(burst), now
+        self._tokens, self._at = float(saved), now
         self._blocked_until = 0.0
+        if quota:
+            self.bound(quota, now)
 
     @property
     def rate(self) -> int:
@@ -44,7 +53,8 @@ class Allowance:
         """Hear how the VM stands to its quota."""
         self._refill(now)
         self._quota = quota
-        self._tokens = min(self._tokens, self._most[quota])
+        if quota:
+            self._tokens = min(self._tokens, 0.0)  # what was saved is gone
 
     def took(self, size: int, now: float) -> None:
         """Count what was read."""
@@ -69,3 +79,21 @@ class Allowance:
     def _refill(self, now: float) -> None:
         self._tokens = min(self._most[self._quota], self._tokens + (now - self._at) * self.rate)
         self._at = now
+
+
+class Bursts:
+    """What each VM has saved of its rate for streams to come: who calls again and again gets no more than who stays."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[float, float]] = {}  # VM: bytes that were given out and are not made up for, when
+
+    def take(self, vm: str, burst: int, rate: int, now: float) -> int:
+        """Give all that a VM has saved to a stream, bytes."""
+        spent, at = self._spent.get(vm, (0.0, now))
+        saved = burst - max(0.0, spent - (now - at) * rate)
+        self._spent[vm] = (float(burst), now)
+        return int(saved)
+
+    def forget(self, vms: Container[str]) -> None:
+        """Drop VMs that are not among these: an hour is enough to save a burst again."""
+        self._spent = {vm: spent for vm, spent in self._spent.items() if vm in vms}

@@ -3,6 +3,7 @@
 import os
 import select
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from math import inf
@@ -40,10 +41,10 @@ class Answers:
         self._say(format_greeting(session, resume))
 
     def took(self, payloads: Sequence[bytes]) -> None:
-        """Hear of lines, or last parts of lines, that the next `acknowledge` is for."""
+        """Hear of lines, or last parts of lines, that were stored after those before."""
 
     def acknowledge(self, lines: int) -> None:
-        """Say how many lines of the session are durable: all that were taken."""
+        """Say how many lines of the session are durable, of those that were taken."""
         self._next = format_ok(lines)
         self.send()
 
@@ -102,8 +103,9 @@ class StockAnswers(Answers):
 
     def __init__(self, sink: int) -> None:
         super().__init__(sink)
-        self._taken = self._debt = 0  # lines: not durable yet; durable, and their OK is owed
-        self._durable = 0
+        self._lines = 0  # taken
+        self._taken: deque[tuple[int, int]] = deque()  # not durable yet: lines up to there, and the OKs for the last
+        self._debt = 0  # OKs that are owed
 
     @property
     def waiting(self) -> bool:
@@ -117,14 +119,14 @@ class StockAnswers(Answers):
 
     def took(self, payloads: Sequence[bytes]) -> None:
         """Count the lines that are not empty."""
-        self._taken += sum(map(bool, payloads))
+        self._lines += len(payloads)
+        self._taken.append((self._lines, sum(map(bool, payloads))))
 
     def acknowledge(self, lines: int) -> None:
-        """Owe an OK for each line that was taken; a mere keep-alive has no word."""
-        if lines > self._durable:
-            self._durable = lines
-            self._debt, self._taken = self._debt + self._taken, 0
-            self.send()
+        """Owe an OK for each line that is durable now; a mere keep-alive has no word."""
+        while self._taken and self._taken[0][0] <= lines:
+            self._debt += self._taken.popleft()[1]
+        self.send()
 
     def busy(self) -> None:
         """Say nothing: the dialect has no word for it, and the stream ends."""

@@ -34,15 +34,12 @@ _CALLS = {
     "fdatasync": (75, 83),
     "fadvise64": (221, 223),
     "flock": (73, 32),
-    "fcntl": (72, 25),
-    "ioctl": (16, 29),
     "dup": (32, 23),
     # names
     "fstat": (5, 80),
     "newfstatat": (262, 79),
     "fstatfs": (138, 44),
     "getdents64": (217, 61),
-    "mkdirat": (258, 34),
     "unlinkat": (263, 35),
     "renameat": (264, 38),
     "renameat2": (316, 276),
@@ -75,6 +72,10 @@ _CALLS = {
     "exit": (60, 93),
     "exit_group": (231, 94),
 }
+# These with some requests only: fcntl(F_SETOWN) and ioctl(FIOASYNC) can have the kernel kill any process of the user,
+# fcntl(F_SETLEASE) can hold up whoever opens a file.
+_FCNTL, _GETFD, _SETFD, _DUPFD_CLOEXEC, _GETFL, _SETFL, _O_ASYNC = (72, 25), 1, 2, 1030, 3, 4, 0x2000
+_IOCTL, _FIONBIO, _FIOCLEX, _FIONCLEX, _TCGETS = (16, 29), 0x5421, 0x5451, 0x5450, 0x5401
 _MEMORY_MOST = 96 << 20  # bytes of data beyond what the fork server has
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -132,6 +133,8 @@ def _limit() -> None:
         (resource.RLIMIT_DATA, data + _MEMORY_MOST),
         (resource.RLIMIT_NOFILE, 64),
     ):
+        _, hard = resource.getrlimit(limit)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (most, most))
 
 
@@ -139,10 +142,13 @@ def _landlock(directory: int) -> None:
     version = _check(_syscall(_CREATE_RULESET, None, 0, 1))
     if version < 2:  # Linux before 5.19: nothing could be moved to quarantine
         raise ValueError("this Landlock allows no move between directories")
-    # read, write, list, make and remove files and directories, rename and truncate: bits 1 to 5, 7, 8, 13, 14
+    # read, write, list, make, remove, rename and truncate files: bits 1 to 3, 5, 8, 13, 14. No directories: they could
+    # be made such that nobody else can look into them.
     handled = (1 << 14) - 1 | (1 << 14 if version >= 3 else 0)
-    allowed = handled & 0b110_0001_1011_1110
-    ruleset = _check(_syscall(_CREATE_RULESET, pack("=Q", handled), 8, 0))
+    allowed = handled & 0b110_0001_0010_1110
+    scopes = 0b11 if version >= 6 else 0  # no abstract sockets, no signals to processes outside
+    rules = pack("=QQQ", handled, 0, scopes)[: 24 if scopes else 8]
+    ruleset = _check(_syscall(_CREATE_RULESET, rules, len(rules), 0))
     try:
         _check(_syscall(_ADD_RULE, ruleset, 1, pack("=Qi", allowed, directory), 0))
         _check(_syscall(_RESTRICT_SELF, ruleset, 0))
@@ -154,15 +160,37 @@ def _compile(machine: str) -> tuple[ctypes.Array[ctypes.c_char], bytes] | None:
     """Return a filter that refuses every call that is not listed, with EPERM: its code, and what points to it."""
     if machine not in _MACHINES:
         return None
-    architecture, column = _MACHINES[machine], list(_MACHINES).index(machine)
+    column = list(_MACHINES).index(machine)
     calls = sorted(number for numbers in _CALLS.values() if (number := numbers[column]) is not None)
-    load, jump, answer = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
-    allow, refuse = 0x7FFF0000, 0x00050001  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EPERM
-    program = [(load, 0, 0, 4), (jump, 0, len(calls) + 1, architecture), (load, 0, 0, 0)]
-    program += [(jump, len(calls) - place, 0, call) for place, call in enumerate(calls)]
-    program += [(answer, 0, 0, refuse), (answer, 0, 0, allow)]
-    code = ctypes.create_string_buffer(b"".join(pack("=HBBI", *line) for line in program))
-    return code, pack("@HxxxxxxP", len(program), ctypes.addressof(code))
+    # (test, value, where to go if it is so, where if not): labels, or the next line
+    program: list[tuple[str, int, str, str]] = [("load", 4, "", ""), ("is", _MACHINES[machine], "", "refuse")]
+    program += [("load", 0, "", ""), *(("is", call, "allow", "") for call in calls)]
+    program += [("is", _FCNTL[column], "fcntl", ""), ("is", _IOCTL[column], "ioctl", "refuse")]
+    program += [("fcntl", 0, "", ""), ("load", 24, "", "")]  # the second argument's lower half
+    program += [("is", request, "allow", "") for request in (_GETFD, _SETFD, _DUPFD_CLOEXEC, _GETFL)]
+    program += [("is", _SETFL, "", "refuse"), ("load", 32, "", ""), ("has", _O_ASYNC, "refuse", "allow")]
+    program += [("ioctl", 0, "", ""), ("load", 24, "", "")]
+    program += [("is", request, "allow", "") for request in (_FIONBIO, _FIOCLEX, _FIONCLEX, _TCGETS)]
+    program += [("refuse", 0, "", ""), ("answer", 0x00050001, "", "")]  # SECCOMP_RET_ERRNO with EPERM
+    program += [("allow", 0, "", ""), ("answer", 0x7FFF0000, "", "")]  # SECCOMP_RET_ALLOW
+    code = ctypes.create_string_buffer(_assemble(program))
+    return code, pack("@HxxxxxxP", len(code) // 8, ctypes.addressof(code))
+
+
+def _assemble(program: list[tuple[str, int, str, str]]) -> bytes:
+    """Return classic BPF (linux/filter.h): lines of 8 bytes. What is no instruction is a label."""
+    codes = {"load": 0x20, "is": 0x15, "has": 0x45, "answer": 0x06}  # LD|W|ABS, JMP|JEQ|K, JMP|JSET|K, RET|K
+    places: dict[str, int] = {}
+    lines = []
+    for word, value, yes, no in program:
+        if word in codes:
+            lines.append((codes[word], yes, no, value))
+        else:
+            places[word] = len(lines)
+    return b"".join(
+        pack("=HBBI", code, *(places[label] - place - 1 if label else 0 for label in (yes, no)), value)
+        for place, (code, yes, no, value) in enumerate(lines)
+    )
 
 
 _filter = _compile(os.uname().machine)  # here, once: what an instance does costs it memory of its own

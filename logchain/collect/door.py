@@ -1,9 +1,10 @@
 """The socket that log-collector serves, of its own making or systemd's, and the settings it serves by."""
 
+import errno
 import os
 import resource
+import select
 import socket
-import sys
 from contextlib import suppress
 
 from logchain.collect.forkserver import ForkServer
@@ -22,8 +23,13 @@ def serve_socket(path: str | None, store_path: str, config: str | None, stop: in
     Raises UsageError on a bad socket or bad settings, StoreError where there is no store or no process to fork.
     """
 
+    standard_error = select.poll()
+    standard_error.register(2, select.POLLOUT)
+
     def log(message: str) -> None:
-        print(f"<4>log-collector: {message}", file=sys.stderr, flush=True)  # noqa: T201 (its own log)
+        with suppress(OSError):  # whoever reads our log, or does not: it holds nobody up, and ends nothing
+            if standard_error.poll(0):
+                os.write(2, f"<4>log-collector: {message}\n".encode()[:4_096])
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection takes two; an instance limits itself
@@ -51,12 +57,22 @@ def _listener(path: str | None) -> socket.socket:
     if path is None:
         if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
             raise UsageError("no socket: systemd hands over none; give --listen PATH, or --stdio")
-        return socket.socket(fileno=_LISTEN_FD)
+        try:
+            listener = socket.socket(fileno=_LISTEN_FD)
+            listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        except OSError:
+            listens = 0
+        if not listens:
+            raise UsageError("what systemd hands over is no listening socket; its unit needs Accept=no")
+        return listener
+    if not path:
+        raise UsageError("--listen needs a path")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(path)
     except OSError as error:
         listener.close()
-        raise UsageError(f"cannot make a socket at {path}: {error.strerror}") from error
+        taken = "; remove what is there, if no collector serves it" if error.errno == errno.EADDRINUSE else ""
+        raise UsageError(f"cannot make a socket at {path}: {error.strerror or error}{taken}") from error
     listener.listen(128)
     return listener

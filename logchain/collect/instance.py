@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from logchain.collect.allowance import Allowance
+from logchain.collect.allowance import Allowance, Quota
 from logchain.collect.answers import answers_for
 from logchain.collect.confine import confine
 from logchain.collect.serving import serve
@@ -23,7 +23,11 @@ _REFUSALS = {error.__name__: error for error in (Busy, Full, WriteFailed)}
 
 
 class Order(NamedTuple):
-    """What to serve, of checked names. Rate and floor in bytes a second; burst, reserve, segment in bytes; age in s."""
+    """What to serve, of checked names, and how.
+
+    Rate and floor in bytes a second; burst, reserve, saved (of the burst) and segment in bytes; quota as in Quota; age
+    in s.
+    """
 
     service: str
     vm: str
@@ -32,6 +36,8 @@ class Order(NamedTuple):
     burst: int
     reserve: int
     floor: int
+    saved: int
+    quota: int
     segment: int
     segment_age: int
 
@@ -66,7 +72,13 @@ def be_instance(
     # a descriptor of its own: reading and sending wait for the same socket separately
     answers = answers_for(order.service, os.dup(connection.fileno()))
     allowance = Allowance(
-        rate=order.rate, burst=order.burst, reserve=order.reserve, floor=order.floor, now=time.monotonic()
+        rate=order.rate,
+        burst=order.burst,
+        reserve=order.reserve,
+        floor=order.floor,
+        now=time.monotonic(),
+        saved=order.saved,
+        quota=Quota(order.quota),
     )
 
     def open_writer() -> StreamWriter:
@@ -90,8 +102,11 @@ def be_instance(
 
 def _apart(action: Callable[[], None]) -> None:
     """Do something in a process of its own: the secrets of births never come into this one's memory."""
-    readable, writable = os.pipe()
-    pid = os.fork()
+    try:
+        readable, writable = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        raise Busy(f"no process to be had: {error.strerror}") from error
     if pid == 0:
         code = 1
         try:

@@ -74,29 +74,33 @@ class Session:
         """Store what comes until the sender is done; return why it ended."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        acknowledged = 0
+        acknowledged, hung_up = 0, False
         spoke = heard = time.monotonic()
         while True:
             now = time.monotonic()
             if self._answers.waiting:
                 poll.register(self._answers, select.POLLOUT)
             pause = self._pause(now)
-            if pause:
+            if not pause:
+                hung_up = False
+                poll.register(self._source, select.POLLIN)
+            elif not hung_up:
                 heard = now  # it is we who are silent
                 poll.register(self._source, 0)
-            else:
-                poll.register(self._source, select.POLLIN)
             store = max(self._full_until, min(now + self._pace.wait(now), self._wipe_at))
             events = dict(poll.poll(1000 * max(0.0, min(store, spoke + _KEEP_ALIVE, now + (pause or inf)) - now)))
             if events.pop(self._answers.fileno(), 0):
                 poll.unregister(self._answers)
                 self._answers.send()
             now = time.monotonic()
-            if self._source in events:
+            if pause and self._source in events:  # the sender is gone: what it sent can wait, but no longer for itself
+                hung_up = True
+                poll.unregister(self._source)
+            elif self._source in events:
                 heard = now
             if self._control in events and (reason := self._hear(now - heard, now)):  # first: it may say how fast
                 return reason
-            if self._source in events and not self._take(now):
+            if self._source in events and not pause and not self._take(now):
                 return "eof"
             try:
                 self._store(now, dry=self._source not in events)

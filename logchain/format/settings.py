@@ -123,7 +123,7 @@ def parse_settings(text: str) -> Settings:
     """Return the settings; what is not given stays as it is by default. Raises UsageError."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what it lets through
         raise UsageError(f"not TOML: {error}") from error
     page = _Page(text)
     collector = page.table(tables, "collector", {"connections": _count, "reserve": _size})
@@ -252,4 +252,8 @@ class _Page:
                 inside = content.strip("[] ") == header
             elif inside and content.split("=")[0].strip().split(".")[-1] == key:
                 return UsageError(f"line {number}: {key} {words}")
-        return UsageError(f"{key} {words}")
+        name = key.rpartition(".")[2]
+        for number, line in enumerate(self._lines, 1):  # in a table that stands in a line
+            if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", line.split("#")[0]):
+                return UsageError(f"line {number}: {key} {words}")
+        return UsageError(f"{key.encode('unicode_escape').decode()} {words}")

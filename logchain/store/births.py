@@ -78,10 +78,19 @@ def _finish(store: Directory, slots: SlotFile) -> BirthState:
 
 
 def _was_given(store: Directory, vm: str, stream: str, birth: int) -> bool:
-    """Tell whether a birth that was cut short reached the stream's key state; if not, nothing of it stays."""
-    with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream) as directory:
-        with suppress(FileNotFoundError, FormatError):
-            if read_ratchet(directory.read(RATCHET, FILE_SIZE)).birth == birth:
-                return True
-        shred(directory, temporary_name(RATCHET))  # it may hold the secret of a number that another stream gets
+    """Tell whether a birth that was cut short reached the stream's key state; if not, nothing of it stays.
+
+    If something of it may stay, the number is no other stream's: it counts as given. What is in one stream's
+    directory must not keep the others from their births.
+    """
+    try:
+        with stream_directory(store, vm, stream) as directory:
+            with suppress(FileNotFoundError, FormatError):
+                if read_ratchet(directory.read(RATCHET, FILE_SIZE)).birth == birth:
+                    return True
+            shred(directory, temporary_name(RATCHET))  # it may hold the secret of a number that another stream gets
+    except FileNotFoundError:
+        return False
+    except (OddFile, StoreError):
+        return True
     return False

@@ -30,7 +30,7 @@ def write(fd: int, data: bytes, offset: int) -> None:
         try:
             count = os.pwrite(fd, view, offset)
         except OSError as error:
-            raise _failure(error)(f"the disk refused a write: {error.strerror}; look at dmesg in the LogVM") from error
+            raise _failure(error)(f"the disk refused a write: {error.strerror}{_advice(error)}") from error
         view, offset = view[count:], offset + count
 
 
@@ -112,10 +112,18 @@ def cut(fd: int, size: int) -> None:
 
 def make_directory(parent: Directory, name: str, mode: int = 0o2770) -> Directory:
     """Open a directory, making it first where there is none."""
-    with _as_refusal(parent, name), suppress(FileExistsError):
-        os.mkdir(name, mode, dir_fd=parent.fd)
-    sync([parent.fd])  # also what another process made and has not synced yet
-    return parent.directory(name)
+    try:
+        directory = parent.directory(name)  # first: an instance may make none
+    except FileNotFoundError:
+        with _as_refusal(parent, name), suppress(FileExistsError):
+            os.mkdir(name, mode, dir_fd=parent.fd)
+        directory = parent.directory(name)
+    try:
+        sync([parent.fd])  # also what another process made and has not synced yet
+    except StoreError:
+        directory.close()
+        raise
+    return directory
 
 
 @contextmanager
@@ -125,6 +133,10 @@ def _as_refusal(directory: Directory, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _failure(error)(f"cannot put {directory.path}/{name} in place: {error.strerror}") from error
+
+
+def _advice(error: OSError) -> str:
+    return "" if error.errno in NO_ROOM else "; look at dmesg in the LogVM"
 
 
 def _failure(error: OSError) -> type[StoreError]:

@@ -93,11 +93,10 @@ class Ledger:
 
     def age(self) -> int:
         """Return for how many seconds the LogVM has been running, over all its boots; never more than the truth."""
-        return self._keys.age + self._since() // _SECOND
+        return self._keys.age + self._since(self._clock.running()) // _SECOND
 
-    def _since(self) -> int:
-        """Return the µs of running time since the last entry's age was told, as far as they are known."""
-        running = self._clock.running()
+    def _since(self, running: int) -> int:
+        """Return the µs from the last entry's age to a moment of this boot, as far as they are known."""
         return max(0, running - self._keys.running) if self._clock.boot_id() == self._keys.boot else running
 
     def sign(self, text: bytes) -> bytes:
@@ -108,8 +107,8 @@ class Ledger:
     def append(self, event: Event) -> Entry:
         """Append an entry, durably. What it names is durable by then. Raises Full, WriteFailed, StoreError."""
         self._check()
-        name, last, since = entry_key_name(self.store_id), self._keys, self._since()
-        seed = os.urandom(32)
+        name, last, running = entry_key_name(self.store_id), self._keys, self._clock.running()
+        since, seed = self._since(running), os.urandom(32)
         entry = Entry(
             store_id=self.store_id,
             number=last.number,
@@ -125,7 +124,7 @@ class Ledger:
             offset=last.offset + len(last.entry),
             age=entry.age,
             boot=self._clock.boot_id(),
-            running=self._clock.running() - since % _SECOND,  # when the age was this whole second
+            running=running - since % _SECOND,  # when the age was this whole second
             seed=seed,
             entry=data,
         )

@@ -28,7 +28,7 @@ from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.store.births import finish_birth, give_birth
 from logchain.store.clock import Clock
 from logchain.store.durable import SlotFile, make_directory, put, shred
-from logchain.store.layout import FORGETTING, FORMAT, ID, LIVE, LOCK, RATCHET, Directory, segments
+from logchain.store.layout import FORGETTING, FORMAT, ID, LIVE, LOCK, QUARANTINE, RATCHET, Directory, segments
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
 from logchain.store.traces import last_sealed, number_behind
@@ -89,6 +89,7 @@ def prepare_stream(store: Directory, vm: str, stream: str) -> None:
         lock = _enter(directory)
         try:
             _see_to_birth(store, directory, vm, stream)
+            make_directory(directory, QUARANTINE).close()  # an instance can make none
         finally:
             os.close(lock)
 

@@ -3,13 +3,14 @@
 import os
 from contextlib import suppress
 
-from logchain.format.errors import OddFile
+from logchain.format.errors import OddFile, StoreError
 from logchain.format.limits import SEGMENT_ROOM
 from logchain.store.layout import LEDGER, LIVE, SEALED, Directory, stream_directory, streams
 
 __all__ = ["ledger_usage", "usage"]
 
 _BLOCK = 512  # bytes in st_blocks, whatever the file system (stat(2))
+_UNREADABLE = (OSError, OddFile, StoreError)  # gone meanwhile, or damage: nobody else is weighed wrong for it
 
 
 def usage(store: Directory) -> dict[tuple[str, str], int]:
@@ -17,7 +18,7 @@ def usage(store: Directory) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for part in (LIVE, SEALED):
         for vm, stream in streams(store, part):
-            with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream, part) as directory:
+            with suppress(*_UNREADABLE), stream_directory(store, vm, stream, part) as directory:
                 found[vm, stream] = found.get((vm, stream), 0) + _below(directory)
     return found
 
@@ -34,7 +35,7 @@ def _below(directory: Directory) -> int:
     size = 0
     with os.scandir(directory.fd) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):  # sealed, rolled or evicted meanwhile
+            with suppress(*_UNREADABLE):
                 if entry.is_dir(follow_symlinks=False):
                     with directory.directory(entry.name) as inner:
                         size += sum(_allocated(file) for file in os.scandir(inner.fd))

@@ -52,20 +52,21 @@ def seal_segment(
     Raises FormatError where its text is not what a collector writes: then it stays where it is, and is not sealed.
     Raises StoreError where it may still change, or where a later one was sealed; Full, WriteFailed.
     """
-    with stream_directory(store, vm, stream) as live, _sealed_directory(store, vm, stream) as sealed:
+    with stream_directory(store, vm, stream) as live:
         state = durable_state(live)
         if not will_not_change(state, segment):
             raise StoreError(f"{live.path}/{log_name(segment)} may still change; close it first")
         identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
         record_births(ledger, live, identity, state)
-        identity = _stream_id(ledger, sealed, identity, segment)
-        history = ledger.state.of(identity)
-        if segment in history.sealed:
-            manifest = _sealed_before(sealed, segment, history.sealed[segment].manifest)
-        elif segment <= history.last:
-            raise StoreError(f"{live.path}/{log_name(segment)} is here though a later segment was sealed, or it was")
-        else:
-            manifest = _seal(ledger, live, sealed, identity, state, segment, block_size)
+        with _sealed_directory(store, vm, stream) as sealed:
+            identity = _stream_id(ledger, sealed, identity, segment)
+            history = ledger.state.of(identity)
+            if segment in history.sealed:
+                manifest = _sealed_before(sealed, segment, history.sealed[segment].manifest)
+            elif segment <= history.last:
+                raise StoreError(f"{live.path}/{log_name(segment)} came back after a later segment was sealed")
+            else:
+                manifest = _seal(ledger, live, sealed, identity, state, segment, block_size)
         remove(live, [tags_name(segment), log_name(segment)])
     return manifest
 

@@ -104,7 +104,7 @@ def test_a_descriptor_that_does_not_come(store: Store, new_door: Doors) -> None:
     silent, slow = door.connect(), door.connect(b"logchain.Append+ma")
     door.store_line()
     assert silent.last_words() == slow.last_words() == [b"error no service descriptor came"]
-    assert [path.name for path in (store.path / "live").rglob("*") if path.is_dir()] == ["work", "main"]
+    assert [path.name for path in (store.path / "live").rglob("*") if path.is_dir()] == ["work", "main", "quarantine"]
 
 
 def test_more_without_a_descriptor_than_are_awaited(new_door: Doors) -> None:

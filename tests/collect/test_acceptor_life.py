@@ -334,3 +334,48 @@ def test_a_socket_of_its_own(store: Store, tmp_path: Path) -> None:
     assert process.wait(PATIENCE) == 0
     assert not path.exists()
     call.close()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_nobody_reads_our_own_log(store: Store, tmp_path: Path, full: bool) -> None:
+    """Its reader is gone, or reads no more: that ends nothing and holds nobody up."""
+    path = tmp_path / "own"
+    readable, writable = os.pipe()
+    if full:
+        os.set_blocking(writable, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writable, bytes(4_096))
+        os.set_blocking(writable, True)
+    else:
+        os.close(readable)
+    (tmp_path / "config").write_text("[each-vm]\nstreams = 1\n")
+    command = [sys.executable, "-c", "from logchain.collect.main import main; main()", "--store", str(store.path)]
+    process = subprocess.Popen([*command, "--listen", path, "--config", tmp_path / "config"], stderr=writable)
+    until(path.exists)
+    for stream, answer in (("one", b"logchain/1"), ("two", b"full"), ("one", b"logchain/1")):
+        call = DoorCall(str(path))
+        call.send(f"logchain.Append+{stream} work\0".encode())
+        assert call.answer().startswith(answer)
+        call.half_close()
+        call.last_words()
+        call.close()
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    os.close(writable)
+    if full:
+        os.close(readable)
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_what_systemd_hands_over_is_no_listening_socket(store: Store, tmp_path: Path, listening: bool) -> None:
+    """A connection, or a file: one line that says which setting of the unit is wrong."""
+    with socket.socket(socket.AF_UNIX) as connection, (tmp_path / "file").open("wb") as file:
+        fd = connection.fileno() if listening else file.fileno()
+        start = f"import os; os.dup2({fd}, 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))"
+        code = f"{start}; from logchain.collect.main import main; main()"
+        command = [sys.executable, "-c", code, "--store", str(store.path)]
+        done = subprocess.run(command, capture_output=True, text=True, pass_fds=[fd], timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    assert "its unit needs Accept=no" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -144,3 +144,18 @@ def test_a_debt_of_oks_is_paid_as_the_pipe_takes_it(pipe: tuple[int, int]) -> No
         answers.send()
     data += os.read(pipe[0], 1 << 20)
     assert data == b"OK\n" * 100_001
+
+
+def test_stock_lines_are_owed_when_they_are_durable(pipe: tuple[int, int]) -> None:
+    """A commit in the middle of what was taken, where a segment ends, pays for what it made durable and no more."""
+    answers = StockAnswers(pipe[1])
+    answers.took([b"one"])
+    answers.took([b"two", b"", b"three"])
+    answers.acknowledge(1)
+    assert os.read(pipe[0], 100) == b"OK\n"
+    answers.acknowledge(1)
+    answers.acknowledge(3)
+    answers.acknowledge(4)
+    answers.acknowledge(4)
+    assert os.read(pipe[0], 100) == b"OK\nOK\n"
+    assert not answers.waiting

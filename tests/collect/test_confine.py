@@ -1,6 +1,7 @@
 """What an instance gave up: tried in a process of its own that confined itself, and found to be gone."""
 
 import ctypes
+import fcntl
 import mmap
 import os
 import resource
@@ -64,6 +65,10 @@ def _write(path: Path) -> None:
         file.write(b"x")
 
 
+def _file(home: Path) -> int:
+    return os.open(home / "file", os.O_RDWR)
+
+
 def _threads() -> None:
     threading.Thread(target=print).start()
 
@@ -102,6 +107,14 @@ DENIED: dict[str, Callable[[Path], object]] = {
     "move in": lambda home: os.rename(home.parent / "other" / "file", home / "moved"),
     "remove elsewhere": lambda home: os.unlink(home.parent / "other" / "file"),
     "make a directory elsewhere": lambda home: os.mkdir(home.parent / "new"),
+    "make a directory": lambda home: os.mkdir(home / "new"),
+    "own a file's signals": lambda home: fcntl.fcntl(_file(home), fcntl.F_SETOWN, os.getppid()),
+    "choose a file's signal": lambda home: fcntl.fcntl(_file(home), fcntl.F_SETSIG, signal.SIGKILL),
+    "be told by signals": lambda home: fcntl.fcntl(_file(home), fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK),
+    "be told by signals, the other way": lambda home: fcntl.ioctl(_file(home), 0x5452, b"\1\0\0\0"),
+    "own a file's signals, the other way": lambda home: fcntl.ioctl(_file(home), 0x8901, b"\1\0\0\0"),
+    "a lease": lambda home: fcntl.fcntl(_file(home), fcntl.F_SETLEASE, fcntl.F_WRLCK),
+    "be told of changes": lambda home: fcntl.fcntl(_file(home), fcntl.F_NOTIFY, fcntl.DN_CREATE),
     "make a link": lambda home: os.symlink("x", home / "new"),
     "make a hard link": lambda home: os.link(home / "file", home / "new"),
     "make a FIFO": lambda home: os.mkfifo(home / "new"),
@@ -221,7 +234,6 @@ def test_what_landlock_refuses(home: Path, name: str) -> None:
 def _work(at: _At) -> str:
     fd = os.open("new", os.O_RDWR | os.O_CREAT, dir_fd=at.home)
     os.pwrite(fd, b"x" * MIB, 0)
-    os.mkdir("sub", dir_fd=at.home)
     sub = os.open("sub", os.O_RDONLY | os.O_DIRECTORY, dir_fd=at.home)
     os.rename("new", "moved", src_dir_fd=at.home, dst_dir_fd=sub)
     os.ftruncate(fd, 5)
@@ -231,7 +243,8 @@ def _work(at: _At) -> str:
 
 
 def test_what_is_left(home: Path) -> None:
-    """Files of its own can be made, moved, cut, synced and removed, with what memory that takes."""
+    """Files of its own can be made, moved into a directory of its own, cut, synced and removed; memory for that."""
+    (home / "sub").mkdir()
     at = _At(home)
     assert confined(home, lambda: _work(at)) == "link,sub"
     at.close()

@@ -16,9 +16,20 @@ from tests.collect.conftest import Doors
 from tests.collect.door import until
 from tests.conftest import STREAM, VM, Store
 
+MIB = 1 << 20
 CALL = b"logchain.Append+main work\0x\n"
 ORDER = Order(
-    APPEND, VM, STREAM, rate=1 << 20, burst=1 << 20, reserve=0, floor=1 << 10, segment=64 << 20, segment_age=86_400
+    APPEND,
+    VM,
+    STREAM,
+    rate=MIB,
+    burst=MIB,
+    reserve=0,
+    floor=1024,
+    saved=MIB,
+    quota=0,
+    segment=64 * MIB,
+    segment_age=86_400,
 )
 
 FAILS_ONCE = """
@@ -80,6 +91,17 @@ def test_an_error_of_another_process(error: type[Exception]) -> None:
     with pytest.raises(LogchainError, match="for a reason") as caught:
         instance._apart(fail)
     assert type(caught.value) is (error if error in (Busy, Full, WriteFailed) else StoreError)
+
+
+def test_no_other_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender may come again."""
+
+    def fail() -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fail)
+    with pytest.raises(Busy, match="temporarily unavailable"):
+        instance._apart(lambda: None)
 
 
 def test_another_process_that_is_killed() -> None:

@@ -59,7 +59,7 @@ def test_a_vm_over_its_quota_is_read_at_the_floor(store: Store, new_door: Doors)
     door = new_door("acceptor._WEIGH = 0.05", quota=800_000, floor=20_000)
     door.store_line(b"first", vm="flood")
     ballast = store.path / "live" / "flood" / "main" / "quarantine" / "ballast"
-    ballast.parent.mkdir()
+    ballast.parent.mkdir(exist_ok=True)
     ballast.write_bytes(bytes(850_000))
     time.sleep(0.5)  # several looks
     flood = door.call(vm="flood")
@@ -79,6 +79,30 @@ def test_a_vm_over_its_quota_is_read_at_the_floor(store: Store, new_door: Doors)
     flood.until_ok(3)
     assert store.lines("flood")[-1] == b"z"
     assert store.verdict() == Verdict.INTACT
+
+
+def test_who_calls_again_and_again_gets_no_more(store: Store, new_door: Doors) -> None:
+    """A burst is a VM's, not a call's: the second call is read at the rate."""
+    door = new_door(rate=20_000, burst=100_000)
+    first = door.call("first", data=b"x" * 99_000 + b"\n")
+    first.greeting()
+    first.until_ok(1)
+    second = door.call("second", data=b"x" * 20_000 + b"\n" + b"y" * 20_000 + b"\n")
+    second.greeting()
+    second.until_ok(2)
+    assert "throttled" in store.events(stream="second")
+
+
+def test_a_vm_that_has_spent_its_quota_gets_full(new_door: Doors) -> None:
+    """At the door: another call, which is read a little before it is told, is not worth the room."""
+    door = new_door("acceptor._WEIGH = 0.05; session._SILENCE = 0", quota=10_000, calls_per_minute=100_000)
+    door.call(data=b"x\n")
+    until(lambda: door.call("other").answer() == b"full")
+    assert "work/other: over the quota" in door.errors()
+    assert door.errors().count("over the quota") <= 5  # a minute
+    for _ in range(10):
+        assert door.refused(b"logchain.Append+other work\0") == b"full"
+    assert door.errors().count("over the quota") == 5
 
 
 def test_nobody_is_served_up_to_the_reserve(store: Store, new_door: Doors) -> None:

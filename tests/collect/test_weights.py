@@ -19,7 +19,7 @@ def test_all_that_a_store_holds_is_weighed(store: Store, tmp_path: Path) -> None
     store.log(b"x" * 60_000, stream="two")
     store.log(b"x", vm="web")
     quarantine = store.directory("web") / "quarantine"
-    quarantine.mkdir()
+    quarantine.mkdir(exist_ok=True)
     (quarantine / "torn").write_bytes(bytes(500_000))
     path = tmp_path / "weights"
     with open_store(store.path) as root:

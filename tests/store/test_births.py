@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -139,3 +140,24 @@ def test_births_that_are_lost(store: Store, lost: bytes) -> None:
     assert store.verdict() == Verdict.DAMAGED
     store.log(b"y")
     assert store.lines() == [b"x", b"y"]
+
+
+@pytest.mark.parametrize("what", ["a directory", "a link", "a directory that is not empty"])
+def test_a_hostile_stream_keeps_nobody_from_a_birth(store: Store, what: str) -> None:
+    """Its own birth fails, whatever stands in the way; the number is spent, and everybody else's streams go on."""
+    store.log(b"before", stream="healthy")
+    store.log(b"x", stream="hostile")
+    home = store.directory(stream="hostile")
+    (home / "ratchet").write_bytes(bytes(8_192))
+    if what == "a link":
+        (home / ".ratchet.new").symlink_to("/dev/full")
+    else:
+        (home / ".ratchet.new").mkdir()
+    if what.endswith("not empty"):
+        (home / ".ratchet.new" / "file").touch()
+    with suppress(StoreError):
+        store.log(b"y", stream="hostile")
+    store.log(b"after", stream="healthy")
+    store.log(b"new", stream="newborn")
+    assert store.lines(stream="healthy") == [b"before", b"after"]
+    assert store.lines(stream="newborn") == [b"new"]
