@@ -176,6 +176,8 @@ class Ledger:
                 self._stop("what follows is no ledger")
             if not data:
                 break
+        if not self.size and not self._stuck:
+            self._stop("it has no first entry")
 
     def _stop(self, text: str) -> None:
         self._stuck, self.intact, self.torn = True, False, b""

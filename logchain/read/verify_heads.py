@@ -4,12 +4,13 @@ A list says of a segment how long it was, its last tag, and the hash of its text
 segment later is found out by the ledger's public key alone, and so is who removes one.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from itertools import accumulate
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from logchain.format.errors import FormatError
 from logchain.format.heads import Head, parse_heads
@@ -18,7 +19,7 @@ from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger, Listed
 from logchain.store.layout import HEADS, LEDGER, Directory, heads_name
 
-__all__ = ["HeadsLists", "Line", "Prefix", "Span", "first_listed", "lines"]
+__all__ = ["Beside", "HeadsLists", "Line", "Prefix", "Span", "first_listed", "lines"]
 
 _NEVER = float("inf")
 _LINE = Struct("<4Q32s32s")  # as Line: many are kept until their segment is looked at
@@ -128,32 +129,33 @@ class HeadsLists:
 
         A segment was there, and not sealed, between its first list and its seal. It may have been there before its
         first list, but only behind the last list that is there and does not have it. Only for that gap is the wall
-        clock asked, for clocks are set back.
+        clock asked: where it was set back since, a list may have gone rightly, and that is told as a notice.
         """
-        if not self._missing:
-            return
-        known = self._known
-        certain: list[tuple[float, float]] = []  # from entry, to entry
-        gaps: dict[int, list[tuple[int, float]]] = {}  # behind so many known lists: begun, to entry
-        for span in spans:
-            sealed = _NEVER if span.sealed is None else span.sealed
-            first = sealed if span.listed is None else span.listed
-            if span.listed is not None:
-                certain.append((span.listed, sealed))
-            gaps.setdefault(bisect_left(known, first), []).append((span.begun, first))
+        certain: list[tuple[int, float]] = []  # from entry, to entry
+        gaps: dict[int, list[tuple[int, float, float]]] = {}  # behind so many known lists: begun, to entry, its time
+        now = self._ledger.head.time if self._ledger.head else _NEVER
+        times = {listed.entry: listed.time for listed in self._ledger.lists}
+        for begun, first, seal in spans if self._missing else ():
+            sealed = _NEVER if seal is None else seal
+            if first is not None:
+                certain.append((first, sealed))
+            end = sealed if first is None else first
+            until = times[first] if first is not None else now if seal is None else _NEVER
+            gaps.setdefault(bisect_left(self._known, end), []).append((begun, end, until))
         certain.sort()
         starts = [start for start, _ in certain]
         reach = list(accumulate((end for _, end in certain), max))
-        for gap in gaps.values():
-            gap.sort()
-        latest = {place: list(accumulate((end for _, end in gap), max)) for place, gap in gaps.items()}
-        for listed in self._missing:
-            place = bisect_left(starts, listed.entry)
-            needed = bool(place) and reach[place - 1] > listed.entry
-            behind = bisect_left(known, listed.entry)
-            begun = bisect_right(gaps.get(behind, []), (listed.time, _NEVER))
-            if needed or (begun and latest[behind][begun - 1] > listed.entry):
-                yield Finding(True, "the list of open segments is missing, and has to be kept", entry=listed.entry)
+        for entry, time, *_ in self._missing:
+            place = bisect_left(starts, entry)
+            needed = bool(place) and reach[place - 1] > entry
+            perhaps = [
+                until
+                for begun, end, until in gaps.get(bisect_left(self._known, entry), ())
+                if begun <= time and entry < end
+            ]
+            if needed or perhaps:
+                damage = needed or time <= max(perhaps)
+                yield Finding(damage, "the list of open segments is missing, and has to be kept", entry=entry)
 
 
 class Prefix:
@@ -187,3 +189,27 @@ class Prefix:
         if not self.bad and self._place < len(self._lines):
             self.bad = self._lines[self._place]
         return self.bad
+
+
+class Beside:
+    """Feeds a Prefix in a thread, a block behind: the same bytes are hashed for their block in this one meanwhile."""
+
+    def __init__(self, prefix: Prefix) -> None:
+        self._prefix, self._pool = prefix, ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def feed(self, text: bytes) -> None:
+        """Take the next bytes of the text."""
+        self.settle()
+        self._last = self._pool.submit(self._prefix.feed, text)
+
+    def settle(self) -> None:
+        """Wait until all is hashed."""
+        if self._last:
+            self._last.result()

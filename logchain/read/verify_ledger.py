@@ -26,7 +26,7 @@ def check_checkpoint(store: Directory, ledger: Ledger) -> Iterator[Finding]:
 
     So it may be one entry behind, after a crash or for a moment, but never more, and never ahead.
     """
-    if not ledger.genesis:
+    if not ledger.intact:
         return
     text = ""
     for _ in range(_TRIES):
@@ -38,7 +38,7 @@ def check_checkpoint(store: Directory, ledger: Ledger) -> Iterator[Finding]:
 
 
 def _judge_checkpoint(store: Directory, ledger: Ledger) -> str:
-    assert ledger.genesis
+    assert ledger.genesis  # of a ledger that is intact
     try:
         with store.directory(LEDGER) as directory:
             checkpoint = open_checkpoint(directory.read(CHECKPOINT, MAX_CHECKPOINT), ledger.genesis.log)

@@ -17,7 +17,7 @@ from logchain.format.record import format_time
 from logchain.format.signed_note import Vkey, parse_note
 from logchain.read.ledger import SealedEntry
 from logchain.read.sealed import SealedText, open_tier
-from logchain.read.verify_heads import Prefix, lines
+from logchain.read.verify_heads import Beside, Prefix, lines
 from logchain.read.verify_records import (
     Damage,
     SegmentCheck,
@@ -31,6 +31,8 @@ from logchain.read.verify_records import (
 from logchain.store.layout import TIERS, Directory, manifest_name
 
 __all__ = ["SealedTask", "check_sealed"]
+
+_LARGE = 4 << 20  # bytes of text for which a thread is worth it
 
 
 @dataclass(frozen=True)
@@ -144,20 +146,30 @@ class _TextCheck:
 
     def run(self) -> None:
         """Check all blocks."""
+        if self._text.misfit:
+            self._check.find(self._text.misfit)
+        if self._prefix and self._lines and self._manifest.size >= _LARGE:
+            with Beside(self._prefix) as beside:
+                self._run(beside)
+                beside.settle()
+        else:
+            self._run(self._prefix)
+        self._tell_bad()
+        self._finish()
+
+    def _run(self, prefix: Prefix | Beside | None) -> None:
         text, manifest, check = self._text, self._manifest, self._check
-        if text.misfit:
-            check.find(text.misfit)
         for place, block in enumerate(manifest.blocks):
             try:
                 data = text.block(place)
             except FormatError as error:
-                self._key = self._prefix = None
+                self._key = self._prefix = prefix = None
                 if not text.is_unreadable:
                     self._add_bad(place, str(error))
             else:
                 check.good, check.size = check.good + block.records, check.size + block.size
-                if self._prefix:
-                    self._prefix.feed(data)
+                if prefix:
+                    prefix.feed(data)
                 try:
                     self._look_into(place, block, data)
                 except Damage as damage:
@@ -166,8 +178,6 @@ class _TextCheck:
                 except FormatError as error:
                     check.find(str(error), record=manifest.first + self._index, offset=block.offset)
             self._index += block.records
-        self._tell_bad()
-        self._finish()
 
     def _look_into(self, place: int, block: Block, data: bytes) -> None:
         """See that a block whose hash is right holds what the manifest says; raises Damage, FormatError."""
