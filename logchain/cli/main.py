@@ -11,15 +11,20 @@ from logchain.format.errors import LogchainError
 
 __all__ = ["main"]
 
-_COMMANDS = (
+_COMMANDS = (  # each a module of this room with a `command`
+    "audit-key",
+    "catalog",
+    "delete",
+    "forget",
     "init",
     "keygen",
     "list",
+    "seal",
     "sessions",
     "show",
     "status",
     "verify",
-)  # each a module of this room with a `command`
+)
 
 
 class _Commands(click.Group):
@@ -31,7 +36,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (the same)
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"logchain.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"logchain.cli.{cmd_name.replace('-', '_')}").command
         return command
 
 

@@ -13,9 +13,23 @@ from logchain.format.settings import DEFAULT_SETTINGS, parse_settings
 from tests.docs.generate import GENERATED
 from tests.docs.pages import PAGES, ROOT, anchors, links, page_name
 
+_LOGCHAIN = (
+    "audit-key",
+    "catalog",
+    "delete",
+    "forget",
+    "init",
+    "keygen",
+    "list",
+    "seal",
+    "sessions",
+    "show",
+    "status",
+    "verify",
+)
 _COMMANDS = (
     "logchain",
-    *(f"logchain {name}" for name in ("init", "keygen", "list", "sessions", "show", "status", "verify")),
+    *(f"logchain {name}" for name in _LOGCHAIN),
     "log-collector",
     "log-exporter",
     "log-exporter stdin",

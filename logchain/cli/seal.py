@@ -1,0 +1,72 @@
+"""logchain seal: seal now what can be sealed."""
+
+import json
+from pathlib import Path
+
+import click
+
+from logchain.cli.options import config_option, json_option, store_option
+from logchain.cli.selection import check_known, read_selection
+from logchain.cli.table import format_size, json_time
+from logchain.cli.writing import open_to_write, refresh_catalog, take_ledger
+from logchain.compress.sealing import Stays, Written, seal_now
+from logchain.format.manifest import Manifest
+from logchain.read.display import escape_text
+from logchain.read.times import format_local
+from logchain.store.clock import SystemClock
+from logchain.store.configuration import read_settings
+from logchain.store.heads import OpenHeads
+
+__all__ = ["command"]
+
+
+@click.command("seal")
+@store_option
+@click.option("--vm", metavar="NAME", help="Only this qube's segments.")
+@config_option
+@json_option
+def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> int:
+    """Close and sign now what nobody writes, instead of when log-compressor would.
+
+    Before a backup, or before you look into something. What a connected qube writes cannot be sealed: end its sender
+    first, or see below when it closes by itself. How far that has come is recorded in the ledger all the same.
+    log-compressor may run meanwhile.
+
+    Exit code 3 where something could not be sealed; what is being written does not count.
+    """
+    settings, clock = read_settings(config).store, SystemClock()
+    sealed = failed = 0
+    with open_to_write(store) as directory:
+        check_known(directory, read_selection((vm,) if vm else (), (), None, None, utc=False))
+        with take_ledger(directory, clock) as ledger:
+            for name, stream, segment, result in seal_now(directory, ledger, clock, settings, vm or ""):
+                sealed += isinstance(result, Manifest)
+                failed += isinstance(result, Stays)
+                where = {"vm": name, "stream": stream, "segment": segment}
+                click.echo(
+                    json.dumps(where | _object(result))
+                    if as_json
+                    else f"{name}/{stream}: segment {segment} {_words(result, settings.segment)}"
+                )
+            OpenHeads().record(directory, ledger)
+        refresh_catalog(directory)
+    if not as_json:
+        click.echo(f"sealed {sealed} segment{'s' * (sealed != 1)}" if sealed else "there was nothing to seal")
+    return 3 if failed else 0
+
+
+def _words(result: Manifest | Written | Stays, size: int) -> str:
+    if isinstance(result, Manifest):
+        return f"is sealed: {result.records:,} records, {format_size(result.size)}"
+    if isinstance(result, Written):
+        closes = format_local(result.closes, None)[:19]
+        return f"is being written; it closes by itself at {format_size(size)}, or at {closes}"
+    return f"stays: {escape_text(result.reason)}"
+
+
+def _object(result: Manifest | Written | Stays) -> dict[str, object]:
+    if isinstance(result, Manifest):
+        return {"state": "sealed", "records": result.records, "size": result.size}
+    if isinstance(result, Written):
+        return {"state": "written", "closes": json_time(result.closes)}
+    return {"state": "stays", "reason": result.reason}
