@@ -12,8 +12,16 @@ from contextlib import ExitStack, contextmanager
 from logchain.format.keystate import KeyState, Status
 from logchain.format.ratchet import step
 from logchain.format.tags import TAG_ENTRY, parse_tags
-from logchain.store.durable import cut, make_directory, move, put
-from logchain.store.layout import QUARANTINE, Directory, log_name, quarantine_name, segments, tags_name
+from logchain.store.durable import cut, make_directory, move, put, remove
+from logchain.store.layout import (
+    QUARANTINE,
+    Directory,
+    log_name,
+    quarantine_name,
+    segments,
+    tags_name,
+    temporary_name,
+)
 from logchain.store.stream import StreamWriter
 
 __all__ = ["open_segment", "recover"]
@@ -77,5 +85,8 @@ def _put_away(directory: Directory, fd: int, name: str, start: int, stamp: int) 
     if end > start:
         chunks = (os.pread(fd, _CHUNK, at) for at in range(start, end, _CHUNK))
         with make_directory(directory, QUARANTINE) as quarantine:
+            unfinished = temporary_name(f"-{name}")[1:]  # by a recovery that a crash cut short, with another stamp
+            if left := [found for found in quarantine.names() if found.endswith(unfinished)]:
+                remove(quarantine, left)
             put(quarantine, quarantine_name(name, stamp), chunks)
         cut(fd, start)

@@ -162,6 +162,20 @@ def test_more_behind_an_adopted_end(store: Store) -> None:
     assert store.verdict() == Verdict.INTACT
 
 
+def test_what_a_recovery_that_was_cut_short_left_in_quarantine(store: Store) -> None:
+    """A copy that was not finished goes when what it was a copy of is put away; what else is there stays."""
+    store.log(b"before")
+    change(store, LOG, lambda data: data + b"torn")
+    quarantine = store.directory() / "quarantine"
+    quarantine.mkdir(exist_ok=True)
+    for name in (f".1795405501123456-{LOG}.new", f"1795405501123455-{TAGS}"):
+        (quarantine / name).write_bytes(b"to")
+    store.log(b"after")
+    assert quarantined(store) == {LOG: b"torn", TAGS: b"to"}
+    assert len(list(quarantine.iterdir())) == 2
+    assert store.lines() == [b"before", b"after"]
+
+
 def test_a_segment_that_was_never_committed(store: Store) -> None:
     """It holds nothing that anybody was told of, and goes to quarantine whole."""
     store.log(b"before")
