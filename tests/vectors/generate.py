@@ -29,6 +29,7 @@ from tests.vectors import (  # noqa: E402
     reading_ratchet,
     reading_record,
     reading_sealed,
+    reading_segment_key,
     reading_tags,
     reading_wire,
 )
@@ -46,6 +47,7 @@ PAGES: dict[str, ModuleType] = {
     "ratchet.json": reading_ratchet,
     "record.json": reading_record,
     "sealed.json": reading_sealed,
+    "segment-key.json": reading_segment_key,
     "tags.json": reading_tags,
     "wire.json": reading_wire,
 }
