@@ -65,7 +65,7 @@ def command(
 
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
-    pinned = parse_fingerprint(fingerprint) if fingerprint else None
+    pinned = None if fingerprint is None else parse_fingerprint(fingerprint)
     audit = read_audit_secret(secret_file) if secret_file else None
     with open_store(store) as directory:
         rows = list(list_streams(directory))

@@ -11,8 +11,19 @@ from logchain.read.findings import Finding
 from logchain.read.verify_births import Secrets
 from logchain.read.verify_heads import Line
 
-__all__ = ["Damage", "SegmentCheck", "StreamKeys", "check_form", "expected_note", "is_end", "leading_notes", "own_note"]
+__all__ = [
+    "MOST_LEADING",
+    "Damage",
+    "SegmentCheck",
+    "StreamKeys",
+    "check_form",
+    "expected_note",
+    "is_end",
+    "leading_notes",
+    "own_note",
+]
 
+MOST_LEADING = 5  # notes that are looked for at the beginning of a segment
 _SIGNS = {b" %s " % kind: kind for kind in (LINE, PART, NOTE)}
 
 
@@ -107,7 +118,7 @@ def _is_note(record: bytes) -> bool:
 
 def leading_notes(records: list[bytes]) -> list[Note]:
     """Return the notes that a segment begins with, of records whose form was checked."""
-    notes = takewhile(_is_note, records[:5])
+    notes = takewhile(_is_note, records[:MOST_LEADING])
     return [parse_note(record[PREFIX:]) for record in notes]
 
 

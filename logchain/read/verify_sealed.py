@@ -19,6 +19,7 @@ from logchain.read.ledger import SealedEntry
 from logchain.read.sealed import SealedText, open_tier
 from logchain.read.verify_heads import Beside, Prefix, lines
 from logchain.read.verify_records import (
+    MOST_LEADING,
     Damage,
     SegmentCheck,
     StreamKeys,
@@ -134,6 +135,7 @@ class _TextCheck:
         self._prefix: Prefix | None = Prefix(self._lines)  # None behind a bad block
         self._key: bytes | None = None  # None where there is no secret, or no going on
         self._index = 0  # records before the block
+        self._head: list[bytes] | None = []  # the first records, until there are enough
         self._time = b""  # of the last record
         self._tag = b""
         self._proven = 0  # records up to the last tag that was right
@@ -163,7 +165,7 @@ class _TextCheck:
             try:
                 data = text.block(place)
             except FormatError as error:
-                self._key = self._prefix = prefix = None
+                self._key = self._prefix = self._head = prefix = None
                 if not text.is_unreadable:
                     self._add_bad(place, str(error))
             else:
@@ -187,7 +189,7 @@ class _TextCheck:
         check.time = block.time
         if data[:TIME_SIZE] != format_time(block.time) or not data.endswith(b"\n"):
             raise FormatError("a block that does not begin when the manifest says, or not with a record")
-        if not place:
+        if self._head is not None:
             self._look_at_head(data)
         if is_last:
             last = data[data.rfind(b"\n", 0, len(data) - 1) + 1 : -1]
@@ -198,11 +200,16 @@ class _TextCheck:
             self._chain(block, data)
 
     def _look_at_head(self, data: bytes) -> None:
-        records, task = data.split(b"\n", 5)[:-1], self._task
-        note = own_note(records[0], expected_note(task.store_id, task.vm, task.stream, task.number))
+        """Take the notes that the text begins with, however small its blocks are."""
+        assert self._head is not None
+        task = self._task
+        self._head += data.split(b"\n", MOST_LEADING)[:-1]
+        note = own_note(self._head[0], expected_note(task.store_id, task.vm, task.stream, task.number))
         if note.number("first") != self._manifest.first:
             raise FormatError("a segment whose note has not the number that the manifest has")
-        self._check.head = leading_notes(records)
+        self._check.head = leading_notes(self._head)
+        if len(self._check.head) < len(self._head) or len(self._head) >= MOST_LEADING:
+            self._head = None
 
     def _chain(self, block: Block, data: bytes) -> None:
         """Check a block's records one by one, and the tags that lists of heads have of them."""
