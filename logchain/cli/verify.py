@@ -169,8 +169,8 @@ def _ledger(report: Report) -> Iterator[str]:
         yield "ledger   none that is good."
         return
     yield (
-        f"ledger   {ledger.entries:,} entries good, the last of {format_local(ledger.head_time, None)}, after "
-        f"{_span(ledger.head_age)} of running time."
+        f"ledger   {ledger.entries:,} {'entry' if ledger.entries == 1 else 'entries'} good, the last of "
+        f"{format_local(ledger.head_time, None)}, after {_span(ledger.head_age)} of running time."
     )
     if ledger.pinned:
         yield "         It begins with the key that the fingerprint is of."
