@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from logchain.collect.answers import answers_for
 from logchain.collect.confine import confine
-from logchain.collect.instance import Order, be_instance, format_order, parse_order
+from logchain.collect.instance import STOPS, Order, be_instance, format_order, parse_order
 from logchain.collect.serving import describe_fault
 from logchain.collect.weights import weigh
 from logchain.store.clock import Clock
@@ -28,7 +28,6 @@ __all__ = ["ForkServer"]
 _FAREWELL = 20.0  # s for all instances to commit when the acceptor ends
 _MAX_ORDER = 512  # bytes
 _WEIGH = b"weigh"
-_STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
 class ForkServer:
@@ -36,21 +35,21 @@ class ForkServer:
 
     def __init__(self, store: Directory, clock: Clock, log: Callable[[str], None]) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # one to the server must not reach our own descriptor
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # one to the server must not reach our own descriptor
         self._pid = os.fork()
         if self._pid == 0:
             try:
                 _close_all_but(store.fd, theirs.fileno())
                 signal.set_wakeup_fd(-1)
-                for number in _STOPS:  # they end an instance, and not the server: it ends when the acceptor does
+                # they stay blocked: they end an instance, as soon as it is one, and never the server
+                for number in STOPS:
                     signal.signal(number, lambda *_: None)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
                 _Server(theirs, store, clock, log).run()
             except BaseException as error:
                 log(describe_fault(error))
             finally:
                 os._exit(0)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         theirs.close()
 
     def fileno(self) -> int:

@@ -17,8 +17,9 @@ from logchain.store.layout import Directory
 from logchain.store.opening import hold_stream, prepare_stream
 from logchain.store.stream import Rolling, StreamWriter
 
-__all__ = ["Order", "be_instance", "format_order", "parse_order"]
+__all__ = ["STOPS", "Order", "be_instance", "format_order", "parse_order"]
 
+STOPS = {signal.SIGTERM, signal.SIGINT}  # blocked in who forks an instance
 _REFUSALS = {error.__name__: error for error in (Busy, Full, WriteFailed)}
 
 
@@ -68,7 +69,8 @@ def be_instance(
     `control` is our end of the control socket; `parent` is the process that forked this one.
     """
     name = f"{order.vm}/{order.stream}"
-    signal.set_wakeup_fd(acceptors_end.fileno())  # a signal comes as a word from the acceptor does
+    signal.set_wakeup_fd(acceptors_end.fileno())  # a signal comes as a word from the acceptor does,
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # also one that came before
     # a descriptor of its own: reading and sending wait for the same socket separately
     answers = answers_for(order.service, os.dup(connection.fileno()))
     allowance = Allowance(
