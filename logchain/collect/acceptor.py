@@ -248,13 +248,14 @@ class Acceptor:
 
     def _check_birth(self, call: Descriptor) -> None:
         """See that a VM may have one more stream, if the call needs one."""
-        existing: list[str] = []
+        # those of which an instance may not have made the directory yet count as well
+        existing = {instance.call.stream for instance in self._instances_of(call.vm)}
         with (
             suppress(FileNotFoundError, OddFile),
             self._store.directory(LIVE) as live,
             live.directory(call.vm) as of_vm,  # of this VM alone: ten thousand streams of others cost nothing
         ):
-            existing = of_vm.names()
+            existing |= set(of_vm.names())
         if call.stream in existing:
             return
         allowed = self._settings.of(call.vm)
@@ -291,7 +292,8 @@ class Acceptor:
             instance.successor = None
 
     def _refuse(self, caller: _Caller, error: Exception) -> None:
-        ours = caller.call and not isinstance(error, Busy | UsageError)
-        if ours and self._complaints.take(caller.call.vm, _COMPLAINTS, time.monotonic()):  # no VM fills our own log
-            self._log(f"{caller.call.vm}/{caller.call.stream}: {error}")
+        call = caller.call
+        if call and not isinstance(error, Busy | UsageError):  # noqa: SIM102 (two reasons)
+            if self._complaints.take(call.vm, _COMPLAINTS, time.monotonic()):  # no VM fills our own log
+                self._log(f"{call.vm}/{call.stream}: {error}")
         caller.refuse(error)
