@@ -285,6 +285,32 @@ def test_lists_are_dropped_by_the_rule(tmp_path: Path, chance: int) -> None:
     check(store)
 
 
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("sealed_after", [False, True])
+def test_a_list_that_names_only_what_is_gone(store: Store, sealed_after: bool) -> None:
+    """It is kept for a segment that it does not repeat, began before it, and was sealed by the very next entry."""
+    store.log(b"x", stream="a")
+    store.log(b"x", stream="b")
+    record(store)
+    if not sealed_after:
+        roll(store, stream="b")
+        seal(store, stream="b")
+    store.log(b"y", stream="a")
+    record(store)
+    second = max(lists(store))
+    assert [head.stream_id for head in lists(store)[second]] == [identity(store, stream="a")]
+    for stream in "ba":
+        roll(store, stream=stream)
+        seal(store, stream=stream)
+    with opened(store) as (directory, ledger):
+        evict(directory, ledger, VM, "a", 1, "quota")
+        drop_lists(directory, ledger)
+        assert (second in lists(store)) == sealed_after
+        evict(directory, ledger, VM, "b", 1, "quota")
+        drop_lists(directory, ledger)
+    assert lists(store) == {}
+
+
 def _list(store: Store, number: int) -> bytes:
     return (store.path / f"ledger/heads/{number:08}").read_bytes()
 
