@@ -146,7 +146,7 @@ def _why(report: Report) -> str:
         return "there is no record to check; 'logchain list' tells which logs there are."
     if report.audited:
         return (
-            "every record above is as it was received, but the ledger says that others went on purpose, and only "
+            "every record above is as it was received, but the ledger says why others are not there, and only "
             "--fingerprint HEX can tell whether it is this store's ledger."
         )
     if not report.ledger.pinned:
@@ -181,11 +181,13 @@ def _ledger(report: Report) -> Iterator[str]:
     yield f"         {sealed:,} records are as they were sealed. The store has {ledger.sealed:,} sealed segments."
     when = f" by {format_local(ledger.listed_time, None)}" if ledger.listed_time else ""
     yield f"         {listed:,} records of open segments are as listed{when}, {unlisted:,} are not listed yet."
-    if ledger.gone:
+    if ledger.gone > ledger.restored:
         yield (
             f"         Went on purpose, as it says: {ledger.evicted:,} segments evicted, {ledger.deleted:,} deleted, "
             f"{ledger.forgotten:,} streams forgotten."
         )
+    if ledger.restored:
+        yield f"         As it says, the store came back from a backup {ledger.restored:,} times."
     yield f"         {_KEYS[ledger.key]}"
 
 

@@ -56,9 +56,10 @@ class LedgerReport:
     evicted: int = 0
     deleted: int = 0
     forgotten: int = 0  # streams
+    restored: int = 0  # how often the store came back from a backup
     key: str = "none"  # in hand: `next`, `pending`, `other`, `unreadable`, `none`
 
     @property
     def gone(self) -> int:
-        """How many things the ledger says went on purpose."""
-        return self.evicted + self.deleted + self.forgotten
+        """How many things the ledger says are not there, and why they need not be."""
+        return self.evicted + self.deleted + self.forgotten + self.restored

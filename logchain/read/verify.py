@@ -109,7 +109,7 @@ def verify_store(
     check.read_ledger(fingerprint)
     report.streams += check.run(all_streams(store), vm, jobs, progress)
     after = _read_births(store, report) if before else None
-    check.finish(after)
+    check.finish(before, after)
     if before and after:
         report.findings += births.findings(before, after)
     report.findings += check.findings

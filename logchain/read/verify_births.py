@@ -82,8 +82,8 @@ class Births:
         if self._secrets.audited and self._secrets.secret(before.birth) != before.secret:
             yield Finding(True, "the secret of the next birth does not follow from the audit secret")
 
-    def recorded(self, ledger: Ledger, after: BirthState | None) -> Iterator[Finding]:
-        """Hold the entries of births against the streams that are there.
+    def recorded(self, ledger: Ledger, before: BirthState | None, after: BirthState | None) -> Iterator[Finding]:
+        """Hold the entries of births against the streams that are there; births from `before` on came while we looked.
 
         An entry accounts for its birth only where the first segment under it went on purpose: else that has to show it.
         """
@@ -94,7 +94,7 @@ class Births:
             if others:
                 text = f"birth {number}, claimed by {'/'.join(others[0])}, was given to another stream"
                 yield Finding(True, text)
-            elif not name and history.forgotten is None and number not in self._excused:
+            elif not name and history.forgotten is None and not (before and number >= before.birth):
                 text = f"the stream {event.stream_id.hex()}, which birth {number} was given to, is gone"
                 yield Finding(True, text)
                 self._excused.add(number)

@@ -39,6 +39,7 @@ class LiveTask:
     stream: str
     store_id: bytes
     sealed: Collection[int] = ()  # segments that count as sealed, wherever else they are
+    gone: Collection[int] = ()  # segments that went on purpose, whatever is left of them
     births: Sequence[tuple[int, int]] = ()  # first segment under it, birth
     listed: Mapping[int, bytes] = field(default_factory=dict)  # lines of heads, packed
 
@@ -84,9 +85,9 @@ class _Checker:
         last = state.segment if state else max(numbers, default=0)
         found.doubled = [number for number in numbers if number in self._task.sealed]
         for number in numbers:
-            if number <= last and number not in self._task.sealed:
+            if number <= last and number not in self._task.sealed and number not in self._task.gone:
                 found.segments.append(self._check_segment(number, state))
-        if state and numbers and numbers[-1] > last:
+        if state and numbers and numbers[-1] > last and self._read_state() == state:
             found.uncommitted = numbers[-1]
         if state and self._keys.audited:
             found.wrong_next = self._check_next(state)

@@ -49,6 +49,7 @@ class Planner:
 
     def __init__(self, store: Directory, store_id: bytes, ledger: Ledger, lists: HeadsLists) -> None:
         self._store, self._store_id, self._ledger, self._lists = store, store_id, ledger, lists
+        self._known = [stream_id for stream_id, history in ledger.streams.items() if history.sealed]
         self._seen: set[tuple[bytes, int]] = set()
         self.ids: set[bytes] = set()  # of all streams that are there
         self.spans: list[Span] = []  # of all sealed segments that are there
@@ -81,6 +82,8 @@ class Planner:
         texts = _texts(files)
         plan.textless = [task.number for task in plan.sealed if task.number not in texts]
         self._look_at_texts(files, plan, texts.difference(with_manifest), unsealed)
+        if not files.live and not plan.sealed:
+            return  # empty, or what a crash left of a stream that was forgotten: whether it was is asked by its id
         plan.ids |= {plan.stream_id} - {b""}
         for stream_id in list(plan.ids):
             for number in self._missing(stream_id):
@@ -90,8 +93,11 @@ class Planner:
                     self._miss(plan, stream_id, number)
         plan.sealed.sort(key=lambda task: task.number)
         sealed = frozenset(task.number for task in plan.sealed)
-        births = tuple(self._ledger.of(plan.stream_id).births)
-        plan.live = LiveTask(plan.vm, plan.stream, self._store_id, sealed, births, listed)
+        history = self._ledger.of(plan.stream_id)
+        gone = frozenset(number for number in unsealed - sealed if history.is_gone(number))
+        for number in sorted(gone):
+            plan.find("it went on purpose, and is still there: a crash left it", number, damage=False)
+        plan.live = LiveTask(plan.vm, plan.stream, self._store_id, sealed, gone, tuple(history.births), listed)
 
     def _plan_sealed(
         self, files: StreamFiles, plan: StreamPlan, number: int, unsealed: set[int], listed: dict[int, bytes]
@@ -156,11 +162,10 @@ class Planner:
             plan.findings.append(Finding(True, "it was sealed, and its manifest is gone", number, entry=entry.entry))
 
     def gone_streams(self) -> Iterable[Finding]:
-        """Yield the streams that the ledger knows, and of which there is nothing."""
-        known = {stream_id: history for stream_id, history in self._ledger.streams.items() if history.sealed}
-        lost = [stream_id for stream_id in known if stream_id not in self.ids]
+        """Yield the streams that the ledger knew when all began, and of which there is nothing."""
+        lost = [stream_id for stream_id in self._known if stream_id not in self.ids]
         if lost:
-            self._ledger.advance()
+            self._ledger.advance()  # forgotten, perhaps
         for stream_id in lost:
             history = self._ledger.of(stream_id)
             if history.sealed:

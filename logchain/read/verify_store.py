@@ -80,8 +80,8 @@ class StoreCheck:
             return report
         live = next(results)
         assert isinstance(live, LiveCheck)
-        if not found and self._ledger.of(plan.stream_id).forgotten is not None and live.state_lost:
-            return report  # while we looked
+        if (live.state_lost or live.id_lost) and self._was_forgotten(plan.stream_id):
+            return report
         history = self._ledger.of(plan.stream_id)
         found.update((check.number, check) for check in live.segments)
         last = live.state.segment if live.state else max(found, default=0)
@@ -113,6 +113,10 @@ class StoreCheck:
             claimed = {check.claimed for check in checks} | ({live.state.birth} if live.state else set())
             self._births.excuse(claimed)
         return report
+
+    def _was_forgotten(self, stream_id: bytes) -> bool:
+        self._ledger.advance()
+        return self._ledger.of(stream_id).forgotten is not None
 
     def _went(self, stream_id: bytes, number: int) -> bool:
         self._ledger.advance()
@@ -164,12 +168,13 @@ class StoreCheck:
                     begun = max(plan.latest, segment.first_time())
                     self._spans.append(Span(begun, first_listed(listed), None))
 
-    def finish(self, after: BirthState | None) -> None:
-        """Ask for what should be there beside the streams. `after` are the births of now."""
+    def finish(self, before: BirthState | None, after: BirthState | None) -> None:
+        """Ask for what should be there beside the streams. Births are those when all began, and those of now."""
+        self._ledger.advance()
         self.findings += self._lists.findings
         self.findings += self._lists.left()
         self.findings += self._lists.missing(self._spans)
-        self.findings += self._births.recorded(self._ledger, after)
+        self.findings += self._births.recorded(self._ledger, before, after)
         self.findings += check_checkpoint(self._store, self._ledger)
         self._key, finding = check_key(self._store, self._ledger)
         if finding:
@@ -194,6 +199,7 @@ class StoreCheck:
             evicted=ledger.evicted,
             deleted=ledger.deleted,
             forgotten=len(ledger.forgotten),
+            restored=len(ledger.restored),
             key=self._key,
         )
 

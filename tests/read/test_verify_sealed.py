@@ -39,6 +39,7 @@ def archive(tmp_path: Path) -> Archive:
     store.roll("vault")
     store.seal("vault", tier=".xz")
     store.log(b"open there", vm="vault")
+    store.log(b"never sealed", vm="lone")
     store.list_heads()
     return store
 
@@ -76,6 +77,7 @@ def test_each_layer_says_what_it_checked(archive: Archive) -> None:
     assert by_vm["work"].sealed == archive.state().first
     assert (by_vm["work"].listed, by_vm["work"].unlisted) == (4, 3)
     assert (by_vm["vault"].listed, by_vm["vault"].unlisted) == (4, 0)
+    assert (by_vm["lone"].listed, by_vm["lone"].sealed) == (4, 0)
     assert by_vm["work"].records == archive.state().next_number
     assert report.chained == 0
     assert (report.ledger.sealed, report.ledger.key) == (4, "next")
@@ -117,7 +119,7 @@ def test_a_birth_whose_segments_went_is_accounted_for(archive: Archive) -> None:
     archive.forget()
     for audit in (False, True):
         assert verify(archive, audit=audit).verdict == Verdict.INTACT
-    assert [stream.vm for stream in verify(archive).streams] == ["vault"]
+    assert [stream.vm for stream in verify(archive).streams] == ["lone", "vault"]
 
 
 def test_several_processes_find_the_same(archive: Archive) -> None:
@@ -199,6 +201,9 @@ def _go_on(store: Archive) -> None:
 def _newborn(store: Archive) -> None:
     store.log(b"newborn", vm="newborn")
     store.list_heads()
+    store.roll("newborn")
+    store.seal("newborn")
+    _seal_all(store)  # so that the ledger is looked at again
 
 
 def _seal_and_evict(store: Archive) -> None:
@@ -223,6 +228,8 @@ ACTIONS: list[Action] = [
     lambda store: store.compress(".lz4"),
     lambda store: store.compress(".xz"),
     lambda store: store.forget(),
+    lambda store: store.forget("lone"),
+    lambda store: store.forget("vault"),
 ]
 
 
