@@ -53,7 +53,8 @@ def put(directory: Directory, name: str, chunks: Iterable[bytes], mode: int | No
     fd = directory.file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         if mode is not None:
-            os.fchmod(fd, mode)
+            with _as_refusal(directory, temporary):
+                os.fchmod(fd, mode)
         size = 0
         for chunk in chunks:
             write(fd, chunk, size)

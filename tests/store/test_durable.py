@@ -96,6 +96,18 @@ def test_a_file_is_put_in_place_whole(store: Store, disk: Disk) -> None:
     assert disk.calls == wiped + [("write", ".file.new"), ("sync", ".file.new"), ("sync", "store")] * 2
 
 
+def test_a_mode_that_cannot_be_set(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is the disk's refusal as any other: nothing is put in place, and nothing is left."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    with open_store(store.path) as directory, pytest.raises(WriteFailed, match="Input/output error"):
+        put(directory, "file", [b"data"], 0o440)
+    assert not list(store.path.glob("*file*"))
+
+
 @pytest.mark.parametrize("name", ["file", ".file.new"])
 def test_a_directory_in_a_files_place(store: Store, name: str) -> None:
     """It stays, and is told as a StoreError."""
