@@ -12,7 +12,7 @@ from contextlib import suppress
 from logchain import __version__
 from logchain.compress.notify import Notifier
 from logchain.compress.work import Compressor, Stopped
-from logchain.format.errors import Busy, LogchainError, UsageError
+from logchain.format.errors import Busy, LogchainError, StoreError, UsageError
 from logchain.format.settings import Settings
 from logchain.store.clock import SystemClock
 from logchain.store.configuration import DEFAULT_CONFIG, read_settings
@@ -63,6 +63,8 @@ def _lock(store: Directory) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Busy(f"{store.path} has a log-compressor already") from error
+    except OSError as error:
+        raise StoreError(f"cannot lock {store.path}/{KEYS}/{COMPRESSOR}: {error.strerror}") from error
     return lock
 
 

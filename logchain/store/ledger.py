@@ -145,7 +145,10 @@ class Ledger:
 
     def let_go(self) -> None:
         """Let others append, until `take_up`; in between nothing may be asked of it but its state."""
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        except OSError as error:
+            raise StoreError(f"cannot unlock {self._directory.path}/{LOCK}: {error.strerror}") from error
 
     def take_up(self) -> bool:
         """Take the lock again, and tell whether the ledger is as it was: if not, close it and open it again.
@@ -259,7 +262,7 @@ def _lock(directory: Directory) -> int:
     lock = directory.file(LOCK, os.O_RDWR | os.O_CREAT)
     try:
         _take_lock(lock, directory)
-    except Busy:
+    except StoreError:
         os.close(lock)
         raise
     return lock
@@ -270,3 +273,5 @@ def _take_lock(lock: int, directory: Directory) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Busy(f"{directory.path} is being written by somebody else: log-compressor, or a command") from error
+    except OSError as error:
+        raise StoreError(f"cannot lock {directory.path}/{LOCK}: {error.strerror}") from error

@@ -1,5 +1,7 @@
 """log-compressor as a process: rounds, signals, the one instance, what systemd hears."""
 
+import errno
+import fcntl
 import os
 import signal
 import socket
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from logchain.compress.main import main
 from tests.collect.call import PATIENCE
 from tests.collect.door import until
 from tests.conftest import Store
@@ -99,6 +102,25 @@ def test_there_is_one(store: Store, daemon: Daemon) -> None:
     second = subprocess.run([*START, "--store", store.path, "--once"], capture_output=True, text=True, check=False)
     assert second.returncode == 3
     assert second.stderr == f"<3>log-compressor: {store.path} has a log-compressor already\n"
+
+
+def test_a_lock_that_the_system_refuses(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is one line and exit code 3."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(os, "umask", lambda _: 0)  # of all tests
+    monkeypatch.setattr(sys, "argv", ["log-compressor", "--once", "--store", str(store.path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3
+    assert capsys.readouterr().err == (
+        f"<3>log-compressor: cannot lock {store.path}/keys/compressor: Input/output error\n"
+    )
 
 
 def test_once(store: Store, tmp_path: Path) -> None:

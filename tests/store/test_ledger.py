@@ -1,5 +1,7 @@
 """The ledger: one chain whatever happens, each key used once and gone then, and nothing written over what is there."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +140,23 @@ def pending(store: Store) -> bytes:
 
 
 @pytest.mark.usefixtures("unsynced")
+def test_a_lock_that_the_system_refuses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told as any error of the store, when it is taken and when it is let go; the next round goes on."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with open_store(store.path) as directory, open_ledger(directory, store.clock) as ledger:
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", refuse)
+            with pytest.raises(StoreError, match="Input/output error"):
+                ledger.let_go()
+            with pytest.raises(StoreError, match="Input/output error"):
+                open_ledger(directory, store.clock)
+        assert ledger.take_up()
+        ledger.append(Config(bytes(32)))
+
+
 def test_a_pending_entry_is_appended(store: Store) -> None:
     """Whichever part of it is there, the rest follows, the same bytes; and the checkpoint."""
     last = pending(store)
