@@ -13,7 +13,7 @@ Doors = Callable[..., Door]
 
 @pytest.fixture
 def new_door(store: Store, tmp_path: Path) -> Iterator[Doors]:
-    """Start an acceptor, with settings and limits of the test's choosing."""
+    """Start an acceptor, with patches and settings of the test's choosing."""
     yield from doors(store, tmp_path)
 
 

@@ -10,21 +10,19 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bench.processes import children
 from tests.collect.call import PATIENCE, Call
 from tests.conftest import Store
+
+__all__ = ["Door", "DoorCall", "children", "descriptors", "doors", "until"]
 
 # systemd's part: the listening socket becomes descriptor 3, and the environment says whose it is
 _START = """
 import os
 from logchain.collect import acceptor, confine, forkserver, main, session
-from logchain.format import settings
 os.dup2({listener}, 3)
 os.closerange(4, 64)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-limits = {limits}
-of_all = {{key: limits.pop(key) for key in ("connections", "reserve") if key in limits}}
-of_vm = {{key.removesuffix("_per_vm"): most for key, most in limits.items()}}
-settings.DEFAULT_SETTINGS = settings.Settings(**of_all, each_vm=settings.VmSettings(**of_vm))
 {patches}
 main.main()
 """
@@ -38,9 +36,23 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that one has forked, oldest first."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def descriptors(pid: int) -> list[str]:
+    """Return what a process has open."""
+    found = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(fd.readlink().as_posix())
+    return found
+
+
+def _toml(limits: dict[str, int]) -> str:
+    """Return limits as settings, for tests that do not give settings yet (test_any_bytes, test_many_names)."""
+    lines = []
+    for name, most in limits.items():
+        table = "collector" if name == "connections" else "each-vm"
+        value = f'"{most >> 20} MiB/s"' if name == "rate" else most
+        lines.append(f"{table}.{name.removesuffix('_per_vm').replace('_', '-')} = {value}\n")
+    return "".join(lines)
 
 
 class DoorCall(Call):
@@ -68,18 +80,23 @@ class DoorCall(Call):
 
 
 class Door:
-    """A log-collector that serves a socket; `settings` are Python statements that make it less patient, say."""
+    """A log-collector that serves a socket.
 
-    def __init__(self, store: Store, directory: Path, settings: str = "", **limits: int) -> None:
+    `patches` are Python statements that make it less patient, say; `settings` is what stands in its settings file.
+    """
+
+    def __init__(self, store: Store, directory: Path, patches: str = "", settings: str = "", **limits: int) -> None:
         self.path, self.store = str(directory / "socket"), store
+        config = directory / "logchain.toml"
+        config.write_text(settings + _toml(limits))
         self._errors = directory / "errors"
         self._calls: list[DoorCall] = []
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, self._errors.open("ab") as errors:
             listener.bind(self.path)
             listener.listen(128)
-            code = _START.format(listener=listener.fileno(), limits=limits, patches=settings)
+            code = _START.format(listener=listener.fileno(), patches=patches)
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                [sys.executable, "-c", code, "--config", config],
                 env=os.environ | {"LOGCHAIN_STORE": str(store.path)},
                 pass_fds=[listener.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -126,21 +143,20 @@ class Door:
 
     def instances(self) -> list[int]:
         """Return the processes that serve calls, oldest first; those that ended and were not waited for as well."""
-        return children(self.fork_server())
+        server, found = self.fork_server(), list[int]()
+
+        def none_weighs() -> bool:  # for each instance, the fork server keeps a socket; the first is its own
+            found[:] = children(server)
+            return len(found) == sum(name.startswith("socket:") for name in descriptors(server)) - 1
+
+        until(none_weighs)
+        return found
 
     def fork_server(self) -> int:
         """Return the process that forks them."""
         until(lambda: children(self.pid))
         [pid] = children(self.pid)
         return pid
-
-    def descriptors(self) -> list[str]:
-        """Return what the acceptor has open."""
-        found = []
-        for fd in Path(f"/proc/{self.pid}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                found.append(fd.readlink().as_posix())
-        return found
 
     def errors(self) -> str:
         """Return what it said in its own log."""
@@ -164,10 +180,10 @@ def doors(store: Store, directory: Path) -> Iterator[Callable[..., Door]]:
     """Give out acceptors, and end them: the body of a fixture."""
     opened: list[Door] = []
 
-    def start(settings: str = "", **limits: int) -> Door:
+    def start(patches: str = "", settings: str = "", **limits: int) -> Door:
         place = directory / f"door{len(opened)}"
         place.mkdir()
-        opened.append(Door(store, place, settings, **limits))
+        opened.append(Door(store, place, patches, settings, **limits))
         return opened[-1]
 
     yield start

@@ -1,6 +1,7 @@
 """The acceptor's door: descriptors in every shape, limits with their answers, and bytes that mean nothing."""
 
 import random
+import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_random_bytes(door: Door) -> None:
 
 def test_connections_of_one_vm_and_of_all(new_door: Doors) -> None:
     """Who has too many gets `busy`; another VM is served until all together have too many."""
-    door = new_door(connections=3, connections_per_vm=2)
+    door = new_door(settings="collector.connections = 3\neach-vm.connections = 2")
     calls = [door.call("a"), door.call("b")]
     for call in calls:
         call.greeting()
@@ -163,7 +164,7 @@ def test_connections_of_one_vm_and_of_all(new_door: Doors) -> None:
 
 def test_calls_a_minute(new_door: Doors) -> None:
     """Refused calls count as well, one VM's alone."""
-    door = new_door(calls_per_minute=3)
+    door = new_door(settings="each-vm.calls-per-minute = 3")
     for _ in range(2):
         door.store_line()
         until(lambda: not door.instances())
@@ -177,7 +178,7 @@ def test_calls_a_minute(new_door: Doors) -> None:
 
 def test_streams_of_one_vm(store: Store, new_door: Doors) -> None:
     """One more is `full`, and its directory is not made; those that are there are written all the same."""
-    door = new_door(streams_per_vm=2)
+    door = new_door(settings="each-vm.streams = 2")
     door.store_line(stream="a")
     door.store_line(stream="b")
     assert door.refused(b"logchain.Append+c work\0x\n") == b"full"
@@ -190,12 +191,14 @@ def test_streams_of_one_vm(store: Store, new_door: Doors) -> None:
 
 def test_births_of_a_day(store: Store, new_door: Doors) -> None:
     """One more is `busy`, also where streams were taken away meanwhile; those that are there are written."""
-    door = new_door(births_per_day=2)
+    door = new_door(settings="each-vm.births-per-day = 2")
     door.store_line(stream="a")
     door.store_line(stream="b")
     assert door.refused(b"logchain.Append+c work\0x\n") == b"busy"
-    assert not store.directory("work", "c").exists()
     until(lambda: not door.instances())
+    shutil.rmtree(store.directory("work", "a"))
+    assert door.refused(b"logchain.Append+c work\0x\n") == b"busy"
+    assert not store.directory("work", "c").exists()
     door.store_line(stream="b")
     door.store_line(stream="c", vm="web")
 

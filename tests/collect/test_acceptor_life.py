@@ -15,8 +15,10 @@ import pytest
 from logchain.read.verify import Verdict
 from tests.collect.call import PATIENCE
 from tests.collect.conftest import Doors
-from tests.collect.door import Door, DoorCall, until
+from tests.collect.door import Door, DoorCall, descriptors, until
 from tests.conftest import Store
+
+OFTEN = "each-vm.calls-per-minute = 100_000"
 
 
 def reasons(store: Store, vm: str = "work") -> list[str]:
@@ -38,6 +40,15 @@ def acknowledged(call: DoorCall, data: bytes) -> None:
     call.until_ok(data.count(b"\n"))
 
 
+def stalled(door: Door) -> tuple[DoorCall, int]:
+    """Call work/main, and stop the process that serves it: it does nothing until it is told SIGCONT."""
+    call = door.call()
+    call.greeting()
+    [pid] = door.instances()
+    os.kill(pid, signal.SIGSTOP)
+    return call, pid
+
+
 def test_busy_while_the_holder_is_alive(store: Store, door: Door) -> None:
     """A second call of the same stream is turned away, and the first has noticed nothing."""
     holder = door.call()
@@ -53,7 +64,7 @@ def test_busy_while_the_holder_is_alive(store: Store, door: Door) -> None:
 
 def test_a_silent_holder_makes_way(store: Store, new_door: Doors) -> None:
     """Not before its time; what it sent is committed, and the log tells why it ended."""
-    door = new_door("session._SILENCE = 0.5", calls_per_minute=100_000)
+    door = new_door("session._SILENCE = 0.5", OFTEN)
     holder = door.call()
     holder.greeting()
     acknowledged(holder, b"one\ntwo\n")
@@ -86,8 +97,7 @@ def test_the_newcomer_knows_what_to_resume(store: Store, new_door: Doors) -> Non
 
 def test_a_holder_that_takes_no_answers_makes_way(store: Store, new_door: Doors) -> None:
     """It goes on sending, but a peer whose answers are stuck is as good as gone."""
-    settings = "session._KEEP_ALIVE = 0.0001; session._SILENCE = 0.5; session._FAREWELL = 0.2"
-    door = new_door(settings, calls_per_minute=100_000)
+    door = new_door("session._KEEP_ALIVE = 0.0001; session._SILENCE = 0.5; session._FAREWELL = 0.2", OFTEN)
     holder = door.call()
     holder.greeting()
     ended = threading.Event()
@@ -110,10 +120,7 @@ def test_a_holder_that_takes_no_answers_makes_way(store: Store, new_door: Doors)
 def test_two_who_wait(store: Store, new_door: Doors) -> None:
     """The first is served when the holder has made way, the second is told `busy` at once."""
     door = new_door("session._SILENCE = 0")
-    holder = door.call()
-    holder.greeting()
-    [pid] = door.instances()
-    os.kill(pid, signal.SIGSTOP)
+    _, pid = stalled(door)
     first = door.call(data=b"first\n")
     assert door.refused(b"logchain.Append+main work\0second\n") == b"busy"
     os.kill(pid, signal.SIGCONT)
@@ -125,10 +132,7 @@ def test_two_who_wait(store: Store, new_door: Doors) -> None:
 def test_a_holder_that_does_not_answer(store: Store, new_door: Doors) -> None:
     """It has its time, then the caller is told `busy`; others are served meanwhile."""
     door = new_door("acceptor._DISPLACE_TIME = 0.3")
-    holder = door.call()
-    holder.greeting()
-    [pid] = door.instances()
-    os.kill(pid, signal.SIGSTOP)
+    holder, pid = stalled(door)
     waiting = door.call(data=b"x\n")
     door.store_line(vm="web")
     assert waiting.last_words() == [b"busy"]
@@ -140,10 +144,7 @@ def test_a_holder_that_does_not_answer(store: Store, new_door: Doors) -> None:
 def test_a_caller_that_gives_up_waiting(store: Store, new_door: Doors) -> None:
     """The stream is free for the next all the same."""
     door = new_door("session._SILENCE = 0")
-    holder = door.call()
-    holder.greeting()
-    [pid] = door.instances()
-    os.kill(pid, signal.SIGSTOP)
+    _, pid = stalled(door)
     door.call(data=b"given up\n").close()
     door.store_line(vm="web")  # the acceptor has seen the call before this one
     os.kill(pid, signal.SIGCONT)
@@ -154,9 +155,7 @@ def test_a_caller_that_gives_up_waiting(store: Store, new_door: Doors) -> None:
 
 def test_a_caller_who_waited_in_vain(store: Store, door: Door) -> None:
     """The holder is gone, and so is the store: the one who waited hears it, and the service goes on."""
-    door.call().greeting()
-    [pid] = door.instances()
-    os.kill(pid, signal.SIGSTOP)
+    _, pid = stalled(door)
     waiting = door.call(data=b"x\n")
     door.store_line(vm="web")
     (store.path / "format").rename(store.path / "other")
@@ -169,7 +168,7 @@ def test_a_caller_who_waited_in_vain(store: Store, door: Door) -> None:
 
 def test_a_vm_whose_calls_are_all_dead_can_call_again(new_door: Doors) -> None:
     """Taking a holder's place is no connection more, though the VM and the collector are at their limits."""
-    door = new_door("session._SILENCE = 0", connections=2, connections_per_vm=2)
+    door = new_door("session._SILENCE = 0", "collector.connections = 2\neach-vm.connections = 2")
     dead = [door.call("a"), door.call("b")]
     for call in dead:
         call.greeting()
@@ -234,9 +233,7 @@ def test_stopped_with_many_instances(store: Store, door: Door, number: signal.Si
 
 def test_stopped_while_a_caller_waits(store: Store, door: Door) -> None:
     """It is told `busy`, and not served by an instance that nobody stops."""
-    door.call().greeting()
-    [pid] = door.instances()
-    os.kill(pid, signal.SIGSTOP)
+    _, pid = stalled(door)
     waiting = door.call(data=b"x\n")
     door.store_line(vm="web")
     os.kill(door.pid, signal.SIGTERM)
@@ -250,9 +247,7 @@ def test_stopped_while_a_caller_waits(store: Store, door: Door) -> None:
 def test_an_instance_that_does_not_end(new_door: Doors) -> None:
     """The acceptor does not wait for it for ever: it is killed."""
     door = new_door("forkserver._FAREWELL = 0.2")
-    door.call().greeting()
-    [pid] = door.instances()
-    os.kill(pid, signal.SIGSTOP)
+    _, pid = stalled(door)
     door.stop()
     assert not alive(pid)
     assert "work/main: an instance was killed, signal 9" in door.errors()
@@ -302,7 +297,7 @@ def test_an_instance_has_nothing_of_the_acceptor_or_of_others(new_door: Doors) -
     waiting.send(b".Append+main d\0")
     waiting.greeting()
     for vm, pid in zip("abcd", door.instances(), strict=True):
-        open_here = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        open_here = descriptors(pid)
         sockets = [name for name in open_here if name.startswith("socket:")]
         files = {name.removeprefix(str(door.store.path)) for name in open_here if name.startswith(str(door.store.path))}
         home = f"/live/{vm}/main"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -208,25 +209,42 @@ def test_where_the_stream_comes_from(store: Store, collector: Collector) -> None
     assert store.lines("dom0") == [b"4"]
 
 
-@pytest.mark.parametrize("what", ["missing", "empty", "file", "not a format", "no live", "no births"])
-def test_what_is_no_store(store: Store, collector: Collector, tmp_path: Path, what: str) -> None:
+def told_of_no_store(process: Process) -> None:
+    """See that a sender is told that nothing can be stored."""
+    (line,) = serve(process, b"line\n", code=3)
+    assert re.fullmatch(rb"error [ -~]{1,200}", line)
+    assert b"internal fault" not in line
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "file"])
+def test_what_is_no_store(collector: Collector, tmp_path: Path, what: str) -> None:
     """The sender is told that there is none, and nothing is made."""
     path = tmp_path / "other"
     if what == "empty":
         path.mkdir()
     elif what == "file":
         path.touch()
-    elif what != "missing":
-        path = store.path
-        if what == "not a format":
-            (path / "format").write_bytes(b"logchain store v2\n")
-        else:
-            (path / what.removeprefix("no ")).rename(tmp_path / "gone")
-    before = tree(tmp_path / "other")
-    (line,) = serve(collector(at=path), b"line\n", code=3)
-    assert re.fullmatch(rb"error [ -~]{1,200}", line)
-    assert b"internal fault" not in line
-    assert tree(tmp_path / "other") == before
+    before = tree(tmp_path)
+    told_of_no_store(collector(at=path))
+    assert tree(tmp_path) == before
+
+
+SOON = pytest.mark.xfail(reason="a birth is given before `format` is read")
+
+
+@pytest.mark.parametrize("what", [pytest.param("not a format", marks=SOON), "no live", "no births"])
+def test_what_is_not_a_whole_store(store: Store, collector: Collector, tmp_path: Path, what: str) -> None:
+    """The sender is told the same. What is there stays; without births a stream is made that nobody can write to."""
+    if what == "not a format":
+        (store.path / "format").write_bytes(b"logchain store v2\n")
+    else:
+        (store.path / what.removeprefix("no ")).rename(tmp_path / "gone")
+    before = tree(tmp_path)
+    told_of_no_store(collector())
+    after = tree(tmp_path)
+    assert after.items() >= before.items()
+    begun = {f"store/live/work{name}" for name in ("", "/main", "/main/id", "/main/lock")}
+    assert after.keys() - before.keys() == (begun if what == "no births" else set())
 
 
 def test_the_store_may_be_named_on_the_command_line(store: Store, collector: Collector, tmp_path: Path) -> None:
@@ -238,13 +256,13 @@ def test_the_store_may_be_named_on_the_command_line(store: Store, collector: Col
 def test_files_are_for_the_group(store: Store, collector: Collector) -> None:
     """The compressor's user reads and writes what the collector's made: 0660, and directories 2770."""
     serve(collector(), b"x\n")
-    directory = store.directory()
-    assert {path.stat().st_mode & 0o7777 for path in directory.iterdir()} == {0o660}
-    assert {path.stat().st_mode & 0o7777 for path in (directory, directory.parent)} == {0o2770}
+    made = [store.directory().parent, *store.directory().parent.rglob("*")]
+    assert {path.stat().st_mode & 0o7777 for path in made if path.is_file()} == {0o660}
+    assert {path.stat().st_mode & 0o7777 for path in made if path.is_dir()} == {0o2770}
 
 
 def test_over_a_socket(store: Store) -> None:
-    """qrexec may hand over one socket for both ways; a reset at the end is an end."""
+    """qrexec may hand over one socket for both ways; a reset at the end is an end, and what came before is stored."""
     ours, theirs = socket.socketpair()
     environment = os.environ | {"QREXEC_REMOTE_DOMAIN": "work", "LOGCHAIN_STORE": str(store.path)}
     command = [sys.executable, "-c", "from logchain.collect.main import main; main()", "--stdio"]
@@ -256,8 +274,9 @@ def test_over_a_socket(store: Store) -> None:
         call.send(b"one\n")
         call.until_ok(1)
         call.send(b"two\nthree\n")
-        ours.close()  # perhaps with answers unread: a reset
+        assert select.select([ours], [], [], PATIENCE)[0]
+        ours.close()  # with an answer unread: a reset
         assert process.wait(PATIENCE) == 0
-    assert store.lines()[0] == b"one"
+    assert store.lines() == [b"one", b"two", b"three"]
     assert store.events()[-1] == "session-end"
     assert store.verdict() == Verdict.INTACT

@@ -4,21 +4,20 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from logchain.read.verify import Verdict
-from tests.collect.door import Door, until
+from tests.collect.conftest import Doors
+from tests.collect.door import until
 from tests.conftest import Store
-
-Doors = Callable[..., Door]
 
 
 def test_a_flood_is_read_no_faster_than_its_vm_may(store: Store, new_door: Doors) -> None:
     """Nothing is lost, the log says that it was slowed, and another VM notices nothing."""
-    door = new_door(rate=100_000, burst=100_000)
+    door = new_door(settings='each-vm.rate = "100000 B/s"\neach-vm.burst = "100000 B"')
     began = time.monotonic()
     flood = door.call(vm="flood")
     lines = [b"%05d " % number + b"x" * 993 for number in range(300)]
@@ -39,7 +38,7 @@ def test_a_flood_is_read_no_faster_than_its_vm_may(store: Store, new_door: Doors
 
 def test_the_streams_of_a_vm_share_its_rate(store: Store, new_door: Doors) -> None:
     """One that floods leaves the other its half."""
-    door = new_door(rate=40_000, burst=10_000)
+    door = new_door(settings='each-vm.rate = "40000 B/s"\neach-vm.burst = "10000 B"')
     flood = door.call(stream="flood")
     flood.greeting()
     journal = door.call(stream="journal")
@@ -56,34 +55,39 @@ def test_the_streams_of_a_vm_share_its_rate(store: Store, new_door: Doors) -> No
 
 def test_a_vm_over_its_quota_is_read_at_the_floor(store: Store, new_door: Doors) -> None:
     """Its neighbour notices nothing; when the quota is spent to its end it is not read, until there is room."""
-    door = new_door("acceptor._WEIGH = 0.05", quota=800_000, floor=20_000)
-    door.store_line(b"first", vm="flood")
+    patches = "acceptor._WEIGH = 0.05; session._TELL_AGAIN = 0.2"
+    door = new_door(patches, 'each-vm.quota = "800000 B"\neach-vm.floor = "20000 B/s"')
+    flood, sent = door.call(vm="flood"), count(1)
+    flood.greeting()
+
+    def notes() -> list[dict[str, str]]:
+        return [note.fields for note in store.notes("flood") if note.event == "throttled"]
+
+    def throttled() -> bool:
+        flood.send(b"y" * 9_999 + b"\n")
+        flood.until_ok(next(sent))
+        return bool(notes())
+
     ballast = store.path / "live" / "flood" / "main" / "quarantine" / "ballast"
     ballast.parent.mkdir(exist_ok=True)
     ballast.write_bytes(bytes(850_000))
-    time.sleep(0.5)  # several looks
-    flood = door.call(vm="flood")
-    flood.greeting()
-    flood.send(b"x" * 50_000 + b"\n" + b"y" * 20_000 + b"\n")
+    until(throttled)
+    assert notes()[0] == {"reason": "quota", "rate": "20000"}
     door.store_line(vm="quiet")
-    flood.until_ok(2)
-    (note,) = (note for note in store.notes("flood") if note.event == "throttled")
-    assert note.fields == {"reason": "quota", "rate": "20000"}
     ballast.write_bytes(bytes(1_000_000))
-    time.sleep(0.5)
+    until(lambda: notes()[-1] == {"reason": "quota", "rate": "0"})
     flood.send(b"z\n")
-    time.sleep(0.5)
-    assert store.lines("flood")[-1] == b"y" * 20_000
     door.store_line(b"again", vm="quiet")
+    assert store.lines("flood")[-1] == b"y" * 9_999
     ballast.unlink()
-    flood.until_ok(3)
+    flood.until_ok(next(sent))
     assert store.lines("flood")[-1] == b"z"
     assert store.verdict() == Verdict.INTACT
 
 
 def test_who_calls_again_and_again_gets_no_more(store: Store, new_door: Doors) -> None:
     """A burst is a VM's, not a call's: the second call is read at the rate."""
-    door = new_door(rate=20_000, burst=100_000)
+    door = new_door(settings='each-vm.rate = "20000 B/s"\neach-vm.burst = "100000 B"')
     first = door.call("first", data=b"x" * 99_000 + b"\n")
     first.greeting()
     first.until_ok(1)
@@ -95,7 +99,8 @@ def test_who_calls_again_and_again_gets_no_more(store: Store, new_door: Doors) -
 
 def test_a_vm_that_has_spent_its_quota_gets_full(new_door: Doors) -> None:
     """At the door: another call, which is read a little before it is told, is not worth the room."""
-    door = new_door("acceptor._WEIGH = 0.05; session._SILENCE = 0", quota=10_000, calls_per_minute=100_000)
+    patches = "acceptor._WEIGH = 0.05; session._SILENCE = 0"
+    door = new_door(patches, 'each-vm.quota = "10000 B"\neach-vm.calls-per-minute = 100_000')
     door.call(data=b"x\n")
     until(lambda: door.call("other").answer() == b"full")
     assert "work/other: over the quota" in door.errors()
@@ -107,7 +112,7 @@ def test_a_vm_that_has_spent_its_quota_gets_full(new_door: Doors) -> None:
 
 def test_nobody_is_served_up_to_the_reserve(store: Store, new_door: Doors) -> None:
     """The last of the disk is not for logs: callers hear `full`, and nothing is made."""
-    door = new_door(reserve=1 << 60)
+    door = new_door(settings='collector.reserve = "999999 TiB"')
     assert door.refused(b"logchain.Append+main work\0x\n") == b"full"
     assert not list((store.path / "live").iterdir())
     assert "up to the reserve" in door.errors()
