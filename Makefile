@@ -38,11 +38,11 @@ coverage: $(READY) ## run all tests and say which lines and branches they miss
 bench: $(READY) ## measure the hot loops beside what a user would use instead
 	$(BIN)/python bench/spine.py
 
-bench-door: $(READY) ## measure the acceptor: latency, lock-step, memory
-	$(BIN)/python bench/door.py
+bench-door: $(READY) ## measure the acceptor: latency, lock-step, idle connections
+	$(BIN)/python -m bench.door
 
-bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng; idle connections
-	$(BIN)/python bench/peers.py
+bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng
+	$(BIN)/python -m bench.peers
 
 bench-status: $(READY) ## measure status and list on a store of ten million lines
 	$(BIN)/python bench/status.py
