@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check coverage bench bench-door bench-peers bench-status vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-status vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,6 +23,10 @@ demo: $(READY) ## collect this machine's own logs, verify them, tamper, and see 
 
 test: $(READY) ## run all tests
 	$(BIN)/pytest -n auto
+
+faults: $(READY) ## let every system call that changes a store fail, or be the last one (an hour; needs strace)
+	@strace -o /dev/null true 2>/dev/null || { echo 'make faults needs strace, and the right to trace; on Debian: apt install strace'; exit 1; }
+	LOGCHAIN_FAULTS=all $(BIN)/pytest -n auto tests/faults
 
 check: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
