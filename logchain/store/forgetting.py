@@ -4,10 +4,11 @@ A stream that is being forgotten holds the file `forgetting` until the last of i
 meanwhile: else a crash in between could let it go on under an id that the ledger calls forgotten.
 """
 
+import errno
 import os
 from contextlib import ExitStack, suppress
 
-from logchain.format.errors import FormatError, OddFile
+from logchain.format.errors import FormatError, OddFile, WriteFailed
 from logchain.format.identity import parse_stream
 from logchain.format.ledger import Forget
 from logchain.format.limits import MAX_SMALL_FILE
@@ -114,17 +115,19 @@ def _remove_vm(store: Directory, vm: str) -> None:
 
 
 def _empty(directory: Directory) -> None:
-    """Remove what is in a directory but the mark and the lock; keys and salt are overwritten."""
+    """Remove what is in a directory but the mark and the lock; keys and salt are overwritten.
+
+    What tells the stream's id goes last: by it a reader knows that the rest is being forgotten.
+    """
     names = [name for name in directory.names() if name not in (FORGETTING, LOCK)]
-    manifests_last = sorted(names, key=lambda name: name.endswith(".manifest"))
-    for name in manifests_last:
+    for name in sorted(names, key=lambda name: name == ID or name.endswith(".manifest")):
         try:
             with directory.directory(name) as inner:
                 _empty(inner)
                 remove(inner, [FORGETTING, LOCK])
             _remove_directory(directory, name)
         except OddFile:  # a file, as nearly all are
-            if RATCHET in name or ID in name:
+            if name in (RATCHET, ID) or name.startswith("."):  # or what a crash left of writing them
                 shred(directory, name)
             else:
                 remove(directory, [name])
@@ -132,6 +135,11 @@ def _empty(directory: Directory) -> None:
 
 def _remove_directory(parent: Directory, name: str) -> None:
     """Remove a directory if it is empty: somebody may have begun anew in it."""
-    with suppress(OSError):
+    try:
         os.rmdir(name, dir_fd=parent.fd)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise WriteFailed(f"cannot remove {parent.path}/{name}: {error.strerror}") from error
     sync([parent.fd])

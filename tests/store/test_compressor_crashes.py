@@ -3,14 +3,15 @@
 import itertools
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from logchain.format.audit import AuditSecret
 from logchain.format.keystate import Status
 from logchain.format.ledger import Delete, Evict, Forget, Recover, Seal
 from logchain.format.record import LINE
+from logchain.read.verify import Verdict
 from logchain.store.archive import compress_segment, delete, evict, finish_removals
 from logchain.store.forgetting import forget
 from logchain.store.heads import OpenHeads, drop_lists
@@ -32,7 +33,7 @@ SHARDS = 4  # so that several processes can share the work
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with some segments sealed, some closed, some open, one torn and recovered, and a list of heads."""
     store = Store.make(tmp_path_factory.mktemp("begun") / "store")
     for vm in (VM, OTHER):
@@ -59,7 +60,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.clock.go(100)
     assert closed(store) == [4]
     check(store)
-    return store.path
+    return store
 
 
 def closed(store: Store) -> list[int]:
@@ -103,8 +104,10 @@ class Round:
 
 
 def check_after(store: Store, told: list[bytes], where: str) -> None:
-    """After a crash: one more round, and all is as if there had been none."""
+    """After a crash: no check takes it for damage, and one more round makes all as if there had been none."""
+    assert store.verdict() != Verdict.DAMAGED, (where, store.found())
     Round(store)(lambda _: None)
+    assert store.verdict() != Verdict.DAMAGED, (where, store.found())
     found = [entry.event for entry in check(store)]
     key = identity(store)
     sealed = [event.segment for event in found if isinstance(event, Seal) and event.stream_id == key]
@@ -124,7 +127,7 @@ def check_after(store: Store, told: list[bytes], where: str) -> None:
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("how", WAYS)
-def test_a_crash_at_every_step(begun: Path, tmp_path: Path, how: str, shard: int) -> None:
+def test_a_crash_at_every_step(begun: Store, tmp_path: Path, how: str, shard: int) -> None:
     """Whichever step is the last: one chain, each segment sealed once, no key is left, and no line lost."""
     for at in itertools.count(1 + shard, SHARDS):
         store = copy_of(begun, tmp_path / f"{at}")
@@ -136,16 +139,14 @@ def test_a_crash_at_every_step(begun: Path, tmp_path: Path, how: str, shard: int
     assert at > 200
 
 
-def copy_of(begun: Path, path: Path) -> Store:
+def copy_of(begun: Store, path: Path) -> Store:
     """Return a store of its own that is as far as `begun`."""
-    shutil.copytree(begun, path, symlinks=True)
-    store = Store(path, AuditSecret(b"", b""))
-    store.clock.go(200)
-    return store
+    shutil.copytree(begun.path, path, symlinks=True)
+    return Store(path, begun.audit, replace(begun.clock))
 
 
 @pytest.mark.parametrize("chance", range(40))
-def test_a_crash_in_what_follows_a_crash(begun: Path, tmp_path: Path, chance: int) -> None:
+def test_a_crash_in_what_follows_a_crash(begun: Store, tmp_path: Path, chance: int) -> None:
     """What finishes the work of before may be cut short as well, several times, each time anywhere."""
     chances = random.Random(chance)
     store = copy_of(begun, tmp_path / "store")
