@@ -13,9 +13,9 @@ heads = "5 min"                 # how often the ledger fixes what is still open
 
 [tiers]                         # how old sealed text is when it is compressed
 lz4-after = "1 hour"
-lz4-level = 9
-xz-after = "7 days"             # or "never"
-xz-level = 6
+lz4-level = 3
+xz-after = "1 day"              # or "never"
+xz-level = 3
 
 [each-vm]                       # what every VM may have
 connections = 16
@@ -91,9 +91,9 @@ class TierSettings(NamedTuple):
     """When sealed text is compressed, s after its seal, and how hard."""
 
     lz4_after: int = 3_600
-    lz4_level: int = 9
-    xz_after: int = 7 * 86_400
-    xz_level: int = 6
+    lz4_level: int = 3
+    xz_after: int = 86_400
+    xz_level: int = 3
 
 
 class Settings(NamedTuple):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logchain.format import settings as module
 from logchain.format.errors import UsageError
-from logchain.format.settings import DEFAULT_SETTINGS, UNLIMITED, Settings, VmSettings, parse_settings
+from logchain.format.settings import DEFAULT_SETTINGS, UNLIMITED, Settings, TierSettings, VmSettings, parse_settings
 
 
 def test_nothing_given_is_the_default() -> None:
@@ -25,6 +25,7 @@ def test_the_example_of_the_page() -> None:
     assert settings.of("work").burst == 64 << 20
     assert settings.of("vault") == settings.each_vm
     assert (settings.connections, settings.reserve) == (120, 256 << 20)
+    assert settings.tiers == TierSettings() == (3_600, 3, 86_400, 3)
 
 
 def test_a_vm_has_what_each_vm_has_and_its_own() -> None:
