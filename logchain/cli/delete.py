@@ -1,5 +1,6 @@
 """logchain delete: remove a qube's old sealed segments."""
 
+from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from logchain.read.removal import Removal, find_removal
 from logchain.read.segments import all_streams
 from logchain.read.times import format_local
 from logchain.store.archive import delete
-from logchain.store.layout import Directory
+from logchain.store.layout import SEALED, Directory, manifests, stream_directory
 from logchain.store.ledger import Ledger
 
 __all__ = ["command"]
@@ -87,7 +88,15 @@ def _delete(store: Directory, ledger: Ledger, vm: str, found: list[Removal]) -> 
                 delete(store, ledger, vm, stream, segment.segment)
             except (Full, WriteFailed):
                 raise
-            except StoreError as error:  # evicted while we asked; or the ledger never had it
-                click.echo(f"stays: {vm}/{stream}, segment {segment.segment}: {escape_text(str(error))}", err=True)
-                failed += 1
+            except StoreError as error:
+                if _is_there(store, vm, stream, segment.segment):  # and the ledger never had it
+                    click.echo(f"stays: {vm}/{stream}, segment {segment.segment}: {escape_text(str(error))}", err=True)
+                    failed += 1
     return failed
+
+
+def _is_there(store: Directory, vm: str, stream: str, segment: int) -> bool:
+    """Tell whether it did not go meanwhile: evicted while we asked, or its removal was finished after a crash."""
+    with suppress(FileNotFoundError), stream_directory(store, vm, stream, SEALED) as sealed:
+        return segment in manifests(sealed)
+    return False

@@ -145,3 +145,15 @@ def test_what_the_ledger_does_not_know(sealed: Run) -> None:
     assert done.returncode == 3
     assert b"Deleted 4 segments;" in done.stdout
     assert b"stays: work/web, segment 7: store: the ledger knows no sealed segment 7 of work/web\n" in done.stderr
+
+
+def test_what_a_crash_left_of_a_delete(sealed: Run) -> None:
+    """It is in the ledger, and its files are not gone: they go, and that is no failure."""
+    shutil.copytree("store/sealed/work/web", "left")
+    sealed(*DELETE, "--stream", "web", "--yes")
+    before = events()
+    shutil.copytree("left", "store/sealed/work/web", dirs_exist_ok=True)
+    done = sealed(*DELETE, "--stream", "web", "--yes")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert manifests() == ALL[:4]
+    assert events() == before
