@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this directory: its modules have names that others have too
 
 from logchain.format.audit import format_audit  # noqa: E402
 from logchain.format.ledger import fingerprint, open_genesis, split_entries  # noqa: E402
