@@ -10,7 +10,9 @@ import time
 from contextlib import suppress
 
 from logchain.format.catalog import CATALOG_VERSION, SCHEMA, SegmentRow
-from logchain.format.errors import FormatError, OddFile
+from logchain.format.errors import FormatError, OddFile, UsageError
+from logchain.format.limits import MAX_NUMBER
+from logchain.format.names import check_stream, check_vm
 from logchain.store.layout import (
     CATALOG,
     CATALOG_JOURNAL,
@@ -160,7 +162,18 @@ class Catalog:
     def sealed(self) -> list[tuple[str, str, int, str, int, int]]:
         """Return (vm, stream, segment, tier, bytes on disk, age) of every sealed segment."""
         query = "SELECT vm, stream, segment, tier, room, age FROM segments ORDER BY vm, stream, segment"
-        return self._database.execute(query).fetchall()
+        return [row for row in self._database.execute(query).fetchall() if _is_ours(row)]
+
+
+def _is_ours(row: tuple[object, ...]) -> bool:
+    """Tell whether a row is such as we write: the file may be anybody's."""
+    vm, stream, segment, tier, room, age = row
+    try:
+        check_vm(str(vm))
+        check_stream(str(stream))
+    except UsageError:
+        return False
+    return tier in TIERS and all(type(number) is int and 0 <= number <= MAX_NUMBER for number in (segment, room, age))
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -88,9 +88,12 @@ class _Daemon:
             while True:
                 pause, complaint = _ROUND, ""
                 try:
-                    self._compressor.round(self._settings, all_closed=False)
-                except Busy:
-                    pause = _BUSY
+                    if self._compressor.round(self._settings):
+                        pause = 0.0
+                except Busy as error:
+                    pause, complaint = _BUSY, str(error) if once else ""
+                    if complaint != told:
+                        _log(5, f"{complaint}; waiting")
                 except LogchainError as error:
                     if once:
                         raise

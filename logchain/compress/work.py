@@ -15,13 +15,16 @@ from logchain.format.settings import UNLIMITED, Settings
 from logchain.store.archive import compress_segment, evict, finish_removals
 from logchain.store.clock import Clock
 from logchain.store.heads import OpenHeads, drop_lists
-from logchain.store.layout import LIVE, Directory, streams
+from logchain.store.layout import LIVE, SEALED, Directory, stream_directory, streams
 from logchain.store.ledger import Ledger, open_ledger
 from logchain.store.room import ledger_usage, usage
+from logchain.store.sealed import read_manifest
 from logchain.store.sealer import seal_segment
 from logchain.store.segments import close_idle, closed_segments
 
 __all__ = ["Compressor", "Stopped"]
+
+_AT_ONCE = 8  # segments of one stream in a round: who has thousands does not hold up the others
 
 
 class Stopped(Exception):
@@ -43,28 +46,36 @@ class Compressor:
         self._heads, self._fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
         self._told: set[str] = set()  # what was logged and still is so
 
-    def round(self, settings: Settings, *, all_closed: bool = False) -> None:
-        """Do all there is to do now; with `all_closed`, segments that nobody writes are closed whatever their age.
+    def round(self, settings: Settings) -> bool:
+        """Do what there is to do now, for each stream a little; tell whether more is left for a round at once.
 
         Raises Busy while a command has the ledger, Stopped, Full, WriteFailed, or StoreError: the store is as after a
-        crash then, and the next round goes on.
+        crash then, and the next round goes on. Where the disk is full, what may be evicted is, all the same.
         """
+        full: Full | None = None
+        more = False
         with self._open() as ledger:
-            idle = 0 if all_closed else settings.store.idle
-            self._seal(ledger, idle)
-            if all_closed or ledger.age() >= self._fixed + settings.store.heads:
-                self._heads.record(self._store, ledger)
-                self._fixed = ledger.age()
+            try:
+                more = self._seal(ledger, settings.store.idle)
+                if ledger.age() >= self._fixed + settings.store.heads:
+                    self._heads.record(self._store, ledger)
+                    self._fixed = ledger.age()
+            except Full as error:
+                full = error
             catalog = Catalog(self._store)
             try:
                 catalog.refresh()
-                self._compress(ledger, catalog, settings)
+                if not full:
+                    self._compress(ledger, catalog, settings)
                 self._evict(ledger, catalog, settings)
                 drop_lists(self._store, ledger)
                 catalog.refresh()
                 catalog.tell(round=self._clock.wall(), entries=ledger.number, complaints="\n".join(sorted(self._told)))
             finally:
                 catalog.close()
+        if full:
+            raise full
+        return more
 
     def close(self) -> None:
         """Let the store go."""
@@ -89,13 +100,16 @@ class Compressor:
             else:
                 self.close()
 
-    def _seal(self, ledger: Ledger, idle: int) -> None:
+    def _seal(self, ledger: Ledger, idle: int) -> bool:
         complaints = set()
+        more = False
         for vm, stream in streams(self._store, LIVE):
             try:
                 if close_idle(self._store, vm, stream, self._clock, idle * 1_000_000):
                     self._log(6, f"{vm}/{stream}: closed a segment")
-                for segment in closed_segments(self._store, vm, stream):
+                closed = closed_segments(self._store, vm, stream)
+                more = more or len(closed) > _AT_ONCE
+                for segment in closed[:_AT_ONCE]:
                     self._turn(f"sealing {vm}/{stream} {segment}")
                     seal_segment(self._store, ledger, vm, stream, segment)
                     self._log(6, f"{vm}/{stream}: sealed segment {segment}")
@@ -108,6 +122,7 @@ class Compressor:
         for complaint in sorted(complaints - self._told):
             self._log(3, complaint)
         self._told = complaints
+        return more
 
     def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> None:
         tiers = settings.tiers
@@ -131,8 +146,17 @@ class Compressor:
         sealed = [Sealed(*row[:3], size=row[4] + SEGMENT_ROOM, age=ledger.age() - row[5]) for row in catalog.sealed()]
         for gone, reason in to_evict(sealed, room, settings):
             self._turn(f"evicting {gone.vm}/{gone.stream} {gone.segment}")
-            evict(self._store, ledger, gone.vm, gone.stream, gone.segment, reason)
-            self._log(5, f"{gone.vm}/{gone.stream}: evicted segment {gone.segment} ({reason})")
+            try:
+                if ledger.age() - self._sealed_at(gone) >= settings.of(gone.vm).keep_at_least:
+                    evict(self._store, ledger, gone.vm, gone.stream, gone.segment, reason)
+                    self._log(5, f"{gone.vm}/{gone.stream}: evicted segment {gone.segment} ({reason})")
+            except (FormatError, FileNotFoundError) as error:
+                self._complain(f"{gone.vm}/{gone.stream}: segment {gone.segment} cannot be evicted: {error}")
+
+    def _sealed_at(self, one: Sealed) -> int:
+        """Return the age at which a segment was sealed, as its manifest says: the catalog is no authority."""
+        with stream_directory(self._store, one.vm, one.stream, SEALED) as sealed:
+            return read_manifest(sealed, one.segment).age
 
     def _complain(self, complaint: str) -> None:
         if complaint not in self._told:

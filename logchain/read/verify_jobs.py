@@ -1,5 +1,6 @@
 """Runs the checks of segments, in this process or in several; what they find comes in the order of the tasks."""
 
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -77,6 +78,7 @@ def run_tasks(
         return
     # forked, so that each process has the store open, and the secrets, without being told by a name
     _inherited[:] = [Checker(store, secrets)]
+    jobs = min(jobs, os.cpu_count() or 1)  # more would only wait
     pool = ProcessPoolExecutor(jobs, get_context("fork"), initializer=_begin)
     try:
         waiting: deque[Future[tuple[Result, int]]] = deque()

@@ -10,7 +10,14 @@ from logchain.format.errors import FormatError, Full
 from logchain.format.heads import Head, format_heads, parse_heads
 from logchain.format.identity import parse_stream
 from logchain.format.ledger import Heads
-from logchain.format.limits import MAX_HEADS, MAX_HEADS_FILE, MAX_SMALL_FILE, MAX_TIME
+from logchain.format.limits import (
+    MAX_HEADS,
+    MAX_HEADS_FILE,
+    MAX_SEGMENT_BYTES,
+    MAX_SEGMENT_RECORDS,
+    MAX_SMALL_FILE,
+    MAX_TIME,
+)
 from logchain.store.durable import put, reading, remove
 from logchain.store.layout import (
     HEADS,
@@ -83,6 +90,8 @@ class OpenHeads:
             key, head = (identity, segment), None
             with suppress(FileNotFoundError, FormatError):
                 records, size, tag = extent(live, state, segment)
+                if size > MAX_SEGMENT_BYTES or records > MAX_SEGMENT_RECORDS:
+                    raise FormatError("a segment larger than any collector writes")
                 if size > self._listed.get(key, 0):
                     head = Head(*key, records, size, tag, self._digest(live, key, size))
             yield key, head

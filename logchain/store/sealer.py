@@ -40,6 +40,7 @@ from logchain.store.segments import durable_state, first_note, will_not_change
 
 __all__ = ["record_births", "seal_segment"]
 
+_MOST_BIRTHS = 16  # of a stream, between two rounds: each is a key state that was lost
 _PRIVATE = 0o2750  # collectors may read what is sealed, and no more
 _SEALED_MODE = 0o440
 
@@ -72,8 +73,13 @@ def seal_segment(
 
 
 def record_births(ledger: Ledger, live: Directory, identity: bytes, state: KeyState) -> None:
-    """Append an entry for each birth of a stream that the ledger does not know yet."""
-    if state.birth in ledger.state.births:
+    """Append an entry for each birth of a stream that the ledger does not know as the stream's yet.
+
+    One that is known as another's is told all the same: `logchain verify` finds the doubling, and the honest stream of
+    the two can be sealed. FormatError where a stream claims more than it can have had.
+    """
+    known = {birth for birth, _ in ledger.state.of(identity).births}
+    if state.birth in known:
         return
     begins: dict[int, int] = {}  # birth: first segment under it
     for segment in segments(live):
@@ -84,8 +90,10 @@ def record_births(ledger: Ledger, live: Directory, identity: bytes, state: KeySt
     if state.is_newborn:
         begins[state.birth] = state.segment + 1
     begins.setdefault(state.birth, max(1, state.segment))  # the segment that said so is lost
+    if len(begins.keys() - known) > _MOST_BIRTHS:
+        raise FormatError(f"{live.path} claims {len(begins.keys() - known)} births that nobody has heard of")
     for birth, segment in sorted(begins.items()):
-        if birth not in ledger.state.births:
+        if birth not in known:
             ledger.append(Birth(birth, identity, segment))
 
 

@@ -1,12 +1,14 @@
 """What a round does: each thing at its age, once, and nothing twice."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from logchain.compress import work
 from logchain.compress.work import Stopped
-from logchain.format.errors import Busy
+from logchain.format.errors import Busy, Full
 from logchain.format.settings import parse_settings
 from logchain.store.clock import SystemClock
 from logchain.store.layout import open_store
@@ -174,3 +176,55 @@ def test_the_systems_clock_serves_as_well(store: Store) -> None:
     working.round()
     working.close()
     assert working.sealed() == [TEXT]
+
+
+def test_who_has_many_segments_does_not_hold_up_the_others(store: Store, working: Working) -> None:
+    """A few of each stream in a round, and lists in between; the next round goes on at once."""
+    writer = store.open("a", rolling=Rolling(size=1))
+    writer.start_session(b"session1", "logchain.Append")
+    for number in range(30):
+        writer.append(b"-", [b"%d" % number], store.clock.wall())
+        writer.commit()
+    writer.close()
+    store.log(b"one", vm="b")
+    store.clock.boot = b"\x22" * 16
+    assert working.compressor.round(working.settings)
+    assert "b/main/00000001.log" in working.sealed()
+    assert working.events().count("heads") == 1
+    while working.compressor.round(working.settings):
+        pass
+    assert len([name for name in working.sealed() if name.startswith("a/")]) >= 30
+
+
+def test_a_full_disk_does_not_keep_the_old_from_going(
+    store: Store, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits to be sealed finds no room; what is over its quota goes, and the round says that the disk is full."""
+    settings = parse_settings('[collector]\nreserve = "0 B"\n[each-vm]\nquota = "1 B"\nkeep-at-least = "1 s"\n')
+    store.log(b"one")
+    working.after(hours=1)
+    store.log(b"two")
+    store.clock.go(7_200)
+
+    def refuse(*_: object) -> None:
+        raise Full("no room")
+
+    monkeypatch.setattr(work, "seal_segment", refuse)
+    with pytest.raises(Full):
+        working.compressor.round(settings)
+    assert working.sealed() == []
+    assert working.events()[-1] == "evict"
+
+
+def test_a_catalog_that_lies_evicts_nothing(store: Store, working: Working) -> None:
+    """Ages are looked up where they are signed; rows that are not ours are not looked at."""
+    settings = parse_settings('[collector]\nreserve = "0 B"\n[each-vm]\nquota = "1 B"\n')
+    store.log(b"one")
+    working.after(hours=1)
+    for lie in ("age = -100000000", "age = 'x'", "room = 'x'", "vm = '../../x'"):
+        with sqlite3.connect(store.path / "catalog.sqlite") as catalog:
+            catalog.execute(f"UPDATE segments SET {lie}")
+        catalog.close()
+        working.compressor.round(settings)
+        assert len(working.sealed()) == 1
+    assert "evict" not in working.events()
