@@ -102,18 +102,28 @@ def _find(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) 
 
 
 def _remove(store: Directory, vm: str, stream: str, segment: int) -> None:
-    """Remove all there is of a segment; the manifest last, for it says whose the rest is."""
-    texts = [sealed_name(segment, tier) for tier in TIERS]
+    """Remove all there is of a segment."""
     with suppress(FileNotFoundError), stream_directory(store, vm, stream, SEALED) as sealed:
-        remove(sealed, [*texts, *map(temporary_name, texts), manifest_name(segment)])
+        _remove_sealed(sealed, segment)
     with suppress(FileNotFoundError), stream_directory(store, vm, stream) as live:
-        remove(live, [tags_name(segment), log_name(segment)])  # a crash may have left it after its seal
+        _remove_live(live, segment)  # a crash may have left it after its seal
+
+
+def _remove_sealed(sealed: Directory, segment: int) -> None:
+    texts = [sealed_name(segment, tier) for tier in TIERS]
+    # the manifest last, for it says whose the rest is
+    remove(sealed, [*texts, *map(temporary_name, texts), manifest_name(segment)])
+
+
+def _remove_live(live: Directory, segment: int) -> None:
+    remove(live, [tags_name(segment), log_name(segment)])
 
 
 def finish_removals(store: Directory, ledger: Ledger) -> None:
     """Remove what the ledger says is gone, evicted, deleted or forgotten: what a crash left of it.
 
-    What is sealed and in live/ too is for `seal_segment` to remove.
+    What is sealed and in live/ too is for `seal_segment` to remove. The stream's `id` is the collectors': it decides
+    about live/ alone, and about what is sealed its manifests do.
     """
     for vm, stream in sorted({*streams(store), *streams(store, SEALED)}):
         identity = stream_id(store, vm, stream)
@@ -123,9 +133,9 @@ def finish_removals(store: Directory, ledger: Ledger) -> None:
                 if not history or segment not in history.sealed:  # is, nearly always
                     with suppress(FileNotFoundError, FormatError):
                         if ledger.state.of(read_manifest(sealed, segment).stream_id).is_gone(segment):
-                            _remove(store, vm, stream, segment)
+                            _remove_sealed(sealed, segment)
         with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
             for segment in segments(live):
                 if history and history.is_gone(segment):
-                    _remove(store, vm, stream, segment)
+                    _remove_live(live, segment)
     finish_forgetting(store, ledger)

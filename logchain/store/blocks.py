@@ -13,6 +13,7 @@ __all__ = ["BLOCK_SIZE", "TextCheck", "block_end", "cut_blocks"]
 
 BLOCK_SIZE = 256 << 10
 _NO_LINE = b"\n"
+_INCIDENTS = {("recovered", "torn"), ("recovered", "io"), ("broken", "keys"), ("broken", "id"), ("broken", "text")}
 
 
 def cut_blocks(log: int, size: int, most: int = BLOCK_SIZE) -> Iterator[bytes]:
@@ -56,7 +57,8 @@ class TextCheck:
         self.records = self.size = 0
         self.first_time = self.last_time = 0
         self.tag = b""  # of the last record
-        self.notes: list[Note] = []  # `segment`, `recovered`, `broken`
+        self.begin = Note("", {})  # the `segment` note
+        self.incidents: set[tuple[str, str]] = set()  # what notes say that went wrong: event and reason
 
     def take(self, text: bytes) -> tuple[int, int]:
         """Take the next block, whole records; return how many they are, and the time of the first.
@@ -85,7 +87,8 @@ class TextCheck:
         self._line = line[:PREFIX] if kind == LINE else _NO_LINE
         note = parse_note(payload) if kind == NOTE else Note("", {})
         self._ended = note.event == "end"
-        if (note.event == "segment") == bool(self.notes):
+        if (note.event == "segment") == bool(self.begin.event):
             raise FormatError("a text that does not begin with its note, or has a second one")
-        if note.event in ("segment", "recovered", "broken"):
-            self.notes.append(note)
+        if note.event == "segment":
+            self.begin = note
+        self.incidents |= _INCIDENTS & {(note.event, note.fields.get("reason", ""))}  # few, however many notes

@@ -6,6 +6,7 @@ meanwhile: else a crash in between could let it go on under an id that the ledge
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from logchain.format.errors import FormatError, OddFile, WriteFailed
@@ -64,17 +65,23 @@ def forget(store: Directory, ledger: Ledger, vm: str) -> int:
 
 
 def finish_forgetting(store: Directory, ledger: Ledger) -> None:
-    """Go on where a crash cut `forget` short; what it had not yet entered in the ledger stays."""
+    """Go on where a crash cut `forget` short; what it had not yet entered in the ledger stays.
+
+    The mark is in live/, where collectors could put one: what is sealed goes only if the ledger says so.
+    """
     for vm, stream in list(streams(store)):
         with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream) as live:
             if FORGETTING not in live.names():
                 continue
             lock = lock_stream(live)
             try:
-                if ID in live.names() and not _is_entered(store, ledger, vm, stream):
+                if _is_entered(store, ledger, vm, stream):
+                    _remove_stream(store, vm, stream)
+                elif ID in live.names():
                     remove(live, [FORGETTING])
                     continue
-                _remove_stream(store, vm, stream)
+                else:  # the last of it: what was sealed went before the id
+                    _remove_stream(store, vm, stream, [LIVE])
             finally:
                 os.close(lock)
         _remove_vm(store, vm)
@@ -98,9 +105,9 @@ def _enter(store: Directory, ledger: Ledger, vm: str, stream: str) -> None:
             ledger.append(Forget(identity, max(last, ledger.state.of(identity).last)))
 
 
-def _remove_stream(store: Directory, vm: str, stream: str) -> None:
+def _remove_stream(store: Directory, vm: str, stream: str, parts: Sequence[str] = (SEALED, LIVE)) -> None:
     """Remove all of a stream: what is sealed, then what is live, its mark last of all."""
-    for part in (SEALED, LIVE):
+    for part in parts:
         with suppress(FileNotFoundError, OddFile), store.directory(part) as top, top.directory(vm) as parent:
             with parent.directory(stream) as directory:
                 _empty(directory)

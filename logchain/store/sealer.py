@@ -16,7 +16,6 @@ from logchain.format.keystate import KeyState, Status
 from logchain.format.ledger import Birth, Broken, Recover, Seal
 from logchain.format.limits import MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SMALL_FILE
 from logchain.format.manifest import Block, Manifest, format_manifest, parse_manifest
-from logchain.format.record import Note
 from logchain.format.signed_note import parse_note
 from logchain.format.tags import TAG_ENTRY
 from logchain.store.blocks import BLOCK_SIZE, TextCheck, cut_blocks
@@ -64,8 +63,10 @@ def seal_segment(
             history = ledger.state.of(identity)
             if segment in history.sealed:
                 manifest = _sealed_before(sealed, segment, history.sealed[segment].manifest)
-            elif segment <= history.last:
-                raise StoreError(f"{live.path}/{log_name(segment)} came back after a later segment was sealed")
+            elif segment <= history.last or _is_taken(ledger, sealed, segment):
+                raise StoreError(
+                    f"{live.path}/{log_name(segment)} came back after a later one was sealed, or its name is taken"
+                )
             else:
                 manifest = _seal(ledger, live, sealed, identity, state, segment, block_size)
         remove(live, [tags_name(segment), log_name(segment)])
@@ -109,6 +110,22 @@ def _stream_id(ledger: Ledger, sealed: Directory, identity: bytes, segment: int)
     raise StoreError(f"{sealed.path}: the birth of segment {segment} is not known; it stays in live/")
 
 
+def _is_taken(ledger: Ledger, sealed: Directory, segment: int) -> bool:
+    """Tell whether a segment of another stream id lies where this one would: nothing sealed is ever replaced.
+
+    No crash of ours leads there. Collectors own `id` and all that is in live/; what is sealed they must not reach.
+    """
+    try:
+        data = sealed.read(manifest_name(segment), MAX_MANIFEST)
+        manifest = parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+    except FileNotFoundError:
+        return False
+    except FormatError:
+        return True
+    found = ledger.state.of(manifest.stream_id).sealed.get(segment)
+    return found is not None and found.manifest == sha256(data).digest()
+
+
 def _sealed_before(sealed: Directory, segment: int, digest: bytes) -> Manifest:
     """Return the manifest of a segment that the ledger calls sealed, if it and a text are there."""
     names = sealed.names()
@@ -142,7 +159,7 @@ def _seal(
     except (OSError, FormatError) as error:  # not there, or not readable, or not well-formed
         raise FormatError(f"{live.path}/{log_name(segment)} cannot be sealed and stays: {error}") from error
     history = ledger.state.of(identity)
-    for event in _incidents(check.notes, identity, segment):
+    for event in _incidents(check, identity, segment):
         if event not in history.noted:
             ledger.append(event)
     manifest = Manifest(
@@ -151,7 +168,7 @@ def _seal(
         segment=segment,
         birth=history.birth_of(segment),
         records=check.records,
-        first=check.notes[0].number("first"),
+        first=check.begin.number("first"),
         first_time=check.first_time,
         last_time=check.last_time,
         age=ledger.age(),
@@ -190,9 +207,8 @@ def _copy(
                 yield text
             if os.fstat(tags).st_size != check.records * TAG_ENTRY:
                 raise FormatError("more tags than records")
-            begin = check.notes[0]
-            begin.number("first")  # is there
-            if begin.fields.get("store") != store_id.hex() or begin.number("number") != segment:
+            check.begin.number("first")  # is there
+            if check.begin.fields.get("store") != store_id.hex() or check.begin.number("number") != segment:
                 raise FormatError("a segment of another store, or of another number")
             told = (state.records, state.end, state.tag)
             if (
@@ -206,12 +222,9 @@ def _copy(
     return check, blocks
 
 
-def _incidents(notes: list[Note], identity: bytes, segment: int) -> Iterator[Recover | Broken]:
-    """Yield what a segment's notes say that went wrong."""
-    for note in notes:
-        reason = note.fields.get("reason", "")
-        if note.event == "recovered":
-            about = note.number("previous") if reason == "io" else segment
-            yield Recover(identity, about, reason)
-        elif note.event == "broken" and segment > 1:  # before the first segment nothing was lost but the birth
-            yield Broken(identity, segment - 1, reason)
+def _incidents(check: TextCheck, identity: bytes, segment: int) -> Iterator[Recover | Broken]:
+    """Yield what a segment's notes say that went wrong, but for `restored`, which has an entry of its own."""
+    for event, reason in sorted(check.incidents):
+        about = segment if reason == "torn" else segment - 1  # the others tell how the segment before ended
+        if about:  # before the first nothing was lost but the birth
+            yield Recover(identity, about, reason) if event == "recovered" else Broken(identity, about, reason)

@@ -3,6 +3,7 @@
 import lzma
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import lz4.frame
@@ -10,10 +11,12 @@ import pytest
 
 from logchain.format.errors import FormatError, Full, StoreError, WriteFailed
 from logchain.format.frames import lz4_frames, xz_streams
+from logchain.format.identity import format_stream
 from logchain.format.ledger import Delete, Evict, Forget, Seal
 from logchain.format.limits import MAX_BLOCK
 from logchain.format.manifest import Manifest
 from logchain.store.archive import compress_segment, delete, evict, finish_removals
+from logchain.store.forgetting import forget
 from logchain.store.layout import Directory, open_store
 from logchain.store.sealer import seal_segment
 from logchain.store.tiers import compress
@@ -214,8 +217,35 @@ def test_what_a_removal_left(store: Store, manifest: Manifest) -> None:
         (place(store) / "00000009.log").write_bytes(b"nobody knows")
         finish_removals(directory, ledger)
     assert there(store) == ["00000009.log"]  # for `logchain verify` to tell
-    assert sorted(path.name for path in store.directory().iterdir()) == ["id", "lock", "ratchet"]
+    assert not list(store.directory().glob("0*"))
     assert manifest.stream_id == identity(store)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_what_is_sealed_is_out_of_a_collectors_reach(store: Store, manifest: Manifest) -> None:
+    """An id that it remembers, of a stream that was forgotten, removes and replaces nothing in sealed/."""
+    with opened(store) as (directory, ledger):
+        forget(directory, ledger, VM)
+    store.log(b"kept")
+    store.open().close()
+    remembered = (store.directory() / "id").read_bytes()
+    with opened(store) as (directory, ledger):
+        forget(directory, ledger, VM)
+    store.log(b"kept")
+    roll(store)
+    kept = (store.directory() / "00000001.log").read_bytes(), (store.directory() / "00000001.tags").read_bytes()
+    seal(store)
+    before = {path.name: path.read_bytes() for path in place(store).iterdir()}
+    for name in (remembered, format_stream(b"s" * 32, VM, STREAM)):
+        (store.directory() / "id").write_bytes(name)
+        for path, data in zip(("00000001.log", "00000001.tags"), kept, strict=True):
+            (store.directory() / path).write_bytes(data)
+        with opened(store) as (directory, ledger):
+            finish_removals(directory, ledger)
+            with suppress(StoreError, FormatError):
+                seal_segment(directory, ledger, VM, STREAM, 1)
+        assert {path.name: path.read_bytes() for path in place(store).iterdir()} == before
+    assert manifest.segment == 1
 
 
 @pytest.mark.usefixtures("unsynced")

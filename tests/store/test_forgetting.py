@@ -124,6 +124,23 @@ def test_a_stream_that_is_being_forgotten_takes_no_line(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("without_id", [False, True])
+def test_a_mark_that_a_collector_made(store: Store, without_id: bool) -> None:
+    """It may do what it likes in live/; what is sealed it must not have removed."""
+    store.log(b"x")
+    roll(store)
+    seal(store)
+    (store.directory() / "forgetting").touch()
+    if without_id:
+        (store.directory() / "id").unlink()
+    with opened(store) as (directory, ledger):
+        finish_removals(directory, ledger)
+    assert lines(store) == [b"x"]
+    store.log(b"y")
+    check(store)
+
+
+@pytest.mark.usefixtures("unsynced")
 @pytest.mark.parametrize("lost", [("id",), ("ratchet",), ("id", "ratchet")])
 def test_a_damaged_stream_is_forgotten(store: Store, lost: tuple[str, ...]) -> None:
     """As far as anything tells what it was."""

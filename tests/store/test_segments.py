@@ -105,9 +105,9 @@ def test_a_stream_that_does_not_stand_is_left_alone(store: Store, damage: str) -
     store.log(b"x")
     (store.directory() / damage).unlink()
     store.clock.go(10_000)
-    before = {path.name: path.read_bytes() for path in store.directory().iterdir()}
+    before = {path: path.read_bytes() for path in store.directory().rglob("*") if path.is_file()}
     assert not close(store)
-    assert {path.name: path.read_bytes() for path in store.directory().iterdir()} == before
+    assert {path: path.read_bytes() for path in store.directory().rglob("*") if path.is_file()} == before
     assert closed(store) == []
 
 
