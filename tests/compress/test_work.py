@@ -102,7 +102,10 @@ def test_a_damaged_segment_is_told_once_and_stops_nobody(store: Store, working: 
 
 def test_a_flood_evicts_nothing_young_and_nothing_of_others(store: Store, working: Working) -> None:
     """What is over the quota and old enough goes, with an entry each; the neighbour's oldest stays."""
-    settings = parse_settings('[collector]\nreserve = "0 B"\n[each-vm]\nquota = "1 MiB"\nkeep-at-least = "2 days"\n')
+    settings = parse_settings(
+        '[collector]\nreserve = "0 B"\n[tiers]\nxz-after = "7 days"\n'
+        '[each-vm]\nquota = "1 MiB"\nkeep-at-least = "2 days"\n'
+    )
     store.log(b"the neighbour's", vm="quiet")
     for _ in range(4):
         store.log(*[os.urandom(300).hex().encode() for _ in range(1_000)], vm="flood")
