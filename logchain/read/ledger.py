@@ -47,6 +47,7 @@ class SealedEntry(NamedTuple):
 
     entry: int
     age: int  # that the entry tells, s
+    time: int  # that it tells, µs since 1970
     manifest: bytes  # SHA-256 of the file
     previous: bytes  # of the manifest of this stream that was sealed before
     key: bytes  # the public key that signed the entry, and so the manifest; empty where it is lost
@@ -74,7 +75,7 @@ class Listed(NamedTuple):
 class History:
     """What the ledger says of one stream id."""
 
-    __slots__ = ("_gone", "_upto", "births", "forgotten", "last", "previous", "sealed")
+    __slots__ = ("_gone", "_upto", "births", "forgotten", "last", "previous", "sealed", "went")
 
     def __init__(self) -> None:
         self.births: list[tuple[int, int]] = []  # (first segment under it, birth)
@@ -83,6 +84,7 @@ class History:
         self.previous = NO_MANIFEST  # SHA-256 of its manifest
         self.forgotten: int | None = None  # with all segments up to this one
         self._upto, self._gone = 0, set[int]()  # all up to here went, and these
+        self.went: dict[int, bytes] = {}  # SHA-256 of the manifests of those that went: what is left of one is its own
 
     def is_gone(self, segment: int) -> bool:
         """Tell whether a segment was sealed, and went on purpose."""
@@ -90,7 +92,7 @@ class History:
 
     def drop(self, segment: int) -> None:
         """Take note that a sealed segment went."""
-        del self.sealed[segment]
+        self.went[segment] = self.sealed.pop(segment).manifest
         self._gone.add(segment)
         while self._upto + 1 in self._gone:  # the oldest go first: little is to be remembered
             self._upto += 1
@@ -237,7 +239,7 @@ class Ledger:
             case Evict() | Delete():
                 yield from self._drop(entry, event)
             case Forget():
-                self._forget(entry, event)
+                yield from self._forget(entry, event)
             case Broken():
                 self.broken.append((entry.number, event))
             case Restored():
@@ -252,7 +254,7 @@ class Ledger:
             yield f"segment {event.segment} of stream {event.stream_id.hex()} is sealed twice, or out of order"
             return
         history.sealed[event.segment] = SealedEntry(
-            entry.number, entry.age, event.manifest, history.previous, key, self.intact
+            entry.number, entry.age, entry.time, event.manifest, history.previous, key, self.intact
         )
         history.last, history.previous = event.segment, event.manifest
 
@@ -267,12 +269,15 @@ class Ledger:
             self.evicted, what = self.evicted + 1, f"evicted ({event.reason})"
         else:
             self.deleted, what = self.deleted + 1, "deleted"
-        if entry.age - sealed.age < self._keep:
+        # whichever clock says less: root sets the ages of the entries that he signs, and running takes time
+        if min(entry.age - sealed.age, (entry.time - sealed.time) // 1_000_000) < self._keep:
             self.young.append(Gone(event.stream_id, event.segment, entry.number, what))
 
-    def _forget(self, entry: Entry, event: Forget) -> None:
+    def _forget(self, entry: Entry, event: Forget) -> Iterator[str]:
         history = self._history(event.stream_id)
+        if event.segment < history.last:
+            yield f"stream {event.stream_id.hex()} is forgotten up to {event.segment}, and later segments were sealed"
         history.forgotten = max(history.forgotten or 0, event.segment)
         for number in [number for number in history.sealed if number <= event.segment]:
-            del history.sealed[number]
+            history.went[number] = history.sealed.pop(number).manifest
         self.forgotten.append((entry.number, event))

@@ -1,7 +1,8 @@
 """The segments of a stream, wherever they are: the sealed ones, and behind them those in live/.
 
 A compressor may be at work in the same moment. A segment is in sealed/ before it goes from live/, so live/ is looked at
-first, and what went away is looked up once more. Where it is in both it is the same, and the sealed one counts.
+first, and what went away is looked up once more. Where it is in both, the one in live/ is read: the other may be half
+a seal, or a forgery that no entry of the ledger names.
 """
 
 import os
@@ -95,13 +96,14 @@ class StreamFiles:
 
     def _open(self, stack: ExitStack, number: int, state: KeyState | None) -> Text:
         for _ in range(2):
+            # first where it was first: a copy in sealed/ that nobody sealed must not hide the original
+            if self.live:
+                with suppress(FileNotFoundError):
+                    return stack.enter_context(open_segment(self.live, number, state))
             self.sealed = self.sealed or self._directory(SEALED)
             if self.sealed:
                 with suppress(FileNotFoundError):
                     return stack.enter_context(open_sealed(self.sealed, read_manifest(self.sealed, number)))
-            if self.live:
-                with suppress(FileNotFoundError):
-                    return stack.enter_context(open_segment(self.live, number, state))
         raise FileNotFoundError(number)
 
 

@@ -6,9 +6,12 @@ the ledger once more before it is called damage.
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from logchain.format.errors import FormatError
+from logchain.format.limits import MAX_MANIFEST
 from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger
 from logchain.read.sealed import peek
@@ -16,7 +19,7 @@ from logchain.read.segments import StreamFiles, open_stream_files
 from logchain.read.verify_heads import HeadsLists, Span, first_listed
 from logchain.read.verify_live import LiveTask
 from logchain.read.verify_sealed import SealedTask
-from logchain.store.layout import FORGETTING, ID, Directory, segments
+from logchain.store.layout import FORGETTING, ID, Directory, manifest_name, segments
 
 __all__ = ["Planner", "StreamPlan"]
 
@@ -120,7 +123,11 @@ class Planner:
         entry = history.sealed.get(number)
         if not entry:
             if history.is_gone(number):
-                plan.find("it went on purpose, and is still there: a crash left it", number, damage=False)
+                with suppress(FileNotFoundError):  # it goes while we look
+                    if stream_id == plan.stream_id and _digest(files.sealed, number) == history.went.get(number):
+                        plan.find("it went on purpose, and is still there: a crash left it", number, damage=False)
+                    else:
+                        plan.find("it went on purpose, and what is there now is another", number)
                 return
             if number in unsealed or (files.live and number in segments(files.live)):
                 plan.find("it is not sealed yet: that is under way, or a crash left it", number, damage=False)
@@ -171,6 +178,13 @@ class Planner:
             if history.sealed:
                 text = f"stream {stream_id.hex()} is gone, with {len(history.sealed)} segments that were sealed"
                 yield Finding(True, text, entry=next(iter(history.sealed.values())).entry)
+
+
+def _digest(sealed: Directory, number: int) -> bytes:
+    """Return SHA-256 of a manifest, nothing where it is none; FileNotFoundError."""
+    with suppress(FormatError):
+        return sha256(sealed.read(manifest_name(number), MAX_MANIFEST)).digest()
+    return b""
 
 
 def _texts(files: StreamFiles) -> set[int]:

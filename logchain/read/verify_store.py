@@ -80,8 +80,8 @@ class StoreCheck:
             return report
         live = next(results)
         assert isinstance(live, LiveCheck)
-        if (live.state_lost or live.id_lost) and self._was_forgotten(plan.stream_id):
-            return report
+        if (live.state_lost or live.id_lost) and self._was_forgotten(plan.stream_id) and not found:
+            return report  # with something left of it, it is checked as if it were all there
         history = self._ledger.of(plan.stream_id)
         found.update((check.number, check) for check in live.segments)
         last = live.state.segment if live.state else max(found, default=0)
