@@ -61,7 +61,7 @@ def test_what_verifies_is_adopted(torn: Store) -> None:
     torn.log(b"after")
     assert torn.lines() == [b"acknowledged", b"written 1", b"written 2", b"after"]
     assert "recovered" not in torn.events()
-    assert not (torn.directory() / "quarantine").exists()
+    assert not quarantined(torn)
     assert torn.verdict() == Verdict.INTACT
 
 
