@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def holders(path: Path) -> list[int]:
-    """Return the processes that have this open, or something below it."""
-    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if any(_below(path, process / "fd"))]
+    """Return the processes that have this open, or something below it, but for this one."""
+    found = [int(process.name) for process in Path("/proc").glob("[0-9]*") if any(_below(path, process / "fd"))]
+    return [pid for pid in found if pid != os.getpid()]
 
 
 def _below(path: Path, descriptors: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from logchain.read.verify import Verdict
 from tests.collect.conftest import Doors
 from tests.collect.door import DoorCall, until
-from tests.collect.killable import listens
+from tests.collect.killable import ended, listens
 from tests.collect.sender import Sender
 from tests.conftest import Store
 
@@ -24,6 +24,11 @@ SLOW = """
 import time
 real = forkserver.be_instance
 forkserver.be_instance = lambda *given: (time.sleep(0.5), real(*given))[1]
+"""
+SLOW_WEIGHING = """
+import os, time
+real = forkserver.weigh
+forkserver.weigh = lambda *given: (os.write(2, b"weighing"), time.sleep(0.5), real(*given))[2]
 """
 
 
@@ -54,6 +59,17 @@ def test_stopped_while_an_instance_begins(store: Store, new_door: Doors) -> None
     sender.listen_to_the_end()
     assert sender.greeted
     assert store.verdict() == Verdict.INTACT
+
+
+def test_killed_while_it_weighs(new_door: Doors) -> None:
+    """Nobody waits for the weights any more, and that is no fault for the log."""
+    door = new_door(SLOW_WEIGHING)
+    until(lambda: "weighing" in door.errors())
+    server = door.fork_server()
+    door.process.kill()
+    door.process.wait()
+    until(lambda: ended(server))
+    assert "Traceback" not in door.errors()
 
 
 def test_a_log_that_takes_no_line(store: Store, tmp_path: Path) -> None:

@@ -78,9 +78,11 @@ class Calls(RuleBasedStateMachine):
         finally:
             for place in self.places:
                 place.close()
-            self.collector.close()
-            self._place.cleanup()
-            self._disk.cleanup()
+            try:
+                self.collector.close()
+            finally:
+                self._place.cleanup()
+                self._disk.cleanup()
 
     def end(self) -> None:
         """Look at all of it, when every place has sent its last."""
@@ -197,9 +199,9 @@ class Calls(RuleBasedStateMachine):
     def nothing_is_damaged(self) -> None:
         """No check takes what happened for damage."""
         stored = any(read_segments(place.directory)[0] for place in self.places)
-        verdict = self.store.verdict()
-        empty = verdict == Verdict.CANNOT_TELL and not stored
-        assert verdict == Verdict.INTACT or empty, self.store.found()
+        report = self.store.verify()
+        empty = report.verdict == Verdict.CANNOT_TELL and not stored
+        assert report.verdict == Verdict.INTACT or empty, report
 
     @invariant()
     def everything_is_as_it_was_sent(self) -> None:
