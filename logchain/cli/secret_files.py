@@ -6,22 +6,26 @@ from pathlib import Path
 import click
 
 from logchain.format.audit import AuditSecret, LockedSecret, parse_audit, unlock
-from logchain.format.errors import FormatError, UsageError
+from logchain.format.errors import FormatError, UsageError, WriteFailed
 from logchain.format.limits import MAX_SMALL_FILE
 
 __all__ = ["read_audit_secret", "read_secret", "write_secret"]
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Write a new file that only its owner may read; one that is there is never replaced."""
+    """Write a new file that only its owner may read, whole or not at all; one that is there is never replaced."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UsageError(f"cannot make {path}: {error.strerror}") from error
-    with open(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(fd)
+    try:
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+    except OSError as error:
+        path.unlink()
+        raise WriteFailed(f"cannot write {path}: {error.strerror}") from error
 
 
 def read_secret(path: Path) -> bytes:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from logchain.format.audit import AuditSecret, Seed
-from logchain.format.errors import StoreError, UsageError
+from logchain.format.errors import Full, StoreError, UsageError
 from logchain.format.identity import StoreIdentity, format_store
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births
 from logchain.format.ledger import (
@@ -24,6 +24,7 @@ from logchain.store.clock import Clock
 from logchain.store.durable import make_directory, put
 from logchain.store.layout import (
     BIRTHS,
+    CHECKPOINT,
     ENTRIES,
     FORMAT,
     HEADS,
@@ -94,4 +95,7 @@ def _begin_ledger(store: Directory, store_id: bytes, clock: Clock) -> str:
         put(keys, LOG_KEY, [format_log_key(LogKey(store_id, log_seed))], 0o600)
         put(keys, LEDGER_KEYS, [format_slots(LEDGER_MAGIC, format_ledger_keys(pending))], 0o600)
     open_ledger(store, clock).close()
+    with store.directory(LEDGER) as ledger:
+        if CHECKPOINT not in ledger.names():  # where there is no room it comes with the next entry; not in a new store
+            raise Full(f"no room for {ledger.path}/{CHECKPOINT}")
     return fingerprint(first)

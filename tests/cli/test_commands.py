@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from logchain.cli.secret_files import write_secret
+from logchain.format.errors import WriteFailed
 from tests.cli.conftest import SCRIPTS, Run
 
 
@@ -50,6 +52,18 @@ def test_a_secret_is_never_replaced(run: Run) -> None:
     )
     assert Path("audit").read_text() == "precious"
     assert not Path("store").exists()
+
+
+def test_a_secret_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of one would look like one, and be in the way of the next try."""
+
+    def refuse(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(WriteFailed, match="audit: Input/output error"):
+        write_secret(tmp_path / "audit", b"secret")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_init_leaves_no_secret_behind(run: Run) -> None:

@@ -104,6 +104,30 @@ def test_a_store_is_made_in_an_empty_directory_only(tmp_path: Path) -> None:
             create_store(path, given, FakeClock())
 
 
+def test_no_room_for_a_part_of_a_new_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever file it is, the store is not made: it gets its `format` last, and nothing is missing then."""
+    real, made, at = os.open, 0, 0
+
+    def refuse(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        nonlocal made
+        made += bool(flags & os.O_CREAT)
+        if flags & os.O_CREAT and made == at:
+            raise OSError(28, "No space left on device")
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for at in range(1, 20):
+        made, path = 0, tmp_path / str(at)
+        try:
+            create_store(path, new_secrets()[1], FakeClock())
+        except Full:
+            assert not (path / "format").exists()
+        else:
+            break
+    assert (path / "ledger/checkpoint").exists()
+    assert at > 5
+
+
 def test_two_stores_share_no_secret() -> None:
     """Each store has its own id and its own audit secret."""
     (one, first), (other, second) = new_secrets(), new_secrets()
