@@ -16,7 +16,7 @@ from tests.faults.place import Done, Place, begin, run_command
 from tests.faults.strace import Point, points, tracing, usable
 from tests.faults.trying import SHARDS, try_points
 
-pytestmark = pytest.mark.skipif(not usable(), reason="there is no strace that may trace: apt install strace")
+pytestmark = pytest.mark.skipif(not usable(), reason="strace is missing, or may not trace here: apt install strace")
 
 
 class Scenario(NamedTuple):
