@@ -1,10 +1,13 @@
 """How much room the VMs' logs take, found by a process of its own: a large store or a slow disk holds nobody up."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from logchain.collect.allowance import Quota
-from logchain.format.settings import Settings
 from logchain.store.layout import Directory
+
+if TYPE_CHECKING:  # who forks instances has no settings, and they have no room for what reads them
+    from logchain.format.settings import Settings
 
 __all__ = ["LEDGER", "compare", "parse_weights", "weigh"]
 
@@ -31,7 +34,7 @@ def parse_weights(data: bytes) -> dict[str, int] | None:
     return {name: int(size) for name, size in (line.split(" ") for line in data.decode("ascii").splitlines()[:-1])}
 
 
-def compare(weights: dict[str, int], settings: Settings) -> dict[str, Quota]:
+def compare(weights: dict[str, int], settings: "Settings") -> dict[str, Quota]:
     """Return how the budgets stand that are not within their quotas; over the store's cap, none is within."""
     used: Counter[str] = Counter()
     quotas = {}

@@ -48,7 +48,6 @@ def test_nothing_adds_up(store: Store, new_door: Doors) -> None:
     assert door.errors() == ""
 
 
-@pytest.mark.xfail("coverage" not in sys.modules, reason="320 to 335 MB since the fork server weighs")
 def test_the_memory_of_120_connections(door: Door) -> None:
     """All that the collector may have, idle after a line each, and the acceptor itself; they share what they can."""
     calls = [door.call(vm=f"vm{number}", data=b"x\n") for number in range(120)]
@@ -58,7 +57,9 @@ def test_the_memory_of_120_connections(door: Door) -> None:
     total = sum(map(pss, [door.pid, door.fork_server(), *door.instances()]))
     assert len(door.instances()) == 120
     assert door.refused(b"logchain.Append+main more\0") == b"busy"
-    assert total < (600_000_000 if "coverage" in sys.modules else 300_000_000)  # which every process has then
+    # here the fork server has loaded more than log-collector's has, and coverage adds to every process; what it takes
+    # by itself is measured by `make bench-door`
+    assert total < (600_000_000 if "coverage" in sys.modules else 380_000_000)
 
 
 def test_128_at_once(store: Store, new_door: Doors) -> None:
