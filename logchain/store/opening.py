@@ -82,8 +82,9 @@ def prepare_stream(store: Directory, vm: str, stream: str) -> None:
     writes it, Full, WriteFailed, or StoreError.
     """
     try:
+        parse_store(store.read(FORMAT, MAX_SMALL_FILE))  # before anything is made in what may be no store of ours
         live = store.directory(LIVE)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, FormatError) as error:
         raise _no_store(store) from error
     with live, make_directory(live, vm) as vm_directory, make_directory(vm_directory, stream) as directory:
         lock = _enter(directory)
