@@ -19,6 +19,7 @@ _COMMANDS = (  # each a module of this room with a `command`
     "init",
     "keygen",
     "list",
+    "restored",
     "seal",
     "sessions",
     "show",

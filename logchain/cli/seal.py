@@ -32,7 +32,7 @@ def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> i
     first, or see below when it closes by itself. How far that has come is recorded in the ledger all the same.
     log-compressor may run meanwhile.
 
-    Exit code 3 where something could not be sealed; what is being written does not count.
+    Exit code 3 where something cannot be sealed; what is being written, or waits for its sender, does not count.
     """
     settings, clock = read_settings(config).store, SystemClock()
     sealed = failed = 0
@@ -41,7 +41,7 @@ def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> i
         with take_ledger(directory, clock) as ledger:
             for name, stream, segment, result in seal_now(directory, ledger, clock, settings, vm or ""):
                 sealed += isinstance(result, Manifest)
-                failed += isinstance(result, Stays)
+                failed += isinstance(result, Stays) and not result.waits
                 where = {"vm": name, "stream": stream, "segment": segment}
                 click.echo(
                     json.dumps(where | _object(result))

@@ -26,9 +26,10 @@ class Written(NamedTuple):
 
 
 class Stays(NamedTuple):
-    """A segment that cannot be sealed, and why."""
+    """A segment that cannot be sealed, and why; `waits` if its sender's next call is all that is missing."""
 
     reason: str
+    waits: bool = False
 
 
 def seal_now(
@@ -87,7 +88,9 @@ def _open(
         if _is_written(live):
             yield state.segment, Written(_closes(state, clock, age))
         elif state.status == Status.GIVEN_UP:
-            yield state.segment, Stays("a write of it failed; the next call of its sender ends it")
+            yield state.segment, Stays("a write of it failed; the next call of its sender ends it", waits=True)
+        elif state.status == Status.RESTORED:
+            yield state.segment, Stays("it came back from a backup; the next call of its sender ends it", waits=True)
         else:
             yield state.segment, Stays(error or "it is not what its key state says; 'logchain verify' tells more")
 

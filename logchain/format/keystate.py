@@ -48,9 +48,10 @@ class Status(IntEnum):
     LOST_KEYS = 3  # a new birth: there was no valid key state
     LOST_ID = 4  # a new birth: the stream's id was gone or not its own
     LOST_TEXT = 5  # a new birth: what the key state says is durable was not there
+    RESTORED = 6  # a new birth: the store came back from a backup
 
 
-# the reason that the next segment's `broken` note gives
+# the reason that the next segment's `broken` note gives where something was lost
 BROKEN = {Status.LOST_KEYS: "keys", Status.LOST_ID: "id", Status.LOST_TEXT: "text"}
 
 
@@ -80,12 +81,12 @@ class KeyState(NamedTuple):
     @property
     def bounds_segment(self) -> bool:
         """Whether its segment ends where `end` and `records` say, and not where its files do."""
-        return self.status in (Status.OPEN, Status.GIVEN_UP)
+        return self.status in (Status.OPEN, Status.GIVEN_UP) or (self.status == Status.RESTORED and self.key != NO_KEY)
 
     @property
     def is_newborn(self) -> bool:
         """Whether the next segment is the first under its birth."""
-        return self.status in BROKEN or not self.segment
+        return self.status in BROKEN or self.status == Status.RESTORED or not self.segment
 
 
 def format_keystate(state: KeyState) -> bytes:
@@ -115,6 +116,8 @@ def parse_keystate(body: bytes) -> KeyState:
         raise FormatError("a key state with a session twice")
     if state.bounds_segment != (state.key != NO_KEY):
         raise FormatError("a key state whose key does not fit its status")
+    if state.status == Status.RESTORED and not state.segment:
+        raise FormatError("a key state of a stream that came back without a segment")
     if state.bounds_segment and not (state.segment and state.records and state.end):
         raise FormatError("a key state of a segment without its first record")
     if format_keystate(state) != body:

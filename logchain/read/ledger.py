@@ -121,7 +121,7 @@ class Ledger:
         self.births: dict[int, Birth] = {}
         self.lists: list[Listed] = []
         self.broken: list[tuple[int, Broken]] = []
-        self.restored: list[int] = []  # entries
+        self.restored: list[tuple[int, int]] = []  # entry, the first birth behind it
         self.evicted = self.deleted = 0
         self.forgotten: list[tuple[int, Forget]] = []
         self.young: list[Gone] = []
@@ -243,7 +243,7 @@ class Ledger:
             case Broken():
                 self.broken.append((entry.number, event))
             case Restored():
-                self.restored.append(entry.number)
+                self.restored.append((entry.number, event.birth))
 
     def _history(self, stream_id: bytes) -> History:
         return self.streams.setdefault(stream_id, History())

@@ -15,7 +15,13 @@ from logchain.store.layout import Directory, segments
 
 __all__ = ["StreamRow", "list_streams"]
 
-_STATES = {Status.OPEN: "open", Status.CLOSED: "closed", Status.GIVEN_UP: "gave up", **dict.fromkeys(BROKEN, "broken")}
+_STATES = {
+    Status.OPEN: "open",
+    Status.CLOSED: "closed",
+    Status.GIVEN_UP: "gave up",
+    Status.RESTORED: "restored",
+    **dict.fromkeys(BROKEN, "broken"),
+}
 
 
 class StreamRow(NamedTuple):

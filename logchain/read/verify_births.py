@@ -9,7 +9,7 @@ from itertools import count
 
 from logchain.format.audit import AuditSecret
 from logchain.format.errors import FormatError
-from logchain.format.keystate import BirthState
+from logchain.format.keystate import BirthState, KeyState
 from logchain.format.ratchet import seed, successor
 from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger
@@ -49,14 +49,19 @@ class Births:
         self._excused: set[int] = set()
         self._claims: dict[int, list[tuple[str, str]]] = {}
         self._names: dict[bytes, tuple[str, str]] = {}  # of streams that are there
+        self._unopened: dict[tuple[bytes, int], int] = {}  # stream id and segment to come: birth it will show
 
     def excuse(self, numbers: set[int]) -> None:
         """Take these for given, though nothing proves it: where they belong is damaged already."""
         self._excused |= numbers
 
-    def claim(self, name: tuple[str, str], stream_ids: set[bytes], numbers: set[int]) -> None:
-        """Note that a stream, known by these ids, had these births."""
+    def claim(
+        self, name: tuple[str, str], stream_ids: set[bytes], numbers: set[int], state: KeyState | None = None
+    ) -> None:
+        """Note that a stream, known by these ids, had these births; `state` is its key state, if there is one."""
         self._names.update(dict.fromkeys(stream_ids, name))
+        if state and state.is_newborn:
+            self._unopened |= {(stream_id, state.segment + 1): state.birth for stream_id in stream_ids}
         for number in numbers:
             self._claims.setdefault(number, []).append(name)
 
@@ -82,11 +87,22 @@ class Births:
         if self._secrets.audited and self._secrets.secret(before.birth) != before.secret:
             yield Finding(True, "the secret of the next birth does not follow from the audit secret")
 
+    def _excuse_before(self, first: int, ledger: Ledger) -> None:
+        """Excuse births before the first behind a backup: those left out, and those no segment was opened under."""
+        self._excused.update(number for number in range(1, first) if number not in ledger.births)
+        again = {(event.stream_id, event.segment) for number, event in ledger.births.items() if number >= first}
+        again |= {place for place, number in self._unopened.items() if number >= first}
+        for number, event in ledger.births.items():
+            if number < first and (event.stream_id, event.segment) in again:
+                self._excused.add(number)
+
     def recorded(self, ledger: Ledger, before: BirthState | None, after: BirthState | None) -> Iterator[Finding]:
         """Hold the entries of births against the streams that are there; births from `before` on came while we looked.
 
         An entry accounts for its birth only where the first segment under it went on purpose: else that has to show it.
         """
+        for _, first in ledger.restored:
+            self._excuse_before(first, ledger)
         for number, event in sorted(ledger.births.items()):
             history = ledger.of(event.stream_id)
             name = self._names.get(event.stream_id)

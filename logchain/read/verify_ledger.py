@@ -118,8 +118,8 @@ def tell_gone(ledger: Ledger, names: Mapping[bytes, tuple[str, str]], keep_at_le
         yield Finding(False, text, entry=found[0].entry)
     for number, event in ledger.forgotten:
         yield Finding(False, f"a stream was forgotten, {event.stream_id.hex()}", entry=number)
-    for number in ledger.restored:
-        yield Finding(False, "the store came back from a backup", entry=number)
+    for number, _ in ledger.restored:
+        yield Finding(False, "the store came back from a backup: what was logged since then is not in it", entry=number)
     for number, broken in ledger.broken:
         if ledger.of(broken.stream_id).is_gone(broken.segment + 1):
             where = "/".join(names.get(broken.stream_id, ())) or f"stream {broken.stream_id.hex()}"

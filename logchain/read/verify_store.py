@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from logchain.format.errors import FormatError
-from logchain.format.keystate import BirthState
+from logchain.format.keystate import BirthState, KeyState
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.ledger import Ledger
-from logchain.read.live import open_segment
+from logchain.read.live import open_segment, read_keystate
 from logchain.read.verify_births import Births, Secrets
 from logchain.read.verify_heads import HeadsLists, Span, first_listed, lines
 from logchain.read.verify_jobs import Checker, Result, Task, run_tasks
@@ -97,8 +97,9 @@ class StoreCheck:
                 entry = lines(plan.live.listed[number])[-1].entry
                 report.findings.append(Finding(True, "it was listed, and is gone", number, entry=entry))
         checks = [found[number] for number in sorted(found)]
+        restored = [first for _, first in self._ledger.restored]
         links = StreamLinks(
-            report, lambda number: number in plan.lost or history.is_gone(number), self._secrets.audited
+            report, lambda number: number in plan.lost or history.is_gone(number), self._secrets.audited, restored
         )
         links.run(live, checks, moved)
         latest = plan.latest
@@ -107,7 +108,7 @@ class StoreCheck:
                 listed = first_listed(plan.live.listed.get(check.number, b""))
                 self._spans.append(Span(max(latest, check.first_time), listed, None))
                 latest = max(latest, check.time)
-        self._births.claim((plan.vm, plan.stream), plan.ids, links.births)
+        self._births.claim((plan.vm, plan.stream), plan.ids, links.births, live.state)
         self._births.begun |= links.begun
         if report.damaged:
             claimed = {check.claimed for check in checks} | ({live.state.birth} if live.state else set())
@@ -161,7 +162,7 @@ class StoreCheck:
             self._births.excuse({birth for segment, birth in history.births if segment in history.sealed})
         with suppress(FileNotFoundError, FormatError), stream_directory(self._store, plan.vm, plan.stream) as directory:
             births = proven_births(directory, plan.vm, plan.stream, self._secrets)
-            self._births.claim((plan.vm, plan.stream), plan.ids, births)
+            self._births.claim((plan.vm, plan.stream), plan.ids, births, _try_state(directory))
             for number in segments(directory):
                 with suppress(FileNotFoundError, FormatError), open_segment(directory, number, None) as segment:
                     listed = plan.live.listed.get(number, b"") if plan.live else b""
@@ -202,6 +203,12 @@ class StoreCheck:
             restored=len(ledger.restored),
             key=self._key,
         )
+
+
+def _try_state(directory: Directory) -> KeyState | None:
+    with suppress(FileNotFoundError, FormatError):
+        return read_keystate(directory)
+    return None
 
 
 def _tasks(plans: Iterable[StreamPlan]) -> Iterator[Task]:

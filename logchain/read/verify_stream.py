@@ -1,9 +1,9 @@
 """Links the segments of one stream, sealed or not: each to the one before it, the last to the key state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import groupby
 
-from logchain.format.keystate import BROKEN, KeyState, Status
+from logchain.format.keystate import BROKEN, KeyState
 from logchain.format.ratchet import given_up_proof
 from logchain.format.record import Note
 from logchain.read.findings import Finding, StreamReport
@@ -17,8 +17,11 @@ __all__ = ["StreamLinks"]
 class StreamLinks:
     """What links the segments of a stream: `births` that it shows, and those that a segment was `begun` under."""
 
-    def __init__(self, report: StreamReport, is_gone: Callable[[int], bool], audited: bool) -> None:
+    def __init__(
+        self, report: StreamReport, is_gone: Callable[[int], bool], audited: bool, restored: Collection[int] = ()
+    ) -> None:
         self.report, self._is_gone, self._audited = report, is_gone, audited
+        self._restored = restored  # the first births behind backups that came back, as the ledger has them
         self.births: set[int] = set()
         self.begun: set[int] = set()
         self._birth = 0  # the last one that is known
@@ -44,7 +47,7 @@ class StreamLinks:
                 self._find("the key state knows nothing of it: that is an older copy", segment=check.number)
         if state:
             self._miss(expected, state.segment)
-        if self._unended and not (state and state.segment == self._unended[0] and state.status != Status.CLOSED):
+        if self._unended and not (state and state.segment == self._unended[0] and _needs_no_end(state)):
             self._find("the segment has no end: records are missing", segment=self._unended[0])
         if state:
             self._check_state(state, live.wrong_next)
@@ -105,7 +108,10 @@ class StreamLinks:
             if not (check.sealed and self._audited and not check.key):  # it is proven
                 self.births.add(self._birth)
             self.begun.add(self._birth)
-        if broken:
+        if broken == "restored" and any(first <= self._birth for first in self._restored):
+            text = "the stream begins anew: the store came back from a backup"
+            self._find(text, damage=False, segment=number)
+        elif broken:
             self._find(f"the stream had to begin anew ({broken}): what was before was lost or changed", segment=number)
         elif head and is_birth != (number == 1):
             self._find("a birth where none should be, or none where one should", segment=number)
@@ -116,18 +122,20 @@ class StreamLinks:
         if head and previous is not None and self._tag is not None and fields.get("previous") != previous.hex():
             self._find("the segment does not follow the one before it", segment=number)
         if head:
-            self._check_unended(head, broken is not None)
+            self._check_unended(head, broken)
         if first is not None:
             self._first = first
 
-    def _check_unended(self, head: list[Note], broken: bool) -> None:
+    def _check_unended(self, head: list[Note], broken: str | None) -> None:
         """See that a segment without `end` before this one is accounted for."""
-        if self._unended and not broken:
+        if self._unended and broken in (None, "restored"):
             before, size, key = self._unended
-            told = {"previous": str(before), "end": str(size), "reason": "io"}
+            told = {"previous": str(before), "end": str(size), "reason": broken or "io"}
             told |= {"proof": given_up_proof(key).hex()} if key else {}
             if any(note.event == "recovered" and told.items() <= note.fields.items() for note in head):
-                self._find("the disk refused a write: the segment ends early", damage=False, segment=before)
+                refused = "the disk refused a write: the segment ends early"
+                text = "the backup had no more of it: the segment ends early" if broken else refused
+                self._find(text, damage=False, segment=before)
             else:
                 self._find("the segment has no end: records are missing", segment=before)
         self._unended = None
@@ -141,7 +149,7 @@ class StreamLinks:
                 "the segment does not end where the key state says: records are missing, or too many",
                 segment=check.number,
             )
-        elif check.key and state.status != Status.CLOSED and state.key != check.key:
+        elif check.key and state.bounds_segment and state.key != check.key:
             self._find("the key of now does not follow from the audit secret", segment=check.number)
 
     def _check_state(self, state: KeyState, wrong_next: str) -> None:
@@ -168,3 +176,8 @@ class StreamLinks:
         offset: int | None = None,
     ) -> None:
         self.report.findings.append(Finding(damage, text, segment, record, offset))
+
+
+def _needs_no_end(state: KeyState) -> bool:
+    """Tell whether the last segment is not closed, or why it is not was found already."""
+    return state.bounds_segment or state.status in BROKEN

@@ -13,7 +13,7 @@ from logchain.format.slots import FILE_SIZE, SLOT_SIZE, WIPED, newest
 from logchain.store.durable import SlotFile, shred
 from logchain.store.layout import BIRTHS, RATCHET, Directory, stream_directory, temporary_name
 
-__all__ = ["finish_birth", "give_birth"]
+__all__ = ["finish_birth", "give_birth", "next_birth", "skip_births"]
 
 
 def give_birth(store: Directory, vm: str, stream: str, accept: Callable[[int, bytes], None]) -> None:
@@ -41,6 +41,21 @@ def finish_birth(store: Directory) -> None:
             return
     with suppress(_Lost), _locked(store) as slots:
         _finish(store, slots)
+
+
+def next_birth(store: Directory) -> int:
+    """Return the number of the birth that is given next."""
+    with _locked(store) as slots:
+        return _finish(store, slots).birth
+
+
+def skip_births(store: Directory, first: int) -> None:
+    """See that births before `first` are not given any more."""
+    with _locked(store) as slots:
+        state = _finish(store, slots)
+        if state.birth < first:
+            slots.commit(format_births(BirthState(first, successor(state.secret, first - state.birth))))
+            slots.settle()
 
 
 class _Lost(StoreError):

@@ -18,6 +18,7 @@ ledger/lock                         held (flock) by whoever appends to the ledge
 keys/ledger                         the key of the ledger's next entry, two slots
 keys/log                            the key that signs checkpoints
 keys/compressor                     held (flock) by the log-compressor that runs; never unlinked
+restoring                           while 'logchain restored' is at work: nobody opens a stream
 catalog.sqlite                      what list and status ask; made from the rest, and no authority
 """
 
@@ -56,6 +57,7 @@ __all__ = [
     "NO_ROOM",
     "QUARANTINE",
     "RATCHET",
+    "RESTORING",
     "SEALED",
     "TIERS",
     "Directory",
@@ -80,6 +82,7 @@ FORMAT, BIRTHS, LIVE, SEALED, LEDGER, KEYS = "format", "births", "live", "sealed
 ID, LOCK, RATCHET, QUARANTINE, FORGETTING = "id", "lock", "ratchet", "quarantine", "forgetting"
 ENTRIES, HEADS, CHECKPOINT = "entries", "heads", "checkpoint"
 LEDGER_KEYS, LOG_KEY, COMPRESSOR = "ledger", "log", "compressor"
+RESTORING = "restoring"
 CATALOG, CATALOG_JOURNAL = "catalog.sqlite", "catalog.sqlite-journal"  # the second is SQLite's own
 TIERS = ("", ".lz4", ".xz")  # what a sealed text's name ends with, and so how it is compressed
 

@@ -14,6 +14,7 @@ from logchain.format.ledger import (
     Genesis,
     Heads,
     Recover,
+    Restored,
     Seal,
 )
 from logchain.format.manifest import NO_MANIFEST
@@ -79,6 +80,7 @@ class LedgerState:
         self.births: dict[int, bytes] = {}  # recorded birth: stream id
         self.lists: dict[int, int] = {}  # entries `heads`: number, time in µs since 1970
         self.config = NO_ENTRY  # SHA-256 of the settings' file
+        self.restored = 0  # the first birth behind the last backup that came back
 
     def of(self, stream_id: bytes) -> StreamHistory:
         """Return what is known of a stream; nothing at first."""
@@ -93,6 +95,8 @@ class LedgerState:
                 self.lists[number] = time
             case Config():
                 self.config = event.digest
+            case Restored():
+                self.restored = event.birth
             case Birth() | Seal() | Evict() | Delete() | Forget() | Recover() | Broken():
                 self._of_stream(number, event)
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from logchain.format.errors import Busy, FormatError, OddFile, StoreError
 from logchain.format.identity import format_stream, parse_store, parse_stream
 from logchain.format.keystate import (
+    BROKEN,
     NO_KEY,
     NO_SESSION,
     RATCHET_MAGIC,
@@ -28,12 +29,23 @@ from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.store.births import finish_birth, give_birth
 from logchain.store.clock import Clock
 from logchain.store.durable import SlotFile, make_directory, put, shred
-from logchain.store.layout import FORGETTING, FORMAT, ID, LIVE, LOCK, QUARANTINE, RATCHET, Directory, segments
+from logchain.store.layout import (
+    FORGETTING,
+    FORMAT,
+    ID,
+    LIVE,
+    LOCK,
+    QUARANTINE,
+    RATCHET,
+    RESTORING,
+    Directory,
+    segments,
+)
 from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
 from logchain.store.traces import last_sealed, number_behind
 
-__all__ = ["HeldStream", "hold_stream", "lock_stream", "open_stream", "prepare_stream", "stands"]
+__all__ = ["HeldStream", "begin_anew", "hold_stream", "lock_stream", "open_stream", "prepare_stream", "stands"]
 
 
 class HeldStream:
@@ -87,7 +99,7 @@ def prepare_stream(store: Directory, vm: str, stream: str) -> None:
     except (FileNotFoundError, FormatError) as error:
         raise _no_store(store) from error
     with live, make_directory(live, vm) as vm_directory, make_directory(vm_directory, stream) as directory:
-        lock = _enter(directory)
+        lock = _enter(store, directory)
         try:
             _see_to_birth(store, directory, vm, stream)
             make_directory(directory, QUARANTINE).close()  # an instance can make none
@@ -108,7 +120,7 @@ def hold_stream(store: Directory, vm: str, stream: str) -> HeldStream:
         with store.directory(LIVE) as live, live.directory(vm) as vm_directory:
             directory = vm_directory.directory(stream)
         stack.callback(directory.close)
-        lock = _enter(directory)
+        lock = _enter(store, directory)
         stack.callback(os.close, lock)
         identity = parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream)
         stack.pop_all()
@@ -136,11 +148,16 @@ def lock_stream(directory: Directory) -> int:
     return lock
 
 
-def _enter(directory: Directory) -> int:
+def _enter(store: Directory, directory: Directory) -> int:
     lock = lock_stream(directory)
+    error = ""
     if FORGETTING in directory.names():
+        error = f"{directory.path} is being forgotten; log-compressor, or 'logchain forget', has to finish it"
+    elif RESTORING in store.names():
+        error = f"{store.path} comes back from a backup; 'logchain restored' has to finish it"
+    if error:
         os.close(lock)
-        raise Busy(f"{directory.path} is being forgotten; log-compressor, or 'logchain forget', has to finish it")
+        raise Busy(error)
     return lock
 
 
@@ -181,6 +198,35 @@ def _see_to_birth(store: Directory, directory: Directory, vm: str, stream: str) 
         body = format_keystate(newborn._replace(birth=birth, next=secret))
         shred(directory, RATCHET)  # the keys of a stream that begins anew
         put(directory, RATCHET, [format_slots(RATCHET_MAGIC, body)])
+
+    give_birth(store, vm, stream, accept)
+
+
+def begin_anew(store: Directory, directory: Directory, vm: str, stream: str) -> None:
+    """Give a stream a new birth, for the store came back from a backup. Its lock is ours.
+
+    The keys that it has may have gone on elsewhere: none is used for a record any more, only to prove where its open
+    segment ends. A stream of which something is lost gets its birth when it is next opened.
+    """
+    state, identity = _read_state(directory), _read_identity(directory, vm, stream)
+    if not (state and identity and stands(directory, state)):
+        return
+    newborn = state._replace(session=NO_SESSION, resume=())  # whoever sent since then has to send it again
+    last = max([state.segment, last_sealed(store, vm, stream, identity)])
+    if last and state.status not in BROKEN:
+        newborn = newborn._replace(status=Status.RESTORED)
+    if last > state.segment:  # what is sealed is from a later moment than this
+        first = _next_number(store, directory, vm, stream, last)
+        newborn = newborn._replace(segment=last, first=first, records=0, end=0, tag=bytes(32), key=NO_KEY)
+
+    def accept(birth: int, secret: bytes) -> None:
+        secret = successor(stream_secret(secret, identity), last)  # R of segment last + 1
+        slots = SlotFile(directory.file(RATCHET, os.O_RDWR), RATCHET_MAGIC)
+        try:
+            slots.commit(format_keystate(newborn._replace(birth=birth, next=secret)))
+            slots.settle()
+        finally:
+            slots.close()
 
     give_birth(store, vm, stream, accept)
 

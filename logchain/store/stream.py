@@ -252,16 +252,17 @@ class StreamWriter:
                 stream=self._name.stream,
                 number=number,
                 first=self._head.first,
-                previous=before.tag.hex(),
+                previous=bytes(32).hex() if before.is_newborn else before.tag.hex(),
                 boot=boot.hex(),
                 **fields,
             )
         )
-        if before.status == Status.GIVEN_UP:
-            proof = given_up_proof(before.key).hex()
-            self._note(format_note("recovered", previous=before.segment, end=before.end, reason="io", proof=proof))
-        elif before.status in BROKEN:
-            self._note(format_note("broken", reason=BROKEN[before.status]))
+        restored = before.status == Status.RESTORED
+        if restored or before.status in BROKEN:
+            self._note(format_note("broken", reason="restored" if restored else BROKEN[before.status]))
+        if before.bounds_segment:
+            reason, proof = "restored" if restored else "io", given_up_proof(before.key).hex()
+            self._note(format_note("recovered", previous=before.segment, end=before.end, reason=reason, proof=proof))
         if stepped:
             last, now = format_time(before.time).decode(), format_time(received).decode()
             self._note(format_note("clock", last=last, now=now, boot_clock=self._head.opened))

@@ -21,6 +21,7 @@ _LOGCHAIN = (
     "init",
     "keygen",
     "list",
+    "restored",
     "seal",
     "sessions",
     "show",

@@ -35,11 +35,12 @@ SESSIONS = st.binary(min_size=8, max_size=8).filter(any)
 def keystates(draw: st.DrawFn) -> KeyState:
     """Any key state that the page allows."""
     status = draw(st.sampled_from(Status))
-    least = 1 if status in (Status.OPEN, Status.GIVEN_UP) else 0
+    proves = status == Status.RESTORED and draw(st.booleans())
+    least = 1 if status in (Status.OPEN, Status.GIVEN_UP) or proves else 0
     sessions = draw(st.lists(SESSIONS, max_size=8, unique=True))
     return KeyState(
         birth=draw(st.integers(1, MAX_BIRTHS)),
-        segment=draw(st.integers(least, MAX_SEGMENT)),
+        segment=draw(st.integers(1 if status == Status.RESTORED else least, MAX_SEGMENT)),
         status=status,
         opened=draw(NUMBERS),
         first=draw(NUMBERS),

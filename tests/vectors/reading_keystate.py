@@ -69,12 +69,14 @@ def parse_ratchet(body: bytes) -> Vector:
     found["resume"] = [list(entry) for entry in used]
     need(1 <= found["birth"] <= BIRTH_MAX, "birth-range")
     need(found["segment"] <= SEGMENT_MAX, "segment-range")
-    need(found["status"] <= 5, "status")
-    if found["status"] in (1, 2):  # a segment is committed with its first record
+    need(found["status"] <= 6, "status")
+    proves = found["status"] == 6 and found["key_hex"] != "00" * 32
+    need(found["status"] != 6 or found["segment"], "status-without-segment")
+    if found["status"] in (1, 2) or proves:  # a segment is committed with its first record
         need(found["segment"], "status-without-segment")
         need(found["records"], "status-without-records")
         need(found["end"], "status-without-end")
-    need(found["status"] in (1, 2) or found["key_hex"] == "00" * 32, "key-not-erased")
+    need(found["status"] in (1, 2, 6) or found["key_hex"] == "00" * 32, "key-not-erased")
     need(found["records"] <= RECORDS_MAX, "records-range")
     need(found["time"] <= TIME_MAX, "time-range")
     return found
@@ -191,6 +193,8 @@ def good() -> list[Vector]:
     ratchet("given up after a failed write", status=2)
     for status, lost in ((3, "keys"), (4, "id"), (5, "text")):
         ratchet(f"new birth, {lost} lost", **(NO_STATE | {"birth": 9, "segment": 12, "status": status}))
+    ratchet("came back from a backup, its segment open", status=6, session_hex="00" * 8, resume=[])
+    ratchet("came back from a backup, its segment closed", **(CLOSED | {"status": 6, "resume": []}))
     ratchet("new birth, lost before the first segment", **(NO_STATE | {"birth": 2, "status": 3}))
     ratchet("one record", records=1, end=31)
     ratchet("no session is connected", session_hex="00" * 8)
@@ -307,7 +311,7 @@ def bad() -> list[Vector]:
     file("one byte long", "file-size", bytes(SLOT) + fits + b"\0")
     file("three slots", "file-size", bytes(SLOT) + fits + bytes(SLOT))
     file("two valid slots of one generation", "generation-twice", fits + slot_of(ratchet_body(NO_STATE), 5))
-    worse = slot_of(ratchet_body(OPEN | {"status": 6}), 6)
+    worse = slot_of(ratchet_body(OPEN | {"status": 7}), 6)
     file("newer slot valid, its body refused: the older is not used", "status", fits + worse)
 
     def ratchet(name: str, reason: str, raw: bytes) -> None:
@@ -323,7 +327,7 @@ def bad() -> list[Vector]:
     changed("birth beyond", "birth-range", birth=BIRTH_MAX + 1)
     changed("birth big endian", "birth-range", birth=1 << 56)
     changed("segment beyond", "segment-range", segment=SEGMENT_MAX + 1)
-    changed("status 6", "status", status=6)
+    changed("status 7", "status", status=7)
     changed("status at its highest", "status", status=2**64 - 1)
     changed("open, segment 0", "status-without-segment", segment=0)
     ratchet("given up, segment 0", "status-without-segment", ratchet_body(OPEN | {"status": 2, "segment": 0}))
@@ -331,6 +335,9 @@ def bad() -> list[Vector]:
     changed("open, no text", "status-without-end", end=0)
     ratchet("given up, no record", "status-without-records", ratchet_body(OPEN | {"status": 2, "records": 0}))
     ratchet("given up, no text", "status-without-end", ratchet_body(OPEN | {"status": 2, "end": 0}))
+    changed("came back, segment 0", "status-without-segment", status=6, segment=0, key_hex="00" * 32)
+    changed("came back, a key and no record", "status-without-records", status=6, records=0)
+    changed("came back, a key and no text", "status-without-end", status=6, end=0)
     for status, word in ((0, "closed"), (3, "keys"), (4, "id"), (5, "text")):
         changed(f"{word}, key not zeros", "key-not-erased", status=status)
     changed("records beyond", "records-range", records=RECORDS_MAX + 1)

@@ -102,7 +102,7 @@ EVENTS: dict[str, list[tuple[str, Check]]] = {
     ],
     "clock": [("last", moment), ("now", moment), ("boot-clock", number())],
     "recovered": [("end", number()), ("cut", number()), ("reason", one_of("torn", "io"))],
-    "broken": [("reason", one_of("keys", "id", "text"))],
+    "broken": [("reason", one_of("keys", "id", "text", "restored"))],
     "session-start": [("session", hex_of(8)), ("service", anything)],
     "session-end": [
         ("session", hex_of(8)),
@@ -118,7 +118,7 @@ EVENTS: dict[str, list[tuple[str, Check]]] = {
 RECOVERED_IO: list[tuple[str, Check]] = [
     ("previous", number(1, SEGMENT_MAX)),
     ("end", number()),
-    ("reason", one_of("io")),
+    ("reason", one_of("io", "restored")),
     ("proof", hex_of(32)),
 ]
 
@@ -126,7 +126,8 @@ RECOVERED_IO: list[tuple[str, Check]] = [
 def check_note(event: str, fields: list[list[str]]) -> None:
     """Items 8 to 10: the fields of each event, in this order, and what their values may be."""
     need(event in EVENTS, "note-event")
-    table = RECOVERED_IO if event == "recovered" and ["reason", "io"] in fields else EVENTS[event]
+    ends_early = event == "recovered" and (["reason", "io"] in fields or ["reason", "restored"] in fields)
+    table = RECOVERED_IO if ends_early else EVENTS[event]
     checks = {key.rstrip("?"): check for key, check in table}
     keys = [key for key, _ in fields]
     need(set(keys) <= set(checks), "note-field-unknown")
@@ -269,7 +270,8 @@ def good() -> list[Vector]:
     noted("recovered, torn", "note", "recovered", ("end", "4096"), ("cut", "17"), ("reason", "torn"))
     io_fields = ("previous", "12"), ("end", "4096"), ("reason", "io"), ("proof", "cd" * 32)
     noted("recovered, io", "note", "recovered", *io_fields)
-    for reason in ("keys", "id", "text"):
+    noted("recovered, restored", "note", "recovered", *io_fields[:2], ("reason", "restored"), io_fields[3])
+    for reason in ("keys", "id", "text", "restored"):
         noted(f"broken, {reason}", "note", "broken", ("reason", reason))
     noted("session-start", "note", "session-start", ("session", SESSION), ("service", "logchain.Append"))
     for reason in ("eof", "stop", "superseded", "error"):
@@ -470,6 +472,7 @@ def bad() -> list[Vector]:
     proof = ("proof", "cd" * 32)
     wrong("previous 0", "number-range", "recovered", ("previous", "0"), ("end", "1"), ("reason", "io"), proof)
     wrong("io without proof", "note-field-missing", "recovered", ("previous", "1"), ("end", "1"), ("reason", "io"))
+    wrong("restored with cut", "note-field-unknown", "recovered", *torn[:2], ("reason", "restored"))
     wrong("no reason", "note-field-missing", "broken")
     wrong("another reason", "note-value", "broken", ("reason", "tags"))
     service = ("service", "logchain.Append")

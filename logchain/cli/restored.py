@@ -1,0 +1,49 @@
+"""logchain restored: tell a store that it came back from a backup."""
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from logchain.cli.options import store_option
+from logchain.cli.writing import agree, open_to_write, take_ledger, yes_option
+from logchain.compress.catalog import Catalog
+from logchain.format.errors import Busy
+from logchain.read.display import escape_text
+from logchain.read.head import read_head
+from logchain.read.times import format_local
+from logchain.store.restoring import restore
+
+__all__ = ["command"]
+
+
+@click.command("restored")
+@store_option
+@yes_option
+def command(store: Path, yes: bool) -> None:
+    """Tell a store that it came back from a backup, before its collectors go on. Asks first.
+
+    The keys of a backup are the keys of its time: the store that it was made of went on with them, and whoever has
+    another copy of the backup has them too. So every stream begins anew, with keys that were never used, and the
+    ledger gets an entry that says so. Run it once, while no qube can connect; after a crash run it again.
+    """
+    with open_to_write(store) as directory:
+        head = read_head(directory)
+        if head.problem:
+            click.echo(f"the ledger cannot be read: {escape_text(head.problem)}")
+        else:
+            click.echo(f"The ledger ends at {format_local(head.time, None)[:19]}, with entry {head.entries - 1}.")
+        agree("Did this store come back from a backup?", yes=yes)
+        with take_ledger(directory) as ledger:
+            try:
+                count = restore(directory, ledger)
+            except Busy as error:
+                raise Busy(f"{error}: end all senders and collectors, then try again. Nothing was done") from error
+            number = ledger.number
+        with closing(Catalog(directory)) as catalog:
+            catalog.rebuild()
+    click.echo(
+        f"{count} stream{'s begin' if count != 1 else ' begins'} anew; the ledger says so in its entries up to "
+        f"{number - 1}.\nSenders send again what they still have. Whoever has another copy of the backup can forge "
+        "what was not\nsealed or listed when it was made."
+    )
