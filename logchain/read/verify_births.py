@@ -4,6 +4,7 @@ A birth is accounted for by a segment that shows it, by a key state, or, where t
 forgotten, by its entry in the ledger.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import count
 
@@ -50,6 +51,10 @@ class Births:
         self._claims: dict[int, list[tuple[str, str]]] = {}
         self._names: dict[bytes, tuple[str, str]] = {}  # of streams that are there
         self._unopened: dict[tuple[bytes, int], int] = {}  # stream id and segment to come: birth it will show
+        self._recorded: set[int] = set()  # that the ledger has
+        self._left_out = (
+            0  # behind a backup that came back births went on here: those that nobody recorded are not missing
+        )
 
     def excuse(self, numbers: set[int]) -> None:
         """Take these for given, though nothing proves it: where they belong is damaged already."""
@@ -67,10 +72,8 @@ class Births:
 
     def findings(self, before: BirthState, after: BirthState) -> Iterator[Finding]:
         """Yield what does not add up: every birth before `before` must be there, and none behind `after`."""
-        there = self._excused.union(self._claims)
-        missing = before.birth - 1 - sum(1 <= number < before.birth for number in there)
+        missing, first = self._missing(before.birth)
         if missing:
-            first = next(number for number in count(1) if number not in there)
             yield Finding(
                 True, f"{missing} of {before.birth - 1} births are missing, birth {first} first: a stream was removed"
             )
@@ -87,22 +90,34 @@ class Births:
         if self._secrets.audited and self._secrets.secret(before.birth) != before.secret:
             yield Finding(True, "the secret of the next birth does not follow from the audit secret")
 
-    def _excuse_before(self, first: int, ledger: Ledger) -> None:
-        """Excuse births before the first behind a backup: those left out, and those no segment was opened under."""
-        self._excused.update(number for number in range(1, first) if number not in ledger.births)
-        again = {(event.stream_id, event.segment) for number, event in ledger.births.items() if number >= first}
-        again |= {place for place, number in self._unopened.items() if number >= first}
-        for number, event in ledger.births.items():
-            if number < first and (event.stream_id, event.segment) in again:
-                self._excused.add(number)
+    def _missing(self, end: int) -> tuple[int, int]:
+        """Return how many births before `end` nobody accounts for, and the first of them."""
+        there = self._excused.union(self._claims)
+        start = min(max(1, self._left_out), end)
+        early = [number for number in self._recorded if number < start and number not in there]
+        late = end - start - sum(start <= number < end for number in there)
+        first = min(early) if early else next(number for number in count(start) if number not in there)
+        return len(early) + late, first
+
+    def _restore(self, ledger: Ledger) -> None:
+        """See which births backups that came back account for: those left out, and those that were never used.
+
+        A birth was never used where, behind such a backup, its stream got another one for the same segment.
+        """
+        firsts = sorted(first for _, first in ledger.restored)
+        self._recorded, self._left_out = set(ledger.births), max(firsts, default=0)
+        latest: dict[tuple[bytes, int], int] = {}  # by stream id and segment: behind how many backups its last birth is
+        births = {number: (event.stream_id, event.segment) for number, event in ledger.births.items()}
+        for number, place in [*births.items(), *((number, place) for place, number in self._unopened.items())]:
+            latest[place] = max(latest.get(place, 0), bisect_right(firsts, number))
+        self._excused.update(number for number in births if bisect_right(firsts, number) < latest[births[number]])
 
     def recorded(self, ledger: Ledger, before: BirthState | None, after: BirthState | None) -> Iterator[Finding]:
         """Hold the entries of births against the streams that are there; births from `before` on came while we looked.
 
         An entry accounts for its birth only where the first segment under it went on purpose: else that has to show it.
         """
-        for _, first in ledger.restored:
-            self._excuse_before(first, ledger)
+        self._restore(ledger)
         for number, event in sorted(ledger.births.items()):
             history = ledger.of(event.stream_id)
             name = self._names.get(event.stream_id)

@@ -25,6 +25,7 @@ from logchain.format.record import LINE
 from logchain.format.slots import format_slots
 from logchain.format.tags import TAG_ENTRY
 from logchain.read.verify import Verdict, verify_store
+from logchain.store.heads import OpenHeads
 from logchain.store.layout import open_store
 from logchain.store.opening import open_stream
 from logchain.store.restoring import restore
@@ -319,3 +320,15 @@ def test_the_verdict_is_intact(tmp_path: Path) -> None:
         "the stream begins anew: the store came back from a backup",
         "the backup had no more of it: the segment ends early",
     ]
+
+
+def test_a_backup_hides_no_stream(backup: Store, tmp_path: Path) -> None:
+    """However far births are said to have gone on: a stream that the ledger knows has to be there."""
+    store = brought_back(backup, tmp_path / "store")
+    with opened(store) as (directory, ledger):
+        OpenHeads().record(directory, ledger)
+        ledger.append(Restored(MAX_BIRTHS))
+    before = damage(store)
+    shutil.rmtree(store.directory(stream="torn"))
+    found = [text for text in damage(store) if text not in before]
+    assert [text for text in found if text.endswith("which birth 3 was given to, is gone")]
