@@ -22,10 +22,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--segment", type=click.IntRange(1, MAX_SEGMENT), metavar="N", required=True, help="Its number.")
 @click.option("--key-out", type=_FILE, metavar="FILE", required=True, help="New file for the key.")
 def command(secret_file: Path, stream_id: str, birth: int, segment: int, key_out: Path) -> None:
-    """Hand out the key of one segment, so that its records can be checked where the audit secret shall not go.
+    """Hand out the key of one segment, from the audit secret.
 
-    Run this in the vault qube. It reads no log. The lines 'stream' and 'birth' of the segment's manifest have the
-    three numbers; those of an open segment are in 'logchain list --json'.
+    So its records can be checked where the audit secret shall not go. Run this in the vault qube; it reads no log. The
+    lines 'stream' and 'birth' of the segment's manifest have the three numbers; those of an open segment are in
+    'logchain list --json'.
     """
     try:
         identity = unhex(stream_id, 32)

@@ -21,11 +21,12 @@ __all__ = ["command"]
 @store_option
 @yes_option
 def command(store: Path, yes: bool) -> None:
-    """Tell a store that it came back from a backup, before its collectors go on. Asks first.
+    """Tell a store that it came back from a backup.
 
-    The keys of a backup are the keys of its time: the store that it was made of went on with them, and whoever has
-    another copy of the backup has them too. So every stream begins anew, with keys that were never used, and the
-    ledger gets an entry that says so. Run it once, while no qube can connect; after a crash run it again.
+    Before its collectors go on, while no qube can connect. Asks first; after a crash run it again. The keys of a backup
+    are the keys of its time: the store that it was made of went on with them, and whoever has another copy of the
+    backup has them too. So every stream begins anew, with keys that were never used, and the ledger gets an entry that
+    says so.
     """
     with open_to_write(store) as directory:
         head = read_head(directory)

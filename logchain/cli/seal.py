@@ -26,11 +26,11 @@ __all__ = ["command"]
 @config_option
 @json_option
 def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> int:
-    """Close and sign now what nobody writes, instead of when log-compressor would.
+    """Close and sign now what nobody writes.
 
-    Before a backup, or before you look into something. What a connected qube writes cannot be sealed: end its sender
-    first, or see below when it closes by itself. How far that has come is recorded in the ledger all the same.
-    log-compressor may run meanwhile.
+    log-compressor does it by itself, later; it may run meanwhile. Use this before a backup, or before you look into
+    something. What a connected qube writes cannot be sealed: end its sender first, or wait until it closes by itself.
+    How far that has come is recorded in the ledger all the same.
 
     Exit code 3 where something cannot be sealed; what is being written, or waits for its sender, does not count.
     """

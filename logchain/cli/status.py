@@ -30,7 +30,7 @@ _MARGIN = 12
 @config_option
 @json_option
 def command(store: Path, config: str | None, as_json: bool) -> int:
-    """Tell how full the store is, how fast it fills, who was there last, and whether all is well.
+    """Tell how full the store is, and whether all is well.
 
     A row is a qube, or all disposables together, the fullest first. A DAY is the text that came in a day over the
     last seven days; FULL IN is how long its quota lasts at that rate, if new text takes as much room as what is
