@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from logchain.format.errors import Busy
 from logchain.format.keystate import Status
 from logchain.format.ledger import Delete, Evict, Forget, Recover, Seal
 from logchain.format.record import LINE
@@ -143,6 +144,26 @@ def copy_of(begun: Store, path: Path) -> Store:
     """Return a store of its own that is as far as `begun`."""
     shutil.copytree(begun.path, path, symlinks=True)
     return Store(path, begun.audit, replace(begun.clock))
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_sender_that_comes_before_the_rest_is_forgotten(begun: Store, tmp_path: Path, how: str) -> None:
+    """After a crash in `forget` no line is stored under an id that the ledger calls forgotten: it would be removed."""
+    for at in itertools.count(240):
+        store = copy_of(begun, tmp_path / f"{at}")
+        finished = run(Round(store), at, how, chance=at)[0]
+        with opened(store) as (_, ledger):
+            forgotten = [key for key, history in ledger.state.streams.items() if history.forgotten is not None]
+        try:
+            store.log(b"early", vm=OTHER)
+        except Busy:
+            assert forgotten or (store.directory(OTHER) / "forgetting").exists()
+        else:
+            assert identity(store, OTHER) not in forgotten
+        shutil.rmtree(store.path)
+        if finished:
+            break
+    assert forgotten
 
 
 @pytest.mark.parametrize("chance", range(40))
