@@ -1,6 +1,7 @@
 """How much room the VMs' logs take, found by a process of its own: a large store or a slow disk holds nobody up."""
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from logchain.collect.allowance import Quota
@@ -22,7 +23,7 @@ def weigh(store: Directory, pipe: int) -> None:
     weights = Counter({LEDGER: ledger_usage(store)})
     for (vm, _), size in usage(store).items():
         weights[vm] += size
-    with open(pipe, "w", encoding="ascii") as file:
+    with suppress(BrokenPipeError), open(pipe, "w", encoding="ascii") as file:  # the acceptor may be gone
         file.writelines(f"{name} {size}\n" for name, size in weights.items())
         file.write("\n")
 

@@ -230,4 +230,4 @@ def test_help_and_wrong_usage(run: Run) -> None:
     assert run("logchain", "show", "--frobnicate").returncode == 2
     assert run("logchain", "show", "-n", "-1").returncode == 2
     assert run("logchain", "--version").stdout.startswith(b"logchain")
-    assert run("log-collector").returncode == 2
+    assert run("log-collector").returncode == 3  # there is no store here

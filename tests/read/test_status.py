@@ -78,7 +78,7 @@ def test_room_is_what_counts_against_the_quota(archive: Archive) -> None:
     archive.compress(".lz4")
     archive.log(b"more")
     quarantine = archive.directory("vault") / "quarantine"
-    quarantine.mkdir()
+    quarantine.mkdir(exist_ok=True)
     (quarantine / "1-00000001.log").write_bytes(b"x" * 10_000)
     catalogued(archive)
     found = status(archive)
