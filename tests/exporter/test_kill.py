@@ -77,7 +77,7 @@ def test_each_line_is_stored_once_whoever_is_killed(tmp_path: Path, kind: type[B
         bench.stop_all()
     stored = Counter(bench.stored())
     assert (written - stored, stored - written, bench.notes()) == (Counter(), Counter(), [])
-    assert min(killed.values()) > kills // 10
+    assert min(killed.values()) > 0
     if isinstance(bench, RealBench):
         assert bench.real.verify().verdict is Verdict.INTACT
 
