@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from logchain.format.errors import FormatError, OddFile, WriteFailed
+from logchain.format.errors import Busy, FormatError, OddFile, WriteFailed
 from logchain.format.identity import parse_stream
 from logchain.format.ledger import Forget
 from logchain.format.limits import MAX_SMALL_FILE
@@ -71,10 +71,17 @@ def finish_forgetting(store: Directory, ledger: Ledger) -> None:
     """
     for vm, stream in list(streams(store)):
         with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream) as live:
-            if FORGETTING not in live.names():
+            if not _is_left(live):
                 continue
-            lock = lock_stream(live)
             try:
+                lock = lock_stream(live)
+            except Busy:
+                if FORGETTING in live.names():
+                    raise
+                continue  # it is being born
+            try:
+                if not _is_left(live):
+                    continue
                 if _is_entered(store, ledger, vm, stream):
                     _remove_stream(store, vm, stream)
                 elif ID in live.names():
@@ -85,6 +92,18 @@ def finish_forgetting(store: Directory, ledger: Ledger) -> None:
             finally:
                 os.close(lock)
         _remove_vm(store, vm)
+    for part in (SEALED, LIVE):
+        with suppress(FileNotFoundError, OddFile), store.directory(part) as top:
+            for vm in top.names():
+                with suppress(FileNotFoundError, OddFile), top.directory(vm) as directory:
+                    if not directory.names():
+                        _remove_directory(top, vm)
+
+
+def _is_left(live: Directory) -> bool:
+    """Tell whether a stream is being forgotten, or all but its lock is gone; so it is in the midst of a birth, too."""
+    names = live.names()
+    return FORGETTING in names or not set(names) - {LOCK}
 
 
 def _is_entered(store: Directory, ledger: Ledger, vm: str, stream: str) -> bool:

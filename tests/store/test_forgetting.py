@@ -240,3 +240,19 @@ def test_a_lock_of_a_stream_that_went(store: Store, monkeypatch: pytest.MonkeyPa
             go(store)
         with pytest.raises(Busy, match="removed"):
             lock_stream(stream)
+
+
+def test_a_name_of_which_only_directories_are_left(store: Store) -> None:
+    """A crash behind the mark leaves them, and nobody can call `forget` for what is no stream: they go all the same."""
+    store.log(b"stays")
+    for name in ("live/one/main", "live/two", "sealed/two"):
+        (store.path / name).mkdir(parents=True)
+    (store.path / "live/one/main/lock").touch()
+    (store.path / "live/three/main").mkdir(parents=True)
+    with opened(store) as (directory, ledger), stream_directory(directory, "three", "main") as born:
+        lock = lock_stream(born)  # by a collector that is about to give it a birth
+        finish_removals(directory, ledger)
+        os.close(lock)
+    assert sorted(path.name for path in (store.path / "live").iterdir()) == ["three", VM]
+    assert not list((store.path / "sealed").iterdir())
+    assert lines(store) == [b"stays"]
