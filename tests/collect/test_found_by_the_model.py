@@ -3,10 +3,17 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from functools import partialmethod
+from itertools import count
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from logchain.read.verify import Verdict
+from logchain.store.layout import Directory
 from tests.collect.conftest import Doors
 from tests.collect.door import DoorCall, until
 from tests.collect.killable import ended, listens
@@ -70,6 +77,36 @@ def test_killed_while_it_weighs(new_door: Doors) -> None:
     door.process.wait()
     until(lambda: ended(server))
     assert "Traceback" not in door.errors()
+
+
+LOOKS = ("names", "directory", "file", "read")
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_stream_that_begins_while_verify_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever look of verify it comes before: there was no key state, and then there are segments, and no alarm."""
+    alarms: dict[int, list[str]] = {}
+    for moment in count():
+        store = Store.make(tmp_path / str(moment))
+        store.log(b"line", vm="other")
+        store.directory().mkdir(parents=True)  # as the birth of a stream begins
+        looks = iter([False] * moment + [True])  # whether the stream begins before it
+
+        def look(self: Directory, *given: Any, real: Any, store: Store = store, looks: Iterator[bool] = looks) -> Any:
+            if next(looks, False):
+                store.log(b"line")
+            return real(self, *given)
+
+        with monkeypatch.context() as patched:
+            for name in LOOKS:
+                patched.setattr(Directory, name, partialmethod(look, real=getattr(Directory, name)))
+            report = store.verify()
+        if next(looks, None) is not None:  # it had looked at all of it
+            break
+        if report.verdict != Verdict.INTACT:
+            alarms[moment] = [finding.text for stream in report.streams for finding in stream.findings]
+    assert moment > 20
+    assert alarms == {}
 
 
 def test_a_log_that_takes_no_line(store: Store, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.conftest import Store
 TIMES = 5 if os.environ.get("LOGCHAIN_LONG") else 1
 CALLS, VMS = 2_000 * TIMES, 200 * TIMES
 MOST = 2 << 20  # bytes that memory may grow by: allocators are not exact
+A_NAME = 2_000  # bytes: what the counts of a VM take until they are forgotten
 
 
 def family(pid: int) -> list[int]:
@@ -88,7 +89,7 @@ def test_a_vm_that_calls_ever_new_streams(
 
 
 def test_a_thousand_vms(store: Store, new_door: Doors) -> None:
-    """Each has what it may have, whatever the others have had, and the acceptor's memory does not grow with them."""
+    """Each has what it may have, whatever the others have had, and little is remembered of it, for an hour."""
     door = new_door()
     witness = Witness(door)
     before = 0
@@ -99,7 +100,7 @@ def test_a_thousand_vms(store: Store, new_door: Doors) -> None:
             witness.speaks()
         if number == VMS // 10:
             before = resident(door, 3)
-    assert resident(door, 3) - before < MOST
+    assert resident(door, 3) - before < MOST + A_NAME * VMS
     assert len(list((store.path / "live").iterdir())) == VMS + 1
     assert store.verdict() == Verdict.INTACT
 
