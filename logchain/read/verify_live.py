@@ -82,6 +82,8 @@ class _Checker:
             if state or segments(self._directory):
                 found.id_lost = reason(error)
         numbers = segments(self._directory)  # after the key state: what it speaks of is there by now
+        if numbers and not state and not found.state_lost:  # it was born while we looked: look again
+            return _Checker(self._directory, self._task, self._secrets, self._progress).run()
         last = state.segment if state else max(numbers, default=0)
         found.doubled = [number for number in numbers if number in self._task.sealed]
         for number in numbers:
