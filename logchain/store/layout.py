@@ -32,7 +32,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Self
 
-from logchain.format.errors import Full, OddFile, StoreError, UsageError
+from logchain.format.errors import Full, OddFile, StoreError, UsageError, WriteFailed
 from logchain.format.limits import MAX_ENTRIES, MAX_SEGMENT
 from logchain.format.names import check_stream, check_vm
 
@@ -125,6 +125,9 @@ class Directory:
             # O_NONBLOCK: a FIFO put in a file's place must not hang whoever opens it
             fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o660, dir_fd=self.fd)
         except OSError as error:
+            if flags & os.O_CREAT and error.errno == errno.EIO:
+                message = f"the disk refused to make {self.path}/{name}: {error.strerror}; look at dmesg in the LogVM"
+                raise WriteFailed(message) from error
             raise self._refused(name, error) from error
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from logchain.format.errors import FormatError, Full, OddFile, StoreError, UsageError
+from logchain.format.errors import FormatError, Full, OddFile, StoreError, UsageError, WriteFailed
 from logchain.format.identity import parse_store
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, parse_births
 from logchain.format.ledger import fingerprint, open_genesis
@@ -236,7 +236,7 @@ def test_a_directory_is_closed_once(store: Store) -> None:
 
 
 def test_no_room_for_a_name_is_no_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk without inodes is full, as one without blocks is; another refusal is told as it is."""
+    """A disk without inodes is full, as one without blocks is; a bad one fails; another refusal is told as it is."""
     real = os.open
     refusal = OSError(28, "No space left on device")
 
@@ -247,6 +247,9 @@ def test_no_room_for_a_name_is_no_room(store: Store, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(Full):
+        store.open()
+    refusal = OSError(5, "Input/output error")
+    with pytest.raises(WriteFailed, match="Input/output error"):
         store.open()
     refusal = OSError(24, "Too many open files")
     with pytest.raises(StoreError, match="Too many open files"):
