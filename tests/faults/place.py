@@ -94,8 +94,7 @@ class Exporter:
             if greeting:
                 known = dict(entry.split(b":") for entry in greeting[2].split(b",") if entry)
                 durable = [at + int(known[session]) for session, at in self._sessions.items() if session in known]
-                begin = max(durable, default=0)
-                assert begin >= self.acknowledged, "what was acknowledged is not there any more"
+                begin = max([self.acknowledged, *durable])
                 self._sessions[greeting[1]] = begin
                 for number in range(begin, len(self.lines)):
                     with suppress(BrokenPipeError):

@@ -20,13 +20,14 @@ pytestmark = pytest.mark.skipif(not usable(), reason="strace is missing, or may 
 
 
 class Scenario(NamedTuple):
-    """What is run, how many of a VM's oldest lines are gone when it and the compressor are done, and how it may end
-    when it is run again.
+    """What is run, how many of a VM's oldest lines are gone when it and the compressor are done, how it may end when it
+    is run again, and who sends before.
     """
 
     run: Callable[[Place, Sequence[str]], Done]
     gone: Mapping[str, int] = {"flood": 2}
     again: tuple[int, ...] = (0,)
+    before: str = ""
 
 
 def command(*words: str) -> Callable[[Place, Sequence[str]], Done]:
@@ -43,6 +44,7 @@ SCENARIOS = {
     "forget": Scenario(  # 2: there is no such VM any more
         command("forget", "--vm", "leaving", "--yes"), {"flood": 2, "leaving": 2}, again=(0, 2)
     ),
+    "restored": Scenario(command("restored", "--yes"), before="work"),
 }
 
 
@@ -63,6 +65,14 @@ def follow(place: Place, watch: Watch, scenario: Scenario) -> None:
     watch.conclude(scenario.gone)
 
 
+def copy(base: Place, path: Path, scenario: Scenario) -> Place:
+    """Make a store for a scenario."""
+    place = base.copy(path)
+    if scenario.before:
+        assert place.collect(scenario.before).code == 0
+    return place
+
+
 @pytest.fixture(scope="session")
 def points_of(base: Place, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Point]]:
     """Return all points of a scenario, from a run that nothing disturbs."""
@@ -70,7 +80,7 @@ def points_of(base: Place, tmp_path_factory: pytest.TempPathFactory) -> Callable
     @cache
     def find(name: str) -> list[Point]:
         path = tmp_path_factory.mktemp(name)
-        place = base.copy(path / "store")
+        place = copy(base, path / "store", SCENARIOS[name])
         watch = Watch(place)
         done = SCENARIOS[name].run(place, tracing(path / "trace"))
         assert done.code == 0, done
@@ -94,7 +104,7 @@ def test_every_call(
     scenario = SCENARIOS[name]
 
     def attempt(strace: Sequence[str], path: Path) -> None:
-        place = base.copy(path)
+        place = copy(base, path, scenario)
         watch = Watch(place)
         done = scenario.run(place, strace)
         if done.code != -signal.SIGKILL:
