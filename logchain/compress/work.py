@@ -14,7 +14,7 @@ from logchain.format.limits import SEGMENT_ROOM
 from logchain.format.settings import UNLIMITED, Settings
 from logchain.store.archive import compress_segment, evict, finish_removals
 from logchain.store.clock import Clock
-from logchain.store.heads import OpenHeads, drop_lists
+from logchain.store.heads import KeptLists, OpenHeads
 from logchain.store.layout import LIVE, SEALED, Directory, stream_directory, streams
 from logchain.store.ledger import Ledger, open_ledger
 from logchain.store.room import ledger_usage, usage
@@ -44,6 +44,7 @@ class Compressor:
         self._store, self._clock, self._log, self._turn = store, clock, log, turn
         self._ledger: Ledger | None = None
         self._heads, self._fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
+        self._kept = KeptLists()
         self._told: set[str] = set()  # what was logged and still is so
 
     def round(self, settings: Settings) -> bool:
@@ -68,7 +69,7 @@ class Compressor:
                 if not full:
                     self._compress(ledger, catalog, settings)
                 self._evict(ledger, catalog, settings)
-                drop_lists(self._store, ledger)
+                self._kept.drop(self._store, ledger)
                 catalog.refresh()
                 catalog.tell(round=self._clock.wall(), entries=ledger.number, complaints="\n".join(sorted(self._told)))
             finally:

@@ -6,6 +6,7 @@ docs/spec/ledger.md
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from logchain.format.errors import FormatError, UsageError
@@ -81,9 +82,9 @@ class Birth:
 
 @dataclass(frozen=True)
 class Heads:
-    """A list of open segments: how many lines it has, SHA-256 of its bytes (docs/spec/heads.md)."""
+    """A list of open segments: which, as (birth, segment) in order, and SHA-256 of its bytes (docs/spec/heads.md)."""
 
-    count: int
+    segments: tuple[tuple[int, int], ...]
     digest: bytes
 
 
@@ -159,7 +160,25 @@ Event: TypeAlias = (
     Genesis | Birth | Heads | Seal | Evict | Recover | Broken | Delete | Forget | Restored | Config  # no witness yet
 )
 
+
+def _format_segments(segments: tuple[tuple[int, int], ...]) -> str:
+    if not 1 <= len(segments) <= MAX_HEADS or any(one >= after for one, after in pairwise(segments)):
+        raise FormatError("segments of a list that are none, too many, or out of order")
+    return ",".join(f"{BIRTH.format(birth)}.{SEGMENT.format(segment)}" for birth, segment in segments)
+
+
+def _parse_segments(text: str) -> tuple[tuple[int, int], ...]:
+    segments = []
+    for word in text.split(","):
+        birth, dot, segment = word.partition(".")
+        if not dot:
+            raise FormatError("not a birth and a segment")
+        segments.append((BIRTH.parse(birth), SEGMENT.parse(segment)))
+    return tuple(segments)  # that they are in order, and not too many, shows when the entry is formatted again
+
+
 _VKEY = Field(format_vkey, parse_vkey)
+_SEGMENTS = Field(_format_segments, _parse_segments)
 _HEAD = {  # in the order of Entry's fields
     "store": (STORE_ID,),
     "index": (number(0, MAX_ENTRIES - 1),),
@@ -171,7 +190,7 @@ _NEXT = {"next": (_VKEY,)}
 _EVENTS: dict[str, tuple[Field, ...]] = {
     "genesis": (_VKEY, _VKEY),
     "birth": (BIRTH, STREAM_ID, SEGMENT),
-    "heads": (number(1, MAX_HEADS), DIGEST),
+    "heads": (_SEGMENTS, DIGEST),
     "seal": (STREAM_ID, SEGMENT, DIGEST),
     "evict": (STREAM_ID, SEGMENT, DIGEST, one_of("quota", "cap", "reserve")),
     "recover": (STREAM_ID, SEGMENT, one_of("torn", "io")),

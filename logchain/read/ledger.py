@@ -7,6 +7,8 @@ good nothing more is proven; what is behind is still taken for what it says, so 
 import os
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import starmap
+from struct import Struct
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError, SignatureError
@@ -40,6 +42,7 @@ __all__ = ["Gone", "History", "Ledger", "Listed", "SealedEntry"]
 
 _CHUNK = 1 << 20
 _MOST_JUNK = 1_000  # entries that are none, behind the first bad one
+_NAMED = Struct("<2I")
 
 
 class SealedEntry(NamedTuple):
@@ -68,7 +71,7 @@ class Listed(NamedTuple):
 
     entry: int
     time: int
-    lines: int
+    segments: bytes  # that it has, packed: pairs of birth and segment, u32le each
     digest: bytes
 
 
@@ -143,6 +146,11 @@ class Ledger:
     def of(self, stream_id: bytes) -> History:
         """Return what is known of a stream; nothing at first."""
         return self.streams.get(stream_id) or History()
+
+    def named(self, listed: Listed) -> Iterator[tuple[bytes, int]]:
+        """Yield the segments of a list, as its entry names them: stream id, empty where the ledger has none; number."""
+        for birth, segment in _NAMED.iter_unpack(listed.segments):
+            yield (self.births[birth].stream_id if birth in self.births else b""), segment
 
     def root(self, size: int) -> bytes:
         """Return the Merkle root over the first `size` entries."""
@@ -233,7 +241,8 @@ class Ledger:
                 self.births.setdefault(event.birth, event)
                 self._history(event.stream_id).births.append((event.segment, event.birth))
             case Heads():
-                self.lists.append(Listed(entry.number, entry.time, event.count, event.digest))
+                packed = b"".join(starmap(_NAMED.pack, event.segments))
+                self.lists.append(Listed(entry.number, entry.time, packed, event.digest))
             case Seal():
                 yield from self._seal(entry, event, key)
             case Evict() | Delete():

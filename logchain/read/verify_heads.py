@@ -4,11 +4,9 @@ A list says of a segment how long it was, its last tag, and the hash of its text
 segment later is found out by the ledger's public key alone, and so is who removes one.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
-from itertools import accumulate
 from struct import Struct
 from typing import NamedTuple, Self
 
@@ -19,9 +17,8 @@ from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger, Listed
 from logchain.store.layout import HEADS, LEDGER, Directory, heads_name
 
-__all__ = ["Beside", "HeadsLists", "Line", "Prefix", "Span", "first_listed", "lines"]
+__all__ = ["Beside", "HeadsLists", "Line", "Prefix", "lines"]
 
-_NEVER = float("inf")
 _LINE = Struct("<4Q32s32s")  # as Line: many are kept until their segment is looked at
 
 
@@ -36,22 +33,9 @@ class Line(NamedTuple):
     digest: bytes
 
 
-class Span(NamedTuple):
-    """When a segment that is there was not sealed yet: wall clock of its begin, µs, and numbers of entries."""
-
-    begun: int
-    listed: int | None  # the first list that has it
-    sealed: int | None  # the entry that sealed it
-
-
 def lines(packed: bytes | bytearray) -> list[Line]:
     """Return the lines of one segment, in the order of their entries."""
     return [Line._make(found) for found in _LINE.iter_unpack(packed)]
-
-
-def first_listed(packed: bytes) -> int | None:
-    """Return the entry of the first list that has a segment, None where none has."""
-    return lines(packed)[0].entry if packed else None
 
 
 class HeadsLists:
@@ -62,7 +46,6 @@ class HeadsLists:
         self.findings: list[Finding] = []
         self.time = 0  # of the last list that is good
         self._lines: dict[bytes, dict[int, bytearray]] = {}  # by stream id and segment
-        self._known: list[int] = []  # the entries whose lists are good
         self._missing: list[Listed] = []
 
     def read(self) -> None:
@@ -82,15 +65,14 @@ class HeadsLists:
             if sha256(data).digest() != listed.digest:
                 raise FormatError("the list is not the one that the entry names")
             store_id, heads = parse_heads(data)
-            if (store_id, len(heads)) != (self._ledger.store_id, listed.lines):
-                raise FormatError("the list is of another store, or has not as many lines as the entry says")
+            if store_id != self._ledger.store_id or sorted(self._ledger.named(listed)) != [head[:2] for head in heads]:
+                raise FormatError("the list is of another store, or has other segments than its entry names")
         except FileNotFoundError:
             self._missing.append(listed)
         except FormatError as error:
             self.findings.append(Finding(True, f"the list of open segments: {error}", entry=listed.entry))
         else:
             self.time = max(self.time, listed.time)
-            self._known.append(listed.entry)
             for head in heads:
                 self._add(listed, head)
 
@@ -124,38 +106,13 @@ class HeadsLists:
                 text = f"segment {segment} of stream {stream_id.hex()} was listed, and is gone"
                 yield Finding(True, text, entry=lines(packed)[-1].entry)
 
-    def missing(self, spans: Iterable[Span]) -> Iterator[Finding]:
-        """Yield the lists that are gone and had to be kept, for these segments are there (docs/spec/heads.md, 5).
-
-        A segment was there, and not sealed, between its first list and its seal. It may have been there before its
-        first list, but only behind the last list that is there and does not have it. Only for that gap is the wall
-        clock asked: where it was set back since, a list may have gone rightly, and that is told as a notice.
-        """
-        certain: list[tuple[int, float]] = []  # from entry, to entry
-        gaps: dict[int, list[tuple[int, float, float]]] = {}  # behind so many known lists: begun, to entry, its time
-        now = self._ledger.head.time if self._ledger.head else _NEVER
-        times = {listed.entry: listed.time for listed in self._ledger.lists}
-        for begun, first, seal in spans if self._missing else ():
-            sealed = _NEVER if seal is None else seal
-            if first is not None:
-                certain.append((first, sealed))
-            end = sealed if first is None else first
-            until = times[first] if first is not None else now if seal is None else _NEVER
-            gaps.setdefault(bisect_left(self._known, end), []).append((begun, end, until))
-        certain.sort()
-        starts = [start for start, _ in certain]
-        reach = list(accumulate((end for _, end in certain), max))
-        for entry, time, *_ in self._missing:
-            place = bisect_left(starts, entry)
-            needed = bool(place) and reach[place - 1] > entry
-            perhaps = [
-                until
-                for begun, end, until in gaps.get(bisect_left(self._known, entry), ())
-                if begun <= time and entry < end
-            ]
-            if needed or perhaps:
-                damage = needed or time <= max(perhaps)
-                yield Finding(damage, "the list of open segments is missing, and has to be kept", entry=entry)
+    def missing(self) -> Iterator[Finding]:
+        """Yield the lists that are gone and had to be kept, for a segment of theirs is not (docs/spec/heads.md, 5)."""
+        for listed in self._missing:
+            there = [name for name in self._ledger.named(listed) if not self._ledger.of(name[0]).is_gone(name[1])]
+            if there:
+                text = f"the list of open segments is missing, with segment {there[0][1]} of stream {there[0][0].hex()}"
+                yield Finding(True, text, entry=listed.entry)
 
 
 class Prefix:

@@ -142,7 +142,6 @@ class _Checker:
         key, tag, last = b"", bytes(32), b""
         blocks = segment.blocks()
         with suppress(FormatError):
-            check.first_time = segment.first_time()
             check.claimed = segment.first_note().number("birth")
         while True:
             try:

@@ -16,7 +16,7 @@ from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, open_stream_files
-from logchain.read.verify_heads import HeadsLists, Span, first_listed
+from logchain.read.verify_heads import HeadsLists
 from logchain.read.verify_live import LiveTask
 from logchain.read.verify_sealed import SealedTask
 from logchain.store.layout import FORGETTING, ID, Directory, manifest_name, segments
@@ -39,7 +39,6 @@ class StreamPlan:
     ids: set[bytes] = field(default_factory=set)  # all that it ever had, as far as they are known
     lost: set[int] = field(default_factory=set)  # segments whose manifest is gone: that is told
     textless: list[int] = field(default_factory=list)  # segments with a manifest and no text
-    latest: int = 0  # of all times that manifests tell, µs since 1970
     forgotten: bool = False  # it is being removed in this moment, or a crash left the rest of it
 
     def find(self, text: str, segment: int | None = None, *, damage: bool = True) -> None:
@@ -55,7 +54,6 @@ class Planner:
         self._known = [stream_id for stream_id, history in ledger.streams.items() if history.sealed]
         self._seen: set[tuple[bytes, int]] = set()
         self.ids: set[bytes] = set()  # of all streams that are there
-        self.spans: list[Span] = []  # of all sealed segments that are there
 
     def plan(self, vm: str, stream: str) -> StreamPlan:
         """Look at the names of a stream's files; raises StoreError where that is not allowed."""
@@ -107,11 +105,9 @@ class Planner:
     ) -> None:
         """Plan the check of a segment that has a manifest."""
         assert files.sealed
-        stream_id, begun = plan.stream_id, 0
+        stream_id = plan.stream_id
         try:
-            outline = peek(files.sealed, number)
-            stream_id, begun = outline.stream_id, max(plan.latest, outline.first_time)
-            plan.latest = max(plan.latest, outline.last_time)
+            stream_id = peek(files.sealed, number).stream_id
         except FileNotFoundError:
             return  # it went while we looked; whether it should have is asked when all is planned
         except FormatError:
@@ -141,8 +137,6 @@ class Planner:
         self._seen.add((stream_id, number))
         plan.ids.add(stream_id)
         found = listed.pop(number, b"") if stream_id == plan.stream_id else self._lists.take_one(stream_id, number)
-        if entry and begun:
-            self.spans.append(Span(begun, first_listed(found), entry.entry))
         birth = history.birth_of(number)
         plan.sealed.append(SealedTask(plan.vm, plan.stream, number, self._store_id, stream_id, entry, birth, found))
 

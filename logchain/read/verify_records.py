@@ -50,7 +50,6 @@ class SegmentCheck:
     chained: int = 0  # records that were checked with the audit secret
     listed: int = 0  # records that the last list of heads fixed
     claimed: int = 0  # the birth that its first note names, whether that is good or not
-    first_time: int = 0  # of its first record, as far as that could be read
     head: list[Note] = field(default_factory=list)  # the notes that it begins with, if these are good
     vouched: bool = False  # the ledger, as far as that is proven, names its manifest
     whole: bool = False  # it is good to its end

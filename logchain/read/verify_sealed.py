@@ -62,8 +62,7 @@ def check_sealed(sealed: Directory, task: SealedTask, keys: StreamKeys) -> Segme
     for text in _contradictions(manifest, task):
         check.find(f"the manifest: {text}")
     check.vouched = bool(task.entry and task.entry.proven and not check.findings)
-    check.first_time, check.first = manifest.first_time, manifest.first
-    check.records, check.tag = manifest.records, manifest.tag
+    check.first, check.records, check.tag = manifest.first, manifest.records, manifest.tag
     check.claimed = manifest.birth
     _check_tiers(sealed, manifest, task, keys, check)
     check.whole = not any(finding.damage for finding in check.findings)

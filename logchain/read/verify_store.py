@@ -7,9 +7,9 @@ from logchain.format.errors import FormatError
 from logchain.format.keystate import BirthState, KeyState
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.ledger import Ledger
-from logchain.read.live import open_segment, read_keystate
+from logchain.read.live import read_keystate
 from logchain.read.verify_births import Births, Secrets
-from logchain.read.verify_heads import HeadsLists, Span, first_listed, lines
+from logchain.read.verify_heads import HeadsLists, lines
 from logchain.read.verify_jobs import Checker, Result, Task, run_tasks
 from logchain.read.verify_ledger import check_checkpoint, check_key, tell_gone
 from logchain.read.verify_live import LiveCheck, LiveTask, proven_births
@@ -17,7 +17,7 @@ from logchain.read.verify_plan import Planner, StreamPlan
 from logchain.read.verify_records import SegmentCheck
 from logchain.read.verify_sealed import SealedTask
 from logchain.read.verify_stream import StreamLinks
-from logchain.store.layout import Directory, segments, stream_directory
+from logchain.store.layout import Directory, stream_directory
 
 __all__ = ["StoreCheck"]
 
@@ -31,7 +31,6 @@ class StoreCheck:
         self._ledger = Ledger(store, store_id, keep_at_least)
         self._lists = HeadsLists(store, self._ledger)
         self._names: dict[bytes, tuple[str, str]] = {}
-        self._spans: list[Span] = []
         self._pinned = False
         self._key = "none"
         self.findings: list[Finding] = []
@@ -55,7 +54,6 @@ class StoreCheck:
         """
         planner = Planner(self._store, self._store_id, self._ledger, self._lists)
         plans = [planner.plan(*name) for name in names]
-        self._spans += planner.spans
         for plan in plans:
             self._names.update(dict.fromkeys(plan.ids, (plan.vm, plan.stream)))
         wanted = [plan for plan in plans if vm in (None, plan.vm)]
@@ -102,12 +100,6 @@ class StoreCheck:
             report, lambda number: number in plan.lost or history.is_gone(number), self._secrets.audited, restored
         )
         links.run(live, checks, moved)
-        latest = plan.latest
-        for check in checks:
-            if not check.sealed and check.first_time:
-                listed = first_listed(plan.live.listed.get(check.number, b""))
-                self._spans.append(Span(max(latest, check.first_time), listed, None))
-                latest = max(latest, check.time)
         self._births.claim((plan.vm, plan.stream), plan.ids, links.births, live.state)
         self._births.begun |= links.begun
         if report.damaged:
@@ -163,18 +155,13 @@ class StoreCheck:
         with suppress(FileNotFoundError, FormatError), stream_directory(self._store, plan.vm, plan.stream) as directory:
             births = proven_births(directory, plan.vm, plan.stream, self._secrets)
             self._births.claim((plan.vm, plan.stream), plan.ids, births, _try_state(directory))
-            for number in segments(directory):
-                with suppress(FileNotFoundError, FormatError), open_segment(directory, number, None) as segment:
-                    listed = plan.live.listed.get(number, b"") if plan.live else b""
-                    begun = max(plan.latest, segment.first_time())
-                    self._spans.append(Span(begun, first_listed(listed), None))
 
     def finish(self, before: BirthState | None, after: BirthState | None) -> None:
         """Ask for what should be there beside the streams. Births are those when all began, and those of now."""
         self._ledger.advance()
         self.findings += self._lists.findings
         self.findings += self._lists.left()
-        self.findings += self._lists.missing(self._spans)
+        self.findings += self._lists.missing()
         self.findings += self._births.recorded(self._ledger, before, after)
         self.findings += check_checkpoint(self._store, self._ledger)
         self._key, finding = check_key(self._store, self._ledger)

@@ -16,34 +16,31 @@ from logchain.format.limits import (
     MAX_SEGMENT_BYTES,
     MAX_SEGMENT_RECORDS,
     MAX_SMALL_FILE,
-    MAX_TIME,
 )
 from logchain.store.durable import put, reading, remove
 from logchain.store.layout import (
     HEADS,
     ID,
     LEDGER,
-    SEALED,
     Directory,
     heads_name,
     lists,
     log_name,
-    manifests,
     segments,
     stream_directory,
     streams,
 )
 from logchain.store.ledger import Ledger
-from logchain.store.sealed import read_manifest
 from logchain.store.sealer import record_births
-from logchain.store.segments import durable_state, extent, first_record
+from logchain.store.segments import durable_state, extent
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["OpenHeads", "drop_lists"]
+__all__ = ["KeptLists", "OpenHeads"]
 
 _CHUNK = 1 << 20
+_LOOK_BACK = 500  # lists that a new start reads, for it to list nothing twice
 _Key: TypeAlias = tuple[bytes, int]  # stream id, segment
 
 
@@ -58,7 +55,7 @@ class OpenHeads:
     def record(self, store: Directory, ledger: Ledger) -> bool:
         """Append `birth` and `heads` entries for what is new since the last time; say whether there was anything."""
         if max(ledger.state.lists, default=0) != self._last:  # at first, and when somebody else made one
-            self._listed = _read_lists(store)
+            self._listed |= _read_lists(store)
         before = ledger.number
         found: list[Head] = []
         seen: set[_Key] = set()
@@ -117,10 +114,12 @@ class OpenHeads:
     def _append(self, store: Directory, ledger: Ledger, heads: list[Head]) -> None:
         data = format_heads(ledger.store_id, heads)
         name = heads_name(ledger.number)
+        births = (ledger.state.of(head.stream_id).birth_of(head.segment) for head in heads)
+        segments = tuple(sorted(zip(births, (head.segment for head in heads), strict=True)))
         with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
             put(directory, name, [data], 0o440)
             try:
-                ledger.append(Heads(len(heads), sha256(data).digest()))
+                ledger.append(Heads(segments, sha256(data).digest()))
             except Full:
                 if ledger.usable:  # the entry was not made, and another may get its number
                     remove(directory, [name])
@@ -130,69 +129,44 @@ class OpenHeads:
 
 
 def _read_lists(store: Directory) -> dict[_Key, int]:
-    """Return how many bytes of each segment the lists that are kept have."""
+    """Return how many bytes of each segment the newest lists have. What only older ones have is listed again."""
     listed: dict[_Key, int] = {}
     with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
-        for number in lists(directory):
+        for number in lists(directory)[-_LOOK_BACK:]:
             with suppress(FormatError, OSError):
                 for head in parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]:
                     listed[head[:2]] = head.size
     return listed
 
 
-def drop_lists(store: Directory, ledger: Ledger) -> None:
-    """Remove the lists that say nothing any more (docs/spec/heads.md, 5).
+class KeptLists:
+    """Which lists still say something: each is known by one of its segments that is not gone, while there is one."""
 
-    A list of which any segment is still there is kept without looking further; only if there is another are the
-    first times of what was sealed since, or is not sealed yet, looked up.
-    """
-    with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
-        silent = [number for number in lists(directory) if _is_silent(ledger, directory, number)]
-        if not silent:
+    def __init__(self) -> None:
+        self._known: dict[_Key, list[int]] = {}
+        self._last = 0  # the last list that we looked at
+
+    def drop(self, store: Directory, ledger: Ledger) -> None:
+        """Remove the lists of which all segments are gone (docs/spec/heads.md, 5). One that cannot be read stays."""
+        new = [number for number in ledger.state.lists if number > self._last]
+        went = [key for key in self._known if ledger.state.of(key[0]).is_gone(key[1])]
+        loose = sorted([*new, *(number for key in went for number in self._known.pop(key))])
+        if not loose:
             return
-        begins = sorted(_begins(store, ledger, silent[0]), reverse=True)  # (sealed by entry, first time), last first
-        earliest, unneeded = MAX_TIME + 1, []
-        for number in reversed(silent):
-            while begins and begins[0][0] > number:
-                earliest = min(earliest, begins.pop(0)[1])
-            if earliest > ledger.state.lists[number]:
-                unneeded.append(number)
-        remove(directory, map(heads_name, unneeded))
-        for number in unneeded:
-            del ledger.state.lists[number]
+        with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
+            unneeded = [number for number in loose if not self._find(ledger, directory, number)]
+            remove(directory, map(heads_name, unneeded))
+        ledger.state.lists.difference_update(unneeded)
+        self._last = max(self._last, loose[-1])
 
-
-def _is_silent(ledger: Ledger, directory: Directory, number: int) -> bool:
-    """Tell whether a list is one of ours, and all its segments are gone."""
-    if number not in ledger.state.lists:
+    def _find(self, ledger: Ledger, directory: Directory, number: int) -> bool:
+        """Find a segment of a list that is not gone; tell whether the list must stay."""
+        try:
+            heads = parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]
+        except (FormatError, OSError):
+            return True
+        for head in heads:
+            if not ledger.state.of(head.stream_id).is_gone(head.segment):
+                self._known.setdefault(head[:2], []).append(number)
+                return True
         return False
-    try:
-        heads = parse_heads(directory.read(heads_name(number), MAX_HEADS_FILE))[1]
-    except (FormatError, OSError):
-        return False
-    return all(ledger.state.of(head.stream_id).is_gone(head.segment) for head in heads)
-
-
-def _begins(store: Directory, ledger: Ledger, after: int) -> Iterator[tuple[int, int]]:
-    """Yield, of each segment that is there, by which entry it was sealed and when it began: 0 where nobody can tell.
-
-    Those that are not sealed come as if by an entry to come; those that were by entry `after`, or before, are left out.
-    """
-    for vm, stream in streams(store, SEALED):
-        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
-            for segment in manifests(sealed):
-                try:
-                    manifest = read_manifest(sealed, segment)
-                except (FileNotFoundError, FormatError):
-                    yield ledger.number, 0
-                    continue
-                found = ledger.state.of(manifest.stream_id).sealed.get(segment)
-                if not found or found.entry > after:
-                    yield found.entry if found else ledger.number, manifest.first_time
-    for vm, stream in streams(store):
-        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
-            for segment in segments(live):
-                try:
-                    yield ledger.number, first_record(live, segment).time
-                except (FileNotFoundError, FormatError):
-                    yield ledger.number, 0

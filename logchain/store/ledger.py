@@ -138,7 +138,7 @@ class Ledger:
         self._keys = keys
         self._append_pending()
         self._tree.append(leaf_hash(data))
-        self.state.apply(entry.number, entry.time, event)
+        self.state.apply(entry.number, event)
         self._put_checkpoint()
         self._failed = False
         return entry

@@ -10,7 +10,6 @@ from logchain.format.fields import DIGEST
 from logchain.format.ledger import NO_ENTRY, parse_entry, split_entries
 from logchain.format.limits import MAX_ENTRY
 from logchain.format.merkle import Tree, leaf_hash
-from logchain.format.record import parse_time
 from logchain.format.signed_note import parse_note
 from logchain.store.ledger_state import LedgerState
 
@@ -47,9 +46,9 @@ def read_entries(
         try:
             if not lines[6].startswith(b"heads "):
                 entry = parse_entry(parse_note(data, MAX_ENTRY, most=1).text)
-                state.apply(number, entry.time, entry.event)
+                state.apply(number, entry.event)
             elif number in lists:  # most entries are `heads`: they are read at a tenth of the cost
-                state.lists[number] = parse_time(lines[3].removeprefix(b"time "))
+                state.lists.add(number)
         except FormatError as error:
             raise BrokenLedger(number) from error
         tree.append(leaf_hash(data))

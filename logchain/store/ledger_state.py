@@ -78,7 +78,7 @@ class LedgerState:
         self.log_key: Vkey | None = None  # that signs checkpoints; known from the first entry on
         self.streams: dict[bytes, StreamHistory] = {}
         self.births: dict[int, bytes] = {}  # recorded birth: stream id
-        self.lists: dict[int, int] = {}  # entries `heads`: number, time in µs since 1970
+        self.lists: set[int] = set()  # numbers of the entries `heads` whose lists are there
         self.config = NO_ENTRY  # SHA-256 of the settings' file
         self.restored = 0  # the first birth behind the last backup that came back
 
@@ -86,13 +86,13 @@ class LedgerState:
         """Return what is known of a stream; nothing at first."""
         return self.streams.get(stream_id) or StreamHistory()
 
-    def apply(self, number: int, time: int, event: Event) -> None:
+    def apply(self, number: int, event: Event) -> None:
         """Take note of an entry's event; entries come in order."""
         match event:
             case Genesis():
                 self.log_key = event.log
             case Heads():
-                self.lists[number] = time
+                self.lists.add(number)
             case Config():
                 self.config = event.digest
             case Restored():

@@ -8,6 +8,8 @@ from tests.cli.conftest import SCRIPTS
 
 __all__ = ["on_a_terminal"]
 
+_INTERRUPT = b"\x03"
+
 
 def on_a_terminal(*words: str, question: bytes, answer: bytes) -> bytes:
     """Run a command on a terminal, answer its question when it comes, and return all that it prints and its exit."""
@@ -17,11 +19,14 @@ def on_a_terminal(*words: str, question: bytes, answer: bytes) -> bytes:
         os.execvpe(words[0], words, environment)
     printed, asked = b"", False
     try:
-        while select.select([terminal], [], [], 30)[0]:
-            printed += os.read(terminal, 65536)
-            if not asked and question in printed:
+        for _ in range(30):
+            while select.select([terminal], [], [], 1)[0]:
+                printed += os.read(terminal, 65536)
+                if not asked and question in printed:
+                    os.write(terminal, answer)
+                    asked = True
+            if asked and answer == _INTERRUPT:  # it came in the moment between the question and the wait for its answer
                 os.write(terminal, answer)
-                asked = True
     except OSError:
         pass  # the terminal is closed: it has ended
     finally:

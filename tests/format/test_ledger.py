@@ -50,9 +50,10 @@ from tests.format.pages import DIGESTS, KEYS, NUMBERS, SEGMENTS, STORES, TIMES, 
 
 BIRTHS = st.integers(1, MAX_BIRTHS)
 SEALED = (DIGESTS, SEGMENTS, DIGESTS)
+NAMED = st.sets(st.tuples(BIRTHS, SEGMENTS), min_size=1, max_size=MAX_HEADS).map(lambda names: tuple(sorted(names)))
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Birth, BIRTHS, DIGESTS, SEGMENTS),
-    st.builds(Heads, st.integers(1, MAX_HEADS), DIGESTS),
+    st.builds(Heads, NAMED, DIGESTS),
     st.builds(Seal, *SEALED),
     st.builds(Evict, *SEALED, st.sampled_from(["quota", "cap", "reserve"])),
     st.builds(Recover, DIGESTS, SEGMENTS, st.sampled_from(["torn", "io"])),

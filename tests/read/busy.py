@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from logchain.format.audit import AuditSecret
-from logchain.store.heads import OpenHeads, drop_lists
+from logchain.store.heads import KeptLists, OpenHeads
 from logchain.store.layout import open_store
 from logchain.store.ledger import open_ledger
 from tests.read.archived import Archive
@@ -17,7 +17,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run with a store's path, and how long."""
     store = Archive(Path(sys.argv[1]), AuditSecret(bytes(16), bytes(32)))
-    end, heads, chance = time.monotonic() + float(sys.argv[2]), OpenHeads(), random.Random(1)
+    end, chance = time.monotonic() + float(sys.argv[2]), random.Random(1)
+    heads, kept = OpenHeads(), KeptLists()
     store.clock.go(1)
     while time.monotonic() < end:
         vm = chance.choice(["work", "vault", "other"])
@@ -34,6 +35,6 @@ def main() -> None:
         if len(sealed) > 2:
             store.evict(*sealed[: chance.randrange(1, 3)], vm=vm)
         with open_store(store.path) as directory, open_ledger(directory, store.clock) as ledger:
-            drop_lists(directory, ledger)
+            kept.drop(directory, ledger)
         if chance.random() < 0.05:
             store.forget(vm)

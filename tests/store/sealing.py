@@ -183,7 +183,10 @@ def _check_lists(store: Store, found: list[Entry]) -> None:
     for path in (store.path / "ledger/heads").iterdir():
         event = found[int(path.name)].event
         store_id, heads = parse_heads(path.read_bytes())
-        assert event == Heads(len(heads), sha256(path.read_bytes()).digest())
+        assert isinstance(event, Heads)
+        assert event.digest == sha256(path.read_bytes()).digest()
+        births = {entry.event.birth: entry.event.stream_id for entry in found if isinstance(entry.event, Birth)}
+        assert sorted((births[birth], segment) for birth, segment in event.segments) == [head[:2] for head in heads]
         assert store_id == found[0].store_id
         for head in heads:
             text = there.get((head.stream_id, head.segment), b"")[: head.size]

@@ -15,7 +15,7 @@ from logchain.format.record import LINE
 from logchain.read.verify import Verdict
 from logchain.store.archive import compress_segment, delete, evict, finish_removals
 from logchain.store.forgetting import forget
-from logchain.store.heads import OpenHeads, drop_lists
+from logchain.store.heads import KeptLists, OpenHeads
 from logchain.store.layout import streams
 from logchain.store.sealer import seal_segment
 from logchain.store.segments import close_idle, closed_segments
@@ -101,7 +101,7 @@ class Round:
             if OTHER in {vm for vm, _ in streams(store)}:
                 forget(store, ledger, OTHER)
             tell(b"forgotten")
-            drop_lists(store, ledger)
+            KeptLists().drop(store, ledger)
 
 
 def check_after(store: Store, told: list[bytes], where: str) -> None:

@@ -36,7 +36,7 @@ WORDS = ("store", "index", "time", "age", "previous")
 EVENTS: dict[str, tuple[str, ...]] = {
     "genesis": ("vkey", "vkey"),
     "birth": ("birth", "stream", "segment"),
-    "heads": ("lines", "digest"),
+    "heads": ("segments", "digest"),
     "seal": ("stream", "segment", "digest"),
     "evict": ("stream", "segment", "digest", "quota cap reserve"),
     "recover": ("stream", "segment", "torn io"),
@@ -46,7 +46,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "restored": ("birth",),
     "config": ("digest",),
 }
-RANGES = {"birth": (1, BIRTH_MAX), "segment": (1, SEGMENT_MAX), "segment or 0": (0, SEGMENT_MAX), "lines": (1, 10_000)}
+RANGES = {"birth": (1, BIRTH_MAX), "segment": (1, SEGMENT_MAX), "segment or 0": (0, SEGMENT_MAX)}
+NAMED_MAX = 64
 
 
 def parse_event(line: str) -> tuple[str, list[str | int]]:
@@ -58,6 +59,9 @@ def parse_event(line: str) -> tuple[str, list[str | int]]:
     for word, kind in zip(words, EVENTS[event], strict=True):
         if kind in RANGES:
             values.append(parse_number(word, *RANGES[kind]))
+        elif kind == "segments":
+            parse_segments(word)
+            values.append(word)
         elif kind == "stream":
             values.append(parse_hex(word, 32))
         elif kind == "digest":
@@ -69,6 +73,20 @@ def parse_event(line: str) -> tuple[str, list[str | int]]:
             need(word in kind.split(" "), "reason-unknown")
             values.append(word)
     return event, values
+
+
+def parse_segments(word: str) -> None:
+    """Item 7: the segments that `heads` names."""
+    named = word.split(",")
+    need(len(named) <= NAMED_MAX, "segments-too-many")
+    before = (0, 0)
+    for one in named:
+        need(one.count(".") == 1, "segments-form")
+        birth, segment = one.split(".")
+        found = parse_number(birth, *RANGES["birth"]), parse_number(segment, *RANGES["segment"])
+        need(found != before, "segments-twice")
+        need(found > before, "segments-order")
+        before = found
 
 
 def name_of(vkey: object) -> str:
@@ -233,8 +251,9 @@ def good() -> list[Vector]:
     events = [
         f"birth 1 {STREAM} 1",
         f"birth {BIRTH_MAX} {STREAM} {SEGMENT_MAX}",
-        f"heads 1 {digest}",
-        f"heads 10000 {digest}",
+        f"heads 1.1 {digest}",
+        f"heads 1.2,1.10,2.1,10.1 {digest}",
+        f"heads {','.join(f'{BIRTH_MAX}.{SEGMENT_MAX - 63 + place}' for place in range(64))} {digest}",
         f"seal {STREAM} {SEGMENT_MAX} {digest}",
         f"seal {ZEROS} 1 sha256:{ZEROS}",
         *(f"evict {STREAM} 1 {digest} {reason}" for reason in ("quota", "cap", "reserve")),
@@ -248,7 +267,8 @@ def good() -> list[Vector]:
         f"config {digest}",
     ]
     for event in events:
-        signed(event.replace(STREAM, "…").replace(digest, "…"), entry(event=event))
+        name = event.replace(STREAM, "…").replace(digest, "…")
+        signed("heads: 64 segments" if name.count(",") == 63 else name, entry(event=event))
     signed("index 1", entry(index="1"))
     signed("index at its limit", entry(index=str(INDEX_MAX)))
     signed("age 0", entry(age="0"))
@@ -381,7 +401,7 @@ def bad() -> list[Vector]:
         event(name, "event-unknown", line)
     one = {
         "birth": f"birth 1 {STREAM} 1",
-        "heads": f"heads 1 {digest}",
+        "heads": f"heads 1.1 {digest}",
         "seal": SEAL,
         "evict": f"evict {STREAM} 1 {digest} quota",
         "recover": f"recover {STREAM} 1 torn",
@@ -412,12 +432,31 @@ def bad() -> list[Vector]:
     for word, line in (
         ("birth", f"birth {{}} {STREAM} 1"),
         ("restored", "restored {}"),
-        ("heads", f"heads {{}} {digest}"),
+        ("heads, birth", f"heads {{}}.1 {digest}"),
+        ("heads, segment", f"heads 1.{{}} {digest}"),
     ):
-        high = 10_000 if word == "heads" else BIRTH_MAX
+        high = SEGMENT_MAX if word == "heads, segment" else BIRTH_MAX
         event(f"{word}: 0", "number-range", line.replace("{}", "0"))
         event(f"{word}: beyond", "number-range", line.replace("{}", str(high + 1)))
         event(f"{word}: leading zero", "number-form", line.replace("{}", "01"))
+    for name, reason, named in (
+        ("65 segments", "segments-too-many", ",".join(f"1.{number}" for number in range(1, 66))),
+        ("a count of old", "segments-form", "1"),
+        ("no segment behind the dot", "number-form", "1."),
+        ("no birth before the dot", "number-form", ".1"),
+        ("two dots", "segments-form", "1.1.1"),
+        ("a comma behind", "segments-form", "1.1,"),
+        ("a comma in front", "segments-form", ",1.1"),
+        ("two commas", "segments-form", "1.1,,1.2"),
+        ("a semicolon", "segments-form", "1.1;1.2"),
+        ("a range", "number-form", "1.1-2"),
+        ("a segment twice", "segments-twice", "1.1,1.1"),
+        ("segments out of order", "segments-order", "1.2,1.1"),
+        ("births out of order", "segments-order", "2.1,1.2"),
+        ("in the order of characters", "segments-order", "10.1,9.1"),
+    ):
+        event(f"heads: {name}", reason, f"heads {named} {digest}")
+    event("heads: a space between segments", "event-words", f"heads 1.1, 1.2 {digest}")
     for word, foreign in (("evict", "torn"), ("recover", "keys"), ("broken", "io"), ("evict", "Quota"), ("broken", "")):
         event(f"{word} {foreign or 'of no reason'}", "reason-unknown", f"{one[word].rsplit(' ', 1)[0]} {foreign}")
     event("evict all reasons in one", "reason-unknown", one["evict"].replace("quota", "quota,cap"))

@@ -16,11 +16,11 @@ from tests.vectors.reading_common import (
 from tests.vectors.reading_manifest import MIB, STORE, STREAM, ZEROS, parse_digest, parse_hex, text_of
 
 SPEC = "docs/spec/heads.md"
-LIST_MAX, LINES_MAX = 3 * MIB, 10_000
+LIST_MAX, LINES_MAX = 16 << 10, 64
 
 
 def parse_heads(data: bytes) -> Vector:
-    """Items 1 to 3, and what `heads` in the ledger says of such a list."""
+    """Items 1 to 3, and the digest that `heads` in the ledger gives of such a list."""
     need(len(data) <= LIST_MAX, "too-long")
     need(data.isascii(), "not-ascii")
     text = data.decode()
@@ -49,11 +49,11 @@ def parse_heads(data: bytes) -> Vector:
         need((stream, segment) > before, "order")
         before = (stream, segment)
         found["heads"].append([stream, segment, *values])
-    return found | {"event": f"heads {len(lines)} sha256:{hashlib.sha256(data).hexdigest()}"}
+    return found | {"sha256": hashlib.sha256(data).hexdigest()}
 
 
 def read(vector: Vector) -> Vector:
-    """What the page says of a vector's input; of a long one, the event only."""
+    """What the page says of a vector's input; of a long one, the digest only."""
     found = parse_heads(raw(vector, "text"))
     if "text_parts" in vector:
         del found["heads"]
@@ -81,7 +81,7 @@ def of(*heads: str) -> list[str]:
 def long_list(count: int, *more: str | list[str | int]) -> Vector:
     """Give a list of so many lines of one stream, and parts that come behind."""
     line = f"{head(segment='{}', records=RECORDS_MAX, size=256 * MIB)}\n"
-    return {"text_parts": [text_of(HEADS[:2]).decode(), [line, count, 990_000, 1], *more]}
+    return {"text_parts": [text_of(HEADS[:2]).decode(), [line, count, 999_936, 1], *more]}
 
 
 def good() -> list[Vector]:
@@ -119,9 +119,9 @@ def bad() -> list[Vector]:
         text(name, reason, text_of(lines))
 
     whole = text_of(HEADS)
-    refused("3 MiB and one byte", "too-long", text_parts=[whole.decode(), ["x", LIST_MAX + 1 - len(whole)]])
-    refused("3 MiB, of no more than that", "no-newline", text_parts=[whole.decode(), ["x", LIST_MAX - len(whole)]])
-    refused("10,001 lines", "lines-too-many", **long_list(LINES_MAX - 1, f"{head('b' * 64)}\n", f"{head('c' * 64)}\n"))
+    refused("16 KiB and one byte", "too-long", text_parts=[whole.decode(), ["x", LIST_MAX + 1 - len(whole)]])
+    refused("16 KiB, of no more than that", "no-newline", text_parts=[whole.decode(), ["x", LIST_MAX - len(whole)]])
+    refused("65 lines", "lines-too-many", **long_list(LINES_MAX - 1, f"{head('b' * 64)}\n", f"{head('c' * 64)}\n"))
     text("empty", "no-newline", b"")
     text("last newline missing", "no-newline", whole[:-1])
     text("newline behind", "line-form", whole + b"\n")

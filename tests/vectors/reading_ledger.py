@@ -116,7 +116,7 @@ def body_fields(body: bytes) -> Vector:
     return {"front_hex": body[:80].hex()} | given("entry", body[80:])
 
 
-EVENTS = (f"birth 1 {STREAM} 1", f"heads 1 sha256:{sample('heads').hex()}", f"seal {STREAM} 1 sha256:{'ab' * 32}")
+EVENTS = (f"birth 1 {STREAM} 1", f"heads 1.1 sha256:{sample('heads').hex()}", f"seal {STREAM} 1 sha256:{'ab' * 32}")
 KEY: Vector = {"index": 1, "offset": 0, "age": 3, "boot": sample("boot", 16), "running": 60_000_000, "seed": SEEDS[1]}
 
 
