@@ -3,17 +3,17 @@
 import math
 import select
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from log_exporter.errors import ConnectionLost, NotDelivered, Refused, WireError
+from log_exporter.loop import Task, Wait
 from log_exporter.sources import Source
 from log_exporter.stop import Stop
 from log_exporter.transport import POLICY_REFUSED, Transport
 from log_exporter.wire import Event, Greeting, Incoming, Ok
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """How long to wait for what, in seconds."""
 
     greeting: float = 20.0  # one call in a thousand hangs for ever (a race in qrexec)
@@ -44,7 +44,7 @@ class Patience:
 
 
 class Call:
-    """The loop over one open stream; `run` returns when all is delivered or a stop was asked."""
+    """One open stream, as a task; it ends when all is delivered or a stop was asked."""
 
     def __init__(self, link: Transport, source: Source, stop: Stop, timing: Timing, patience: Patience) -> None:
         self._link = link
@@ -67,7 +67,7 @@ class Call:
         """Whether the call got a line stored."""
         return self._acknowledged > 0
 
-    def run(self) -> None:
+    def run(self) -> Task:
         """Send until the source has no more, and wait for the last `ok`."""
         while True:
             if self._stop.asked and not self._stopping:
@@ -77,7 +77,7 @@ class Call:
                 self._next()
             if self._finished():
                 return
-            self._turn()
+            yield from self._turn()
 
     def _finished(self) -> bool:
         if self._stopping and (not self._greeted or time.monotonic() >= self._deadline):
@@ -100,25 +100,20 @@ class Call:
         self._link.half_close()
         self._sending = False
 
-    def _turn(self) -> None:
+    def _turn(self) -> Task:
         """Wait until something can be done, and do it."""
-        waiting = self._sending and self._greeted and not self._pending()  # for the source
         source = None if self._stopping else self._source.fileno()
-        poll = select.poll()
-        poll.register(self._link.down, select.POLLIN)
+        events = {self._link.down: select.POLLIN}
         if not self._stopping:
-            poll.register(self._stop.fileno(), select.POLLIN)
+            events[self._stop.fileno()] = select.POLLIN
         if self._pending():
-            poll.register(self._link.up, select.POLLOUT)
+            events[self._link.up] = select.POLLOUT
         if source is not None:
-            poll.register(source, select.POLLIN)
-        seconds = min(max(0.0, self._deadline - time.monotonic()), self._patience.left())
-        if waiting and self._source.pause is not None:
-            seconds = min(seconds, self._source.pause)
-        ready = dict(poll.poll(math.ceil(seconds * 1000)))
+            events[source] = select.POLLIN
+        ready = yield Wait(events, self._seconds())
 
         if self._link.down in ready:
-            self._receive()
+            yield from self._receive()
         if self._pending() and self._link.up in ready:
             self._send()
         if source in ready:
@@ -127,16 +122,23 @@ class Call:
         if time.monotonic() >= self._deadline and not self._stopping:
             self._too_late()
 
+    def _seconds(self) -> float:
+        seconds = min(max(0.0, self._deadline - time.monotonic()), self._patience.left())
+        waiting = self._sending and self._greeted and not self._pending()  # for the source
+        pause = self._source.pause
+        return min(seconds, pause) if waiting and pause is not None else seconds
+
     def _too_late(self) -> None:
         if not self._taken:
             raise ConnectionLost("the transport takes no more")
         raise ConnectionLost("the collector has gone silent" if self._greeted else "no greeting came")
 
-    def _receive(self) -> None:
+    def _receive(self) -> Task:
         untrusted_data = self._link.receive()
         if untrusted_data is None:
             return
         if not untrusted_data:
+            yield Wait({self._link.ended: select.POLLIN}, 1.0)
             self._lost()
         for event in self._incoming.feed(untrusted_data):
             self._hear(event)
@@ -171,6 +173,6 @@ class Call:
         self._at = gone
 
     def _lost(self) -> None:
-        if self._link.exit_code(1.0) == POLICY_REFUSED and not self._greeted:
+        if self._link.exit_code(0) == POLICY_REFUSED and not self._greeted:
             raise Refused("the policy refuses the call")
         raise ConnectionLost("the call ended" if self._greeted else "nobody answers")

@@ -15,6 +15,7 @@ from log_exporter.call import Timing
 from log_exporter.delivery import Delivery
 from log_exporter.errors import ExporterError, NotDelivered, UsageError
 from log_exporter.line import Form, Plain, Rfc5424
+from log_exporter.loop import run
 from log_exporter.messages import printable, say
 from log_exporter.sources import Source
 from log_exporter.sources.files import Files
@@ -65,7 +66,7 @@ def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
     command = _command(options)
     source = _source(options)
     try:
-        Delivery(source, command, stop, timing, options.give_up).run()
+        run([Delivery(source, command, stop, timing, options.give_up).run()])
     finally:
         undelivered = source.close()
         if undelivered:

@@ -1,8 +1,8 @@
 """The program that carries the stream: its standard input goes up, its standard output comes down."""
 
 import os
+import select
 import signal
-import subprocess
 from contextlib import suppress
 from types import TracebackType
 
@@ -13,26 +13,38 @@ POLICY_REFUSED = 126  # exit code of qrexec-client-vm
 
 
 class Transport:
-    """One run of the program, killed and reaped at the end of its `with` block."""
+    """One run of the program, killed and reaped at the end of its `with` block.
+
+    `up` and `down` are the descriptors of its input and output; `ended` becomes readable when it has ended.
+    """
 
     def __init__(self, command: list[str]) -> None:
+        inner, self.up = os.pipe()
+        self.down, outer = os.pipe()
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             # A session of its own: Ctrl-C is for us, we end the stream in order. What the program
             # prints on standard error may come from the LogVM, so it does not get to our terminal.
-            self._process = subprocess.Popen(
+            self._process = os.posix_spawnp(
+                command[0],
                 command,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, inner, 0),
+                    (os.POSIX_SPAWN_DUP2, outer, 1),
+                    (os.POSIX_SPAWN_DUP2, nowhere, 2),
+                ],
+                setsid=True,
+                setsigdef=[signal.SIGPIPE],  # Python ignores it
             )
         except OSError as error:
+            self._close_all()
             raise ConnectionLost(f"cannot run {printable(command[0])}: {error.strerror}") from error
-        assert self._process.stdin
-        assert self._process.stdout
-        self._up, self._down = self._process.stdin, self._process.stdout
-        self.up, self.down = self._up.fileno(), self._down.fileno()
+        finally:
+            for descriptor in (inner, outer, nowhere):
+                os.close(descriptor)
+        self._code: int | None = None
+        self.ended = os.pidfd_open(self._process)
         os.set_blocking(self.up, False)
         os.set_blocking(self.down, False)
 
@@ -44,10 +56,10 @@ class Transport:
     ) -> None:
         if self.exit_code(0) is None:
             with suppress(ProcessLookupError):  # its group too: the command may be a wrapper
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self.half_close()
-        self._down.close()
+                os.killpg(self._process, signal.SIGKILL)
+            self._reap(0)
+        os.close(self.ended)
+        self._close_all()
 
     def send(self, data: memoryview) -> int:
         """Send what fits now; return how many bytes did. Raises BrokenPipeError."""
@@ -65,10 +77,23 @@ class Transport:
 
     def half_close(self) -> None:
         """Say that no more comes from this side."""
-        self._up.close()
+        if self.up >= 0:
+            os.close(self.up)
+        self.up = -1
 
     def exit_code(self, seconds: float) -> int | None:
-        """Return how the program ended, if it does so in time."""
-        with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(seconds)
-        return None
+        """Return how the program ended, minus the signal's number if by one; None if not in so many seconds."""
+        if self._code is None and seconds:
+            select.select([self.ended], [], [], seconds)
+        if self._code is None:
+            self._reap(os.WNOHANG)
+        return self._code
+
+    def _reap(self, options: int) -> None:
+        process, status = os.waitpid(self._process, options)
+        if process:
+            self._code = os.waitstatus_to_exitcode(status)
+
+    def _close_all(self) -> None:
+        self.half_close()
+        os.close(self.down)
