@@ -3,8 +3,6 @@
 import argparse
 import os
 import re
-import shlex
-import shutil
 import socket
 import sys
 from collections.abc import Sequence
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from log_exporter.call import Timing
+from log_exporter.config import DEFAULT, STREAM, load
+from log_exporter.daemon import carrier, serve
 from log_exporter.delivery import Delivery
 from log_exporter.errors import ExporterError, NotDelivered, UsageError
 from log_exporter.line import Form, Plain, Rfc5424
@@ -23,7 +23,6 @@ from log_exporter.sources.stdin import Stdin
 from log_exporter.state import State
 from log_exporter.stop import Stop
 
-_STREAM = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")
 _QREXEC = "qrexec-client-vm @default logchain.Append+STREAM"
 _EPILOG = """\
 exit status: 0 all went well, or it was stopped; 2 the command is wrong; 3 lines could not be delivered
@@ -31,6 +30,7 @@ exit status: 0 all went well, or it was stopped; 2 the command is wrong; 3 lines
 examples:
   journalctl -f | log-exporter stdin --stream journal --plain
   log-exporter files '/var/log/apache2/*.log*' --stream web --state-dir /var/lib/log-exporter
+  log-exporter run --config /etc/log-exporter.toml
 """
 
 
@@ -63,6 +63,9 @@ def main(arguments: Sequence[str] | None = None, timing: Timing = Timing()) -> i
 
 
 def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
+    if options.source == "run":
+        serve(load(options.config), stop, timing)
+        return
     command = _command(options)
     source = _source(options)
     try:
@@ -87,12 +90,9 @@ def _source(options: argparse.Namespace) -> Source:
 
 def _command(options: argparse.Namespace) -> list[str]:
     try:
-        command = shlex.split(options.transport or _QREXEC.replace("STREAM", options.stream))
-    except ValueError as error:
-        raise UsageError(f"--transport: {error}") from error
-    if not command or not shutil.which(command[0]):
-        raise UsageError(f"--transport: cannot find {printable(command[0]) if command else 'a command'}")
-    return command
+        return carrier(options.transport or _QREXEC, options.stream)
+    except UsageError as error:
+        raise UsageError(f"--{error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,11 +128,19 @@ def _parser() -> argparse.ArgumentParser:
         "--state-dir", required=True, type=Path, metavar="DIR", help="where the cursor is kept; must outlive a restart"
     )
     files.add_argument("--once", action="store_true", help="ship the whole lines that are there now, then exit")
+    daemon = sources.add_parser(
+        "run",
+        help="all streams of the configuration: the daemon",
+        description="Ships all streams of the configuration, until it is stopped.",
+    )
+    daemon.add_argument(
+        "--config", type=Path, default=DEFAULT, metavar="FILE", help="the configuration (default: %(default)s)"
+    )
     return parser
 
 
 def _stream(text: str) -> str:
-    if not _STREAM.match(text) or text == "qubes.Log":
+    if not STREAM.match(text) or text == "qubes.Log":
         raise argparse.ArgumentTypeError("1 to 48 of A-Z a-z 0-9 _ . - and no sign first (nor qubes.Log)")
     return text
 

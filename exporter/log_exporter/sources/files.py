@@ -10,20 +10,32 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
+from typing import Any
 
-from log_exporter.line import Form, dress, own_line
+from log_exporter.config import Check, flag, paths, text
+from log_exporter.line import Form, Plain, Rfc5424, dress, own_line
 from log_exporter.messages import printable_path
 from log_exporter.runs import Place, Record, Run, Runs, Said
+from log_exporter.setup import Setup
 from log_exporter.sources.followed import Followed, Found, Rewritten
 from log_exporter.sources.watch import Watch
 from log_exporter.state import State
 from log_exporter.wire import Greeting
+
+SETTINGS: dict[str, Check] = {"paths": paths, "plain": flag, "app": text}
+NEEDED = ["paths"]
 
 _VERSION = 1  # of the cursor file
 _ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the cursor file
 _SCAN_EVERY = 1.0  # seconds between two looks at the patterns
 _SAVE_EVERY = 5.0  # seconds between two compact cursor files,
 _SAVE_RECORDS = 2000  # or so many records added to it
+
+
+def make(setup: Setup, settings: dict[str, Any]) -> "Files":
+    """Return the source of these settings."""
+    form: Form = Plain() if settings.get("plain") else Rfc5424(setup.host, settings.get("app", ""))
+    return Files(settings["paths"], form, setup.host, setup.state(), once=False)
 
 
 class Files:

@@ -1,0 +1,65 @@
+"""What of a source is sent, and what of a message is hidden. No I/O."""
+
+import re
+from collections.abc import Sequence
+from fnmatch import translate
+
+HIDDEN = b"[redacted]"
+
+
+class Choice:
+    """Patterns for messages: what must match, what must not, what is replaced.
+
+    They are regular expressions over the bytes of a message before it is escaped, and match anywhere in it.
+    """
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), redact: Sequence[str] = ()) -> None:
+        self._include = _any(include)
+        self._exclude = _any(exclude)
+        self._redact = _any(redact)
+        self.everything = not (include or exclude or redact)
+        self.digest = repr((sorted(include), sorted(exclude), sorted(redact)))  # the same for the same choice
+
+    def message(self, untrusted_message: bytes) -> bytes | None:
+        """Return the message as it is sent, None if it is not."""
+        if self._include and not self._include.search(untrusted_message):
+            return None
+        if self._exclude and self._exclude.search(untrusted_message):
+            return None
+        return self._redact.sub(HIDDEN, untrusted_message) if self._redact else untrusted_message
+
+    def lines(self, data: bytes) -> bytes:
+        """Return of whole lines those that are sent, as they are sent."""
+        if self.everything:
+            return data
+        kept = [self.message(line) for line in data.split(b"\n")[:-1]]
+        return b"".join(line + b"\n" for line in kept if line is not None)
+
+
+class Names:
+    """Patterns for names, of units and the like, as a shell has them: ssh*.service."""
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+        self._include = _globs(include)
+        self._exclude = _globs(exclude)
+        self._known: dict[bytes, bool] = {}
+        self.digest = repr((sorted(include), sorted(exclude)))
+
+    def __contains__(self, untrusted_name: bytes) -> bool:
+        known = self._known.get(untrusted_name)
+        if known is None:
+            if len(self._known) >= 1000:  # a sender may make up names
+                self._known.clear()
+            text = untrusted_name.decode("latin-1")
+            wanted = not self._include or self._include.match(text) is not None
+            known = wanted and not (self._exclude and self._exclude.match(text))
+            self._known[untrusted_name] = known
+        return known
+
+
+def _any(patterns: Sequence[str]) -> re.Pattern[bytes] | None:
+    return re.compile(b"|".join(b"(?:%b)" % pattern.encode() for pattern in patterns)) if patterns else None
+
+
+def _globs(patterns: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(translate(pattern) for pattern in patterns)) if patterns else None

@@ -1,0 +1,38 @@
+"""What a source is made with: who we are, and where its stream keeps things."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from log_exporter.choice import Choice
+from log_exporter.resumed import Resumed
+from log_exporter.sources import Intake, Reader
+from log_exporter.spool import Spool
+from log_exporter.spooled import Spooled
+from log_exporter.state import State
+
+
+class Setup(NamedTuple):
+    """The surroundings of one stream."""
+
+    stream: str
+    host: str
+    state_directory: Path
+    spool_directory: Path
+
+    def state(self) -> State:
+        """Return the stream's cursor file, locked."""
+        return State(self.state_directory, self.stream)
+
+    def resumed(self, reader: Reader, configuration: str) -> Resumed:
+        """Return a Source from a Reader; another configuration is one with which it reads other lines."""
+        return Resumed(reader, self.host, self.state(), configuration)
+
+    def spooled(self, intake: Intake, limit: int) -> Spooled:
+        """Return a Source from an Intake, with a spool of at most so many bytes."""
+        state = self.state()
+        return Spooled(intake, Spool(self.spool_directory / self.stream, self.host, limit), self.host, state)
+
+
+def choice(settings: dict[str, Any]) -> Choice:
+    """Return what the settings say of messages."""
+    return Choice(settings.get("include", ()), settings.get("exclude", ()), settings.get("redact", ()))
