@@ -19,7 +19,7 @@ try {
         foreach ($id in $told.Without[$name]) { [void] $channels[$name].Add([string] $id) }
     }
     $files = Get-ChildItem "$PSScriptRoot\*.cs" | ForEach-Object { $_.FullName }
-    Add-Type -Path $files -ReferencedAssemblies System.Core, System.Xml
+    Add-Type -Path $files -ReferencedAssemblies @('System.Core', 'System.Xml')
     $code = [Logchain.Program]::Serve((New-Object Logchain.EventLogs), "$PSScriptRoot\state", $env:COMPUTERNAME, $channels)
 }
 catch {

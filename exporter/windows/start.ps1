@@ -10,7 +10,7 @@ Set-StrictMode -Version 2
 $state = "$PSScriptRoot\state"
 [void] (New-Item -ItemType Directory -Force -Path $state)
 $files = Get-ChildItem "$PSScriptRoot\*.cs" | ForEach-Object { $_.FullName }
-Add-Type -Path $files -ReferencedAssemblies System.Core, System.Xml
+Add-Type -Path $files -ReferencedAssemblies @('System.Core', 'System.Xml')
 $pace = New-Object Logchain.Pace
 $dice = New-Object Random
 $program = "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File $PSScriptRoot\export.ps1"

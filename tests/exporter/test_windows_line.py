@@ -160,7 +160,7 @@ def test_what_windows_compiles_is_c_sharp_5(tmp_path: Path) -> None:
 
 
 def test_the_scripts_are_what_windows_reads() -> None:
-    """Scripts and code are ASCII without byte order mark, with LF, and none makes powershell.exe eat our standard input."""
+    """Scripts and code are ASCII with LF, and none makes powershell.exe eat our standard input."""
     for path in [*CODE.glob("*.ps*1"), *CODE.glob("*.cs")]:
         text = path.read_bytes().decode("ascii")
         assert "\r" not in text
