@@ -41,7 +41,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.command(cls=_Commands)
+@click.command(cls=_Commands, no_args_is_help=False)
 @click.version_option(package_name="logchain")
 def _logchain() -> None:
     """Look at, and verify, the logs that logchain has collected.
@@ -56,8 +56,9 @@ def main() -> None:
     try:
         sys.exit(_logchain.main(prog_name="logchain", standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        _fail(error.format_message().rstrip(".") + hint, 2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except LogchainError as error:

@@ -11,7 +11,7 @@ __all__ = ["config_option", "json_option", "store_option"]
 
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # that it may not be read is for whoever reads it
     metavar="DIR",
     envvar="LOGCHAIN_STORE",
     default=Path(DEFAULT_STORE),

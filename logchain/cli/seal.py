@@ -37,7 +37,7 @@ def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> i
     settings, clock = read_settings(config).store, SystemClock()
     sealed = failed = 0
     with open_to_write(store) as directory:
-        check_known(directory, read_selection((vm,) if vm else (), (), None, None, utc=False))
+        check_known(directory, read_selection(() if vm is None else (vm,), (), None, None, utc=False))
         with take_ledger(directory, clock) as ledger:
             for name, stream, segment, result in seal_now(directory, ledger, clock, settings, vm or ""):
                 sealed += isinstance(result, Manifest)

@@ -8,8 +8,9 @@ import click
 from logchain.format.audit import AuditSecret, LockedSecret, parse_audit, unlock
 from logchain.format.errors import FormatError, UsageError, WriteFailed
 from logchain.format.limits import MAX_SMALL_FILE
+from logchain.format.segment_key import SegmentKey, parse_segment_key
 
-__all__ = ["read_audit_secret", "read_secret", "write_secret"]
+__all__ = ["read_audit_secret", "read_secret", "read_segment_key", "write_secret"]
 
 
 def write_secret(path: Path, data: bytes) -> None:
@@ -46,3 +47,11 @@ def read_audit_secret(path: Path) -> AuditSecret:
     if isinstance(audit, LockedSecret):
         audit = unlock(audit, click.prompt("Passphrase of the audit secret", hide_input=True, err=True))
     return audit
+
+
+def read_segment_key(path: Path) -> SegmentKey:
+    """Return the key of a segment, as `logchain audit-key` wrote it."""
+    try:
+        return parse_segment_key(read_secret(path))
+    except FormatError as error:
+        raise UsageError(f"{path} holds no segment key: {error}") from error

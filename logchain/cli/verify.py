@@ -8,16 +8,20 @@ from pathlib import Path
 
 import click
 
-from logchain.cli.options import json_option, store_option
-from logchain.cli.secret_files import read_audit_secret
+from logchain.cli.findings import DAMAGED, finding_line
+from logchain.cli.options import config_option, json_option, store_option
+from logchain.cli.secret_files import read_audit_secret, read_segment_key
+from logchain.cli.segment_report import print_segments
 from logchain.cli.table import json_time
+from logchain.format.errors import UsageError
 from logchain.format.ledger import parse_fingerprint
 from logchain.format.names import check_vm
-from logchain.read.display import escape_text
-from logchain.read.findings import Finding, StreamReport
+from logchain.read.findings import StreamReport
 from logchain.read.listing import list_streams
 from logchain.read.times import format_local
 from logchain.read.verify import Report, Verdict, verify_store
+from logchain.read.verify_segment import verify_segment
+from logchain.store.configuration import read_settings
 from logchain.store.layout import open_store
 
 __all__ = ["command"]
@@ -26,7 +30,6 @@ _WARNING = (
     "warning: this store is in use. An audit secret that was in a LogVM is no secret to whoever takes that LogVM "
     "over.\n         Better copy the store to an offline disposable, and verify it there."
 )
-_DAMAGED = "DAMAGED: records are missing or changed. No crash does that: somebody did it, or the disk fails."
 _KEYS = {
     "next": "The key in keys/ is the one that the last entry names: with that key, no entry was cut off behind it.",
     "pending": "The key in keys/ is one entry ahead: a crash; the next start appends that entry.",
@@ -47,7 +50,7 @@ _WITNESS = (
     "--fingerprint",
     metavar="HEX",
     help="The store's, as 'logchain init' showed it: what is sealed, or was listed while it was open, is checked with "
-    "it.",
+    "it. (default: that of [verify] in the settings)",
 )
 @click.option(
     "--audit-secret",
@@ -56,25 +59,49 @@ _WITNESS = (
     metavar="FILE",
     help="Check every record with it, one by one.",
 )
+@click.option(
+    "--segment-key",
+    "key_files",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help="Check only the records of the segment that this key of 'logchain audit-key' is for (may be given again).",
+)
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Processes.")
+@config_option
 @json_option
 def command(
-    store: Path, vm: str | None, fingerprint: str | None, secret_file: Path | None, jobs: int, as_json: bool
+    store: Path,
+    vm: str | None,
+    fingerprint: str | None,
+    secret_file: Path | None,
+    key_files: tuple[Path, ...],
+    jobs: int,
+    config: str | None,
+    as_json: bool,
 ) -> int:
     """Tell whether what is stored is what was logged, and if not, where the first bad record is.
 
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
-    pinned = None if fingerprint is None else parse_fingerprint(fingerprint)
+    if key_files:
+        if vm is not None or fingerprint is not None or secret_file:
+            raise UsageError("--segment-key checks its segment alone: leave out --vm, --fingerprint and --audit-secret")
+        keys = [read_segment_key(path) for path in key_files]
+        with open_store(store) as directory:
+            return print_segments([verify_segment(directory, key) for key in keys], as_json=as_json)
+    settings = read_settings(config)
+    pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
+    only = None if vm is None else check_vm(vm)
     audit = read_audit_secret(secret_file) if secret_file else None
     with open_store(store) as directory:
         rows = list(list_streams(directory))
         if audit and any(row.connected for row in rows):
             click.echo(_WARNING, err=True)
-        total = sum(row.size for row in rows if vm in (None, row.vm))
-        with _Progress(total) as progress:
-            only = check_vm(vm) if vm else None
-            report = verify_store(directory, audit, only, progress.add, fingerprint=pinned, jobs=jobs)
+        with _Progress(sum(row.size for row in rows if only in (None, row.vm))) as progress:
+            report = verify_store(
+                directory, audit, only, progress.add, fingerprint=pinned, jobs=jobs, settings=settings
+            )
     if as_json:
         click.echo(json.dumps(_as_json(report)))
     else:
@@ -111,9 +138,9 @@ def _print(report: Report) -> None:
         upto = f" up to {format_local(stream.time, None)}" if stream.time else ""
         click.echo(f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {_state(report, stream)}")
         for finding in stream.findings:
-            click.echo(f"    {_line(finding)}")
+            click.echo(f"    {finding_line(finding)}")
     for finding in report.findings:
-        click.echo(f"  {_line(finding)}")
+        click.echo(f"  {finding_line(finding)}")
     click.echo(_verdict(report))
     for text in (*_ratchet(report), *_ledger(report), _WITNESS):
         click.echo(f"  {text}".replace("\n", "\n  "))
@@ -131,7 +158,7 @@ def _state(report: Report, stream: StreamReport) -> str:
 
 def _verdict(report: Report) -> str:
     if report.verdict == Verdict.DAMAGED:
-        return _DAMAGED
+        return DAMAGED
     if report.verdict == Verdict.CANNOT_TELL:
         return f"CANNOT TELL: {_why(report)}"
     if report.audited:
@@ -194,22 +221,6 @@ def _ledger(report: Report) -> Iterator[str]:
 def _span(seconds: int) -> str:
     days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
     return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
-
-
-def _line(finding: Finding) -> str:
-    place = [
-        f"{word} {value:,}" if word != "segment" else f"{word} {value}"
-        for word, value in (
-            ("segment", finding.segment),
-            ("record", finding.record),
-            ("byte", finding.offset),
-            ("ledger entry", finding.entry),
-        )
-        if value is not None
-    ]
-    return (
-        f"{'BAD ' if finding.damage else 'note'} {', '.join(place)}{': ' if place else ''}{escape_text(finding.text)}"
-    )
 
 
 def _as_json(report: Report) -> dict[str, object]:

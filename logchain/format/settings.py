@@ -28,6 +28,9 @@ quota = "2 GiB"                 # on disk; beyond it its oldest sealed segments 
 keep-at-least = "7 days"        # but none younger than this
 floor = "64 KiB/s"              # how fast it is read while it is over its quota all the same
 
+[verify]                        # what `logchain verify` takes where no --fingerprint is given
+fingerprint = "1e5b870b 6e3449da f5e4c498 c3f41d5a aec16fe1 41a0012a 7c78c01c 71a94b8e"  # none by default
+
 [disposables]                   # what disp1, disp2, ... may have instead; quota and floor are shared by all of them
 quota = "1 GiB"
 
@@ -37,10 +40,11 @@ rate = "20 MiB/s"
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from logchain.format.errors import UsageError
+from logchain.format.ledger import parse_fingerprint
 from logchain.format.limits import MAX_NUMBER
 from logchain.format.names import check_vm
 
@@ -106,6 +110,12 @@ class Settings(NamedTuple):
     each_vm: VmSettings = VmSettings()
     disposables: VmSettings = VmSettings(quota=1 << 30)
     vms: dict[str, VmSettings] = {}  # noqa: RUF012 (never changed)
+    fingerprint: str | None = None  # of the store, 64 hex
+
+    @property
+    def longest_kept(self) -> int:
+        """The longest that segments of any VM are kept at least."""
+        return max(vm.keep_at_least for vm in (self.each_vm, self.disposables, *self.vms.values()))
 
     def of(self, vm: str) -> VmSettings:
         """Return what a VM may have."""
@@ -142,9 +152,12 @@ def parse_settings(text: str) -> Settings:
         except UsageError as error:
             raise page.error("", f"vm.{name}", str(error)) from error
         known[name] = each_vm._replace(**page.table(vms, name, _OF_VM, f"vm.{name}"))
+    verify = page.table(tables, "verify", {"fingerprint": _fingerprint})
     if tables:
         raise page.error("", next(iter(tables)), "is no setting")
-    return Settings(**collector, store=store, tiers=tiers, each_vm=each_vm, disposables=disposables, vms=known)
+    return Settings(
+        **collector, store=store, tiers=tiers, each_vm=each_vm, disposables=disposables, vms=known, **verify
+    )
 
 
 def _count(value: object) -> int:
@@ -186,6 +199,13 @@ def _segment(value: object) -> int:
     return size
 
 
+def _fingerprint(value: object) -> str:
+    try:
+        return parse_fingerprint(value if isinstance(value, str) else "")
+    except UsageError as error:
+        raise ValueError('has to be a fingerprint, as "logchain init" showed it') from error
+
+
 def _or(word: str, of_value: Callable[[object], int]) -> Callable[[object], int]:
     """Return what takes a word for no limit at all, and values otherwise."""
     return lambda value: UNLIMITED if value == word else of_value(value)
@@ -224,8 +244,8 @@ class _Page:
         self._lines = text.splitlines()
 
     def table(
-        self, tables: dict[str, Any], name: str, known: dict[str, Callable[[object], int]], header: str = ""
-    ) -> dict[str, int]:
+        self, tables: dict[str, Any], name: str, known: Mapping[str, Callable[[object], Any]], header: str = ""
+    ) -> dict[str, Any]:
         """Take a table out of `tables`, and return its values by the names of the fields that they are for."""
         header = header or name
         table = tables.pop(name, {})

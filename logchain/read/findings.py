@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["Finding", "LedgerReport", "StreamReport"]
+__all__ = ["Finding", "LedgerReport", "SegmentReport", "StreamReport"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,25 @@ class StreamReport:
     sealed: int = 0
     listed: int = 0
     unlisted: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything is wrong with it."""
+        return any(finding.damage for finding in self.findings)
+
+
+@dataclass
+class SegmentReport:
+    """What was found in one segment: how many records are as they were received, from which number on, until when."""
+
+    vm: str
+    stream: str
+    segment: int
+    records: int
+    first: int | None
+    time: int  # of the last of these, µs since 1970
+    ended: bool  # the last one is the segment's end
     findings: list[Finding] = field(default_factory=list)
 
     @property

@@ -64,6 +64,7 @@ class Gone(NamedTuple):
     segment: int
     entry: int
     what: str  # `evicted (quota)`, `deleted`
+    age: int  # s since it was sealed
 
 
 class Listed(NamedTuple):
@@ -109,8 +110,8 @@ class History:
 class Ledger:
     """All that was read so far. `findings` grow with `advance`."""
 
-    def __init__(self, store: Directory, store_id: bytes, keep_at_least: int) -> None:
-        self._store, self.store_id, self._keep = store, store_id, keep_at_least
+    def __init__(self, store: Directory, store_id: bytes, longest_kept: int) -> None:
+        self._store, self.store_id, self._longest_kept = store, store_id, longest_kept
         self.findings: list[Finding] = []
         self.genesis: Genesis | None = None
         self.fingerprint = ""
@@ -279,8 +280,9 @@ class Ledger:
         else:
             self.deleted, what = self.deleted + 1, "deleted"
         # whichever clock says less: root sets the ages of the entries that he signs, and running takes time
-        if min(entry.age - sealed.age, (entry.time - sealed.time) // 1_000_000) < self._keep:
-            self.young.append(Gone(event.stream_id, event.segment, entry.number, what))
+        age = min(entry.age - sealed.age, (entry.time - sealed.time) // 1_000_000)
+        if age < self._longest_kept:
+            self.young.append(Gone(event.stream_id, event.segment, entry.number, what, age))
 
     def _forget(self, entry: Entry, event: Forget) -> Iterator[str]:
         history = self._history(event.stream_id)

@@ -10,15 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from logchain.format.errors import FormatError
+from logchain.format.errors import FormatError, StoreError
+from logchain.format.identity import parse_store
 from logchain.format.keystate import KeyState, read_ratchet
-from logchain.format.limits import MAX_RECORD
+from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE
 from logchain.format.record import NOTE, PART, Note, Record, parse_note, parse_record
 from logchain.format.slots import FILE_SIZE
 from logchain.format.tags import TAG_ENTRY
-from logchain.store.layout import RATCHET, Directory, log_name, tags_name
+from logchain.store.layout import FORMAT, RATCHET, Directory, log_name, tags_name
 
-__all__ = ["Segment", "is_connected", "missing", "open_segment", "read_keystate", "reason", "segment_note"]
+__all__ = [
+    "Segment",
+    "is_connected",
+    "missing",
+    "open_segment",
+    "read_keystate",
+    "read_store_id",
+    "reason",
+    "segment_note",
+]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BLOCK = 1 << 20
@@ -33,6 +43,14 @@ def reason(error: Exception) -> str:
 def missing(first: int, last: int) -> str:
     """Return words for segments that are not there."""
     return f"segment {first} is missing" if first == last else f"segments {first} to {last} are missing"
+
+
+def read_store_id(store: Directory) -> bytes:
+    """Return a store's id; StoreError where there is none."""
+    try:
+        return parse_store(store.read(FORMAT, MAX_SMALL_FILE)).store_id
+    except (FileNotFoundError, FormatError) as error:
+        raise StoreError(f"{store.path} is no store: {reason(error)}") from error
 
 
 def is_connected(state: KeyState) -> bool:

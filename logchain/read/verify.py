@@ -18,21 +18,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from logchain.format.audit import AuditSecret
-from logchain.format.errors import FormatError, SecretError, StoreError
-from logchain.format.identity import parse_store
+from logchain.format.errors import FormatError, SecretError
 from logchain.format.keystate import BirthState, read_births
-from logchain.format.limits import MAX_SMALL_FILE
+from logchain.format.settings import DEFAULT_SETTINGS, Settings
 from logchain.format.slots import FILE_SIZE
 from logchain.read.findings import Finding, LedgerReport, StreamReport
-from logchain.read.live import reason
+from logchain.read.live import read_store_id, reason
 from logchain.read.segments import all_streams
-from logchain.read.verify_births import Births, Secrets
+from logchain.read.verify_births import Births
+from logchain.read.verify_keys import Secrets
 from logchain.read.verify_store import StoreCheck
-from logchain.store.layout import BIRTHS, FORMAT, Directory
+from logchain.store.layout import BIRTHS, Directory
 
-__all__ = ["KEEP_AT_LEAST", "Report", "Verdict", "verify_store"]
-
-KEEP_AT_LEAST = 7 * 86_400  # s of running time: what went younger than that is listed
+__all__ = ["Report", "Verdict", "verify_store"]
 
 
 class Verdict(Enum):
@@ -87,25 +85,23 @@ def verify_store(
     *,
     fingerprint: str | None = None,
     jobs: int = 1,
-    keep_at_least: int = KEEP_AT_LEAST,
+    settings: Settings = DEFAULT_SETTINGS,
 ) -> Report:
     """Check a store, or one VM's streams in it, and return what was found.
 
     `progress` is told the bytes of text as they are read. Ledger, births, and that nothing is missing are checked in
     the whole store, whatever `vm` says. `fingerprint` is the one that a person kept, 64 hex; `jobs` processes share the
-    work. Raises StoreError where there is no store, SecretError where the secret is another store's.
+    work. What went on purpose though the settings would have kept it is told. Raises StoreError where there is no
+    store, SecretError where the secret is another store's.
     """
-    try:
-        identity = parse_store(store.read(FORMAT, MAX_SMALL_FILE))
-    except (FileNotFoundError, FormatError) as error:
-        raise StoreError(f"{store.path} is no store: {reason(error)}") from error
-    if audit and audit.store_id != identity.store_id:
+    store_id = read_store_id(store)
+    if audit and audit.store_id != store_id:
         raise SecretError("this audit secret belongs to another store, or the store's id was changed")
-    report = Report(identity.store_id, audit is not None)
+    report = Report(store_id, audit is not None)
     before = _read_births(store, report)
     secrets = Secrets(audit, before.birth if before else 1)
     births = Births(secrets)
-    check = StoreCheck(store, identity.store_id, secrets, births, keep_at_least)
+    check = StoreCheck(store, store_id, secrets, births, settings)
     check.read_ledger(fingerprint)
     report.streams += check.run(all_streams(store), vm, jobs, progress)
     after = _read_births(store, report) if before else None

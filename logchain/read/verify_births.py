@@ -8,37 +8,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import count
 
-from logchain.format.audit import AuditSecret
-from logchain.format.errors import FormatError
 from logchain.format.keystate import BirthState, KeyState
-from logchain.format.ratchet import seed, successor
 from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger
+from logchain.read.verify_keys import Secrets
 
-__all__ = ["Births", "Secrets"]
-
-_NEW = 1_000  # births that may come while we look
-
-
-class Secrets:
-    """The secrets of births, derived from the audit secret, if there is one."""
-
-    def __init__(self, audit: AuditSecret | None, known: int) -> None:
-        self._secrets = [seed(audit.secret, audit.store_id)] if audit else []
-        self._most = known + _NEW
-
-    @property
-    def audited(self) -> bool:
-        """Whether secrets can be derived."""
-        return bool(self._secrets)
-
-    def secret(self, birth: int) -> bytes:
-        """Return B of a birth; FormatError for a number that was never given."""
-        if not 1 <= birth <= self._most:
-            raise FormatError(f"birth {birth} was never given")
-        while len(self._secrets) < birth:
-            self._secrets.append(successor(self._secrets[-1]))
-        return self._secrets[birth - 1]
+__all__ = ["Births"]
 
 
 class Births:

@@ -9,9 +9,9 @@ from multiprocessing import get_context
 from typing import TypeAlias
 
 from logchain.format.errors import FormatError
-from logchain.read.verify_births import Secrets
+from logchain.read.verify_keys import KeySource
 from logchain.read.verify_live import LiveCheck, LiveTask, check_live
-from logchain.read.verify_records import SegmentCheck, StreamKeys
+from logchain.read.verify_records import SegmentCheck
 from logchain.read.verify_sealed import SealedTask, check_sealed
 from logchain.store.layout import LIVE, SEALED, Directory, stream_directory
 
@@ -26,9 +26,9 @@ _AHEAD = 4  # tasks a process that are given out before their turn
 class Checker:
     """Does one task after the other."""
 
-    def __init__(self, store: Directory, secrets: Secrets) -> None:
+    def __init__(self, store: Directory, secrets: KeySource) -> None:
         self._store, self._secrets = store, secrets
-        self._keys = b"", StreamKeys(secrets, b"")  # of the last stream: its segments come one after the other
+        self._keys = b"", secrets.of(b"")  # of the last stream: its segments come one after the other
 
     def check(self, task: Task, progress: Callable[[int], None]) -> Result:
         """Check a segment, or the live ones of a stream; `progress` is told the bytes of text as they are read.
@@ -36,7 +36,7 @@ class Checker:
         Raises StoreError where that is not allowed. A disk that fails is a finding.
         """
         if isinstance(task, LiveTask):
-            return self._check_live(task, progress)
+            return self.check_live(task, progress)
         check = self.check_sealed(task)
         progress(check.size)
         return check
@@ -44,7 +44,7 @@ class Checker:
     def check_sealed(self, task: SealedTask) -> SegmentCheck:
         """Check a segment that is sealed; raises StoreError where that is not allowed."""
         if self._keys[0] != task.stream_id:
-            self._keys = task.stream_id, StreamKeys(self._secrets, task.stream_id)
+            self._keys = task.stream_id, self._secrets.of(task.stream_id)
         check = SegmentCheck(task.number, sealed=True)
         try:
             with stream_directory(self._store, task.vm, task.stream, SEALED) as directory:
@@ -56,7 +56,8 @@ class Checker:
             check.find(f"it cannot be read: {error}")
         return check
 
-    def _check_live(self, task: LiveTask, progress: Callable[[int], None]) -> LiveCheck:
+    def check_live(self, task: LiveTask, progress: Callable[[int], None]) -> LiveCheck:
+        """Check the segments of a stream that are not sealed; `progress` and errors as for `check`."""
         try:
             with stream_directory(self._store, task.vm, task.stream, LIVE) as directory:
                 return check_live(directory, task, self._secrets, progress)
@@ -68,7 +69,7 @@ class Checker:
 
 
 def run_tasks(
-    store: Directory, secrets: Secrets, tasks: Iterable[Task], jobs: int, progress: Callable[[int], None]
+    store: Directory, secrets: KeySource, tasks: Iterable[Task], jobs: int, progress: Callable[[int], None]
 ) -> Iterator[Result]:
     """Yield what each task comes to, in their order; raises as Checker.check."""
     if jobs == 1:

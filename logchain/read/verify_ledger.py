@@ -10,6 +10,7 @@ from logchain.format.errors import FormatError, SignatureError, StoreError
 from logchain.format.ledger import open_entry
 from logchain.format.ledger_keys import LedgerKeys, read_ledger_keys
 from logchain.format.limits import MAX_CHECKPOINT
+from logchain.format.settings import Settings
 from logchain.format.slots import FILE_SIZE
 from logchain.read.findings import Finding
 from logchain.read.ledger import Gone, Ledger
@@ -103,18 +104,25 @@ def _judge_key(keys: LedgerKeys, ledger: Ledger) -> tuple[str, str]:
     return "other", f"the key in keys/ signs entry {keys.number}, not {ledger.size}: keys or ledger are another copy"
 
 
-def tell_gone(ledger: Ledger, names: Mapping[bytes, tuple[str, str]], keep_at_least: int) -> Iterator[Finding]:
-    """Yield a notice of all that went on purpose and was young: root can sign that too."""
+def tell_gone(ledger: Ledger, names: Mapping[bytes, tuple[str, str]], settings: Settings) -> Iterator[Finding]:
+    """Yield a notice of all that went on purpose and was young: root can sign that too.
+
+    Of a stream that is not there any more nobody knows the name, and so the longest that any VM's is kept counts.
+    """
+
+    def kept(stream_id: bytes) -> int:
+        return settings.of(names[stream_id][0]).keep_at_least if stream_id in names else settings.longest_kept
 
     def kind(gone: Gone) -> tuple[bytes, str]:
         return gone.stream_id, gone.what
 
-    for (stream_id, what), group in groupby(sorted(ledger.young, key=kind), kind):
+    young = sorted((gone for gone in ledger.young if gone.age < kept(gone.stream_id)), key=kind)
+    for (stream_id, what), group in groupby(young, kind):
         found = list(group)
         where = "/".join(names.get(stream_id, ())) or f"stream {stream_id.hex()}"
         segments = sorted(gone.segment for gone in found)
         which = f"segment {segments[0]}" if len(segments) == 1 else f"{len(segments)} segments from {segments[0]} on"
-        text = f"{which} of {where} {'was' if len(segments) == 1 else 'were'} {what} within {_span(keep_at_least)}"
+        text = f"{which} of {where} {'was' if len(segments) == 1 else 'were'} {what} within {_span(kept(stream_id))}"
         yield Finding(False, text, entry=found[0].entry)
     for number, event in ledger.forgotten:
         yield Finding(False, f"a stream was forgotten, {event.stream_id.hex()}", entry=number)

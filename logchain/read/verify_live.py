@@ -14,12 +14,11 @@ from logchain.format.ratchet import chain, step
 from logchain.format.record import Note, parse_time
 from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.read.live import Segment, open_segment, read_keystate, reason
-from logchain.read.verify_births import Secrets
 from logchain.read.verify_heads import Line, Prefix, lines
+from logchain.read.verify_keys import KeySource, Secrets
 from logchain.read.verify_records import (
     Damage,
     SegmentCheck,
-    StreamKeys,
     check_form,
     expected_note,
     is_end,
@@ -58,16 +57,18 @@ class LiveCheck:
     wrong_next: str = ""  # why the secret of the next segment is not the one that follows
 
 
-def check_live(directory: Directory, task: LiveTask, secrets: Secrets, progress: Callable[[int], None]) -> LiveCheck:
+def check_live(directory: Directory, task: LiveTask, secrets: KeySource, progress: Callable[[int], None]) -> LiveCheck:
     """Check a stream's directory in live/; `progress` is told the bytes of text as they are read."""
     return _Checker(directory, task, secrets, progress).run()
 
 
 class _Checker:
-    def __init__(self, directory: Directory, task: LiveTask, secrets: Secrets, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, directory: Directory, task: LiveTask, secrets: KeySource, progress: Callable[[int], None]
+    ) -> None:
         self._directory, self._task, self._progress = directory, task, progress
         self._secrets = secrets
-        self._keys = StreamKeys(secrets, b"")
+        self._keys = secrets.of(b"")
         self._found = LiveCheck()
         self._verified = (0, 0)  # the last segment that named its birth, and verified; the birth
 
@@ -77,7 +78,7 @@ class _Checker:
         try:
             identity = self._directory.read(ID, MAX_SMALL_FILE)
             found.stream_id = parse_stream(identity, self._task.vm, self._task.stream)
-            self._keys = StreamKeys(self._secrets, found.stream_id)
+            self._keys = self._secrets.of(found.stream_id)
         except (FileNotFoundError, FormatError) as error:
             if state or segments(self._directory):
                 found.id_lost = reason(error)
@@ -234,7 +235,7 @@ def proven_births(directory: Directory, vm: str, stream: str, secrets: Secrets) 
     proven = set()
     with suppress(FileNotFoundError, FormatError):
         state = read_keystate(directory)
-        keys = StreamKeys(secrets, parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream))
+        keys = secrets.of(parse_stream(directory.read(ID, MAX_SMALL_FILE), vm, stream))
         if not secrets.audited or (state.is_newborn and state.next == keys.secret(state.birth, state.segment + 1)):
             proven.add(state.birth)
         for number in (number for number in segments(directory) if number <= state.segment):

@@ -5,17 +5,14 @@ from itertools import takewhile
 
 from logchain.format.errors import FormatError
 from logchain.format.limits import MAX_RECORD, PREFIX, TIME_SIZE
-from logchain.format.ratchet import segment_key, stream_secret, successor
 from logchain.format.record import LINE, NOTE, PART, Note, parse_note, parse_time
 from logchain.read.findings import Finding
-from logchain.read.verify_births import Secrets
 from logchain.read.verify_heads import Line
 
 __all__ = [
     "MOST_LEADING",
     "Damage",
     "SegmentCheck",
-    "StreamKeys",
     "check_form",
     "expected_note",
     "is_end",
@@ -67,31 +64,6 @@ class SegmentCheck:
         """Take note that its text is not what a list of heads says."""
         text = f"its first {line.records:,} records, {line.size:,} bytes, are not what was listed"
         self.findings.append(Finding(True, text, self.number, entry=line.entry))
-
-
-class StreamKeys:
-    """Derives the keys of a stream's segments from the audit secret; asked in their order, no step is made twice."""
-
-    def __init__(self, secrets: Secrets, stream_id: bytes) -> None:
-        self._secrets, self._stream_id = secrets, stream_id
-        self._roots: dict[int, tuple[int, bytes]] = {}  # by birth: R, and of which segment
-
-    @property
-    def audited(self) -> bool:
-        """Whether keys can be derived."""
-        return self._secrets.audited and bool(self._stream_id)
-
-    def secret(self, birth: int, number: int) -> bytes:
-        """Return R of a segment under a birth; FormatError for a birth that was never given."""
-        at, secret = self._roots.get(birth, (0, b""))
-        if not 1 <= at <= number:
-            at, secret = 1, stream_secret(self._secrets.secret(birth), self._stream_id)
-        self._roots[birth] = number, successor(secret, number - at)
-        return self._roots[birth][1]
-
-    def key(self, birth: int, number: int) -> bytes:
-        """Return K of a segment under a birth; FormatError for a birth that was never given."""
-        return segment_key(self.secret(birth, number), self._stream_id, number)
 
 
 def expected_note(store_id: bytes, vm: str, stream: str, number: int) -> dict[str, str]:

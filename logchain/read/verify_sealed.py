@@ -18,11 +18,11 @@ from logchain.format.signed_note import Vkey, parse_note
 from logchain.read.ledger import SealedEntry
 from logchain.read.sealed import SealedText, open_tier
 from logchain.read.verify_heads import Beside, Prefix, lines
+from logchain.read.verify_keys import StreamKeys
 from logchain.read.verify_records import (
     MOST_LEADING,
     Damage,
     SegmentCheck,
-    StreamKeys,
     check_form,
     expected_note,
     is_end,

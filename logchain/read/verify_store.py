@@ -5,12 +5,14 @@ from contextlib import suppress
 
 from logchain.format.errors import FormatError
 from logchain.format.keystate import BirthState, KeyState
+from logchain.format.settings import Settings
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.ledger import Ledger
 from logchain.read.live import read_keystate
-from logchain.read.verify_births import Births, Secrets
+from logchain.read.verify_births import Births
 from logchain.read.verify_heads import HeadsLists, lines
 from logchain.read.verify_jobs import Checker, Result, Task, run_tasks
+from logchain.read.verify_keys import Secrets
 from logchain.read.verify_ledger import check_checkpoint, check_key, tell_gone
 from logchain.read.verify_live import LiveCheck, LiveTask, proven_births
 from logchain.read.verify_plan import Planner, StreamPlan
@@ -25,10 +27,10 @@ __all__ = ["StoreCheck"]
 class StoreCheck:
     """The check of one store: `read_ledger`, then `run`, then `finish`. `findings` are of no stream."""
 
-    def __init__(self, store: Directory, store_id: bytes, secrets: Secrets, births: Births, keep_at_least: int) -> None:
+    def __init__(self, store: Directory, store_id: bytes, secrets: Secrets, births: Births, settings: Settings) -> None:
         self._store, self._store_id, self._secrets, self._births = store, store_id, secrets, births
-        self._keep = keep_at_least
-        self._ledger = Ledger(store, store_id, keep_at_least)
+        self._settings = settings
+        self._ledger = Ledger(store, store_id, settings.longest_kept)
         self._lists = HeadsLists(store, self._ledger)
         self._names: dict[bytes, tuple[str, str]] = {}
         self._pinned = False
@@ -170,7 +172,7 @@ class StoreCheck:
         elif self._ledger.torn:
             text = "an entry was not appended to its end: a crash, or it is being written; it does not count"
             self.findings.append(Finding(False, text))
-        self.findings += tell_gone(self._ledger, self._names, self._keep)
+        self.findings += tell_gone(self._ledger, self._names, self._settings)
         self.findings += self._ledger.findings
 
     def ledger_report(self) -> LedgerReport:

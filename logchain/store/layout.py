@@ -166,8 +166,10 @@ def open_directory(path: str | PathLike[str]) -> Directory:
     """Open a directory by its path, which may be a link, or raise StoreError."""
     try:
         return Directory(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), str(path))
+    except FileNotFoundError as error:
+        raise StoreError(f"no store at {path}; give --store, or make one with 'logchain init'") from error
     except OSError as error:
-        raise StoreError(f"no store at {path}: {error.strerror}; make one with 'logchain init'") from error
+        raise StoreError(f"cannot open the store {path}: {error.strerror}") from error
 
 
 def open_store(path: str | PathLike[str]) -> Directory:

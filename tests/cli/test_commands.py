@@ -226,8 +226,17 @@ def test_help_and_wrong_usage(run: Run) -> None:
         done = run("logchain", *words, "--help")
         assert done.returncode == 0
         assert done.stdout.startswith(b"Usage: logchain")
-    assert run("logchain", "frobnicate").returncode == 2
-    assert run("logchain", "show", "--frobnicate").returncode == 2
-    assert run("logchain", "show", "-n", "-1").returncode == 2
+    for words, text in (
+        ([], b" (see logchain --help)"),
+        (["frobnicate"], b" (see logchain --help)"),
+        (["show", "--frobnicate"], b" (see logchain show --help)"),
+        (["show", "-n", "-1"], b"-1 is not in the range x>=0 (see logchain show --help)"),
+        (["audit-key"], b"Missing option '--audit-secret' (see logchain audit-key --help)"),
+        (["show", "a\x1b[2J"], b"a\\x1b[2J) (see logchain show --help)"),
+    ):
+        done = run("logchain", *words)
+        assert (done.returncode, done.stderr.count(b"\n"), done.stdout) == (2, 1, b"")
+        assert done.stderr.startswith(b"logchain: ")
+        assert text in done.stderr
     assert run("logchain", "--version").stdout.startswith(b"logchain")
     assert run("log-collector").returncode == 3  # there is no store here

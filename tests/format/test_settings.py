@@ -26,6 +26,7 @@ def test_the_example_of_the_page() -> None:
     assert settings.of("vault") == settings.each_vm
     assert (settings.connections, settings.reserve) == (120, 256 << 20)
     assert settings.tiers == TierSettings() == (3_600, 3, 86_400, 3)
+    assert (settings.fingerprint or "").startswith("1e5b870b6e34")
 
 
 def test_a_vm_has_what_each_vm_has_and_its_own() -> None:

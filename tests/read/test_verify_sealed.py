@@ -14,6 +14,7 @@ import pytest
 from logchain.format.errors import StoreError, WriteFailed
 from logchain.format.ledger import Config, fingerprint, open_genesis, split_entries
 from logchain.format.record import LINE
+from logchain.format.settings import Settings, VmSettings
 from logchain.read import verify_jobs
 from logchain.read import verify_store as checking
 from logchain.read.findings import Finding
@@ -428,11 +429,25 @@ def test_evictions_younger_than_asked_for_are_listed(archive: Archive) -> None:
     archive.delete(3)
 
     def young(seconds: int) -> list[str]:
-        return [finding.text for finding in findings(verify(archive, keep_at_least=seconds)) if not finding.damage]
+        return [finding.text for finding in findings(verify(archive, settings=_keeping(seconds))) if not finding.damage]
 
     assert young(3_600) == []
     assert young(3_610) == ["2 segments from 1 on of work/main were evicted (quota) within 60 minutes"]
     assert len(young(4 * 3_600)) == 2
+
+
+def _keeping(seconds: int) -> Settings:
+    return Settings(each_vm=VmSettings(keep_at_least=seconds), disposables=VmSettings(keep_at_least=1))
+
+
+def test_each_vm_is_kept_as_its_settings_say(archive: Archive) -> None:
+    """What another VM keeps longer does not count; of a stream that nobody knows the name of, the longest does."""
+    archive.clock.go(3_600)
+    archive.evict(1)
+    settings = Settings(each_vm=VmSettings(keep_at_least=7_200), vms={"work": VmSettings(keep_at_least=60)})
+    assert not [finding for finding in findings(verify(archive, settings=settings)) if "evicted" in finding.text]
+    settings = settings._replace(vms={})
+    assert [finding for finding in findings(verify(archive, settings=settings)) if "evicted" in finding.text]
 
 
 def test_a_ledger_of_hundreds_of_entries_takes_a_moment(archive: Archive) -> None:
