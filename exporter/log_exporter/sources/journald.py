@@ -1,0 +1,168 @@
+"""The journal, each entry exactly once: through rotation, vacuum, restarts, and the boot of another day."""
+
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from log_exporter.choice import Names
+from log_exporter.config import Check, one_of, path, priority, texts
+from log_exporter.errors import UsageError
+from log_exporter.resumed import Resumed
+from log_exporter.setup import Setup, choice
+from log_exporter.sources import Gap, Piece, Place, libsystemd
+from log_exporter.sources.entry import FIELDS, Entries
+
+SETTINGS: dict[str, Check] = {
+    "boot": one_of("all", "current"),
+    "priority": priority,
+    "units": texts,
+    "exclude_units": texts,
+    "directory": path,
+}
+NEEDED: list[str] = []
+
+_ENTRIES = 1000  # read at once, at most,
+_BYTES = 256 * 1024  # or until there is so much to send
+_REOPEN = 5000  # entries after which what libsystemd has mapped is let go, so that it does not count as our memory,
+_REOPEN_AFTER = 60.0  # or seconds: a directory that was not there when the journal was opened is not watched
+_CURSOR = re.compile(r"s=([0-9a-f]{32});i=([0-9a-f]{1,16});b=([0-9a-f]{32});m=[0-9a-f]+;t=([0-9a-f]{1,16});x=[0-9a-f]+")
+
+
+def make(setup: Setup, settings: dict[str, Any]) -> Resumed:
+    """Return the source of these settings."""
+    try:
+        library = libsystemd.load()
+    except OSError as error:
+        raise UsageError(f"{setup.stream}: libsystemd.so.0 is not here") from error
+    units = Names(settings.get("units", ()), settings.get("exclude_units", ()))
+    chosen, most = choice(settings), settings.get("priority", 7)
+    entries = Entries(setup.host, chosen, units, most, own_unit())
+    current = settings.get("boot") == "current"
+    reader = Journald(library, entries, settings.get("directory", ""), current)
+    return setup.resumed(reader, repr((chosen.digest, units.digest, most, current, settings.get("directory"))))
+
+
+def own_unit() -> bytes:
+    """Return the unit that we run in, if it is one: what it logs is not sent."""
+    try:
+        unit = Path("/proc/self/cgroup").read_bytes().strip().rpartition(b"/")[2]
+    except OSError:
+        return b""
+    return unit if unit.endswith(b".service") else b""
+
+
+class Journald:
+    """A Reader of the journal. A place is the cursor of the last entry that was read."""
+
+    caught_up = True
+    pause = _REOPEN_AFTER
+
+    def __init__(self, library: Any, entries: Entries, directory: str, current_boot: bool) -> None:
+        self._library = library
+        self._entries = entries
+        self._directory = directory
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "") if current_boot else ""
+        self._match = f"_BOOT_ID={boot}".encode() if boot else b""
+        self._cursor = ""  # of the last entry that was read
+        self._told = 0  # so many entries behind it are missing, and were told of
+        self._at_entry = False  # the journal stands at an entry that was not read
+        self._gap: Gap | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self._journal = libsystemd.Journal(self._library, self._directory, self._match)
+        self._opened, self._read = time.monotonic(), 0
+
+    def fileno(self) -> int:
+        """Return what becomes readable when the journal grows."""
+        return self._journal.descriptor
+
+    def take(self) -> None:
+        """Let libsystemd take in what has happened to the files."""
+        if self._journal.process() == libsystemd.INVALIDATE:
+            self._gap = self._go()
+
+    def go(self, place: Place | None) -> Gap | None:
+        """Go behind the entry; return what was lost if it is no longer there."""
+        self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
+        self._gap = None
+        return self._go()
+
+    def _place(self) -> Place:
+        return {"cursor": self._cursor, "missed": self._told}
+
+    def _go(self) -> Gap | None:
+        """Go behind the last entry that was read, or to the first one behind it if it is gone."""
+        self._at_entry = False
+        match = _CURSOR.fullmatch(self._cursor)
+        if not match:
+            self._journal.head()
+            return None
+        if self._journal.seek(self._cursor) and self._journal.is_at(self._cursor):
+            return None
+        sequence, number, boot, realtime = match.groups()
+        then = datetime.fromtimestamp(int(realtime, 16) / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = f"the journal behind {then} was deleted before it was sent"
+        if not self._has_boot(boot):
+            # What there is comes from other boots, whose clocks may have been anywhere: it is new from its first entry.
+            self._cursor = ""
+            self._journal.head()
+            return Gap(words, None, self._place())
+        self._at_entry = self._journal.seek(self._cursor)
+        now = _CURSOR.fullmatch(self._journal.cursor()) if self._at_entry else None
+        if not now:
+            return None
+        if now[1] != sequence:
+            return Gap(words, None, self._place())
+        missed = int(now[2], 16) - int(number, 16) - 1 - self._told
+        if missed <= 0:
+            return None
+        self._told += missed
+        return Gap(words, missed, self._place())
+
+    def _has_boot(self, boot: str) -> bool:
+        self._journal.match(f"_BOOT_ID={boot}".encode())
+        self._journal.head()
+        found = self._journal.next()
+        self._journal.match(self._match)
+        return found
+
+    def read(self) -> Piece | Gap | None:
+        """Return the next entries as lines."""
+        if self._read >= _REOPEN or time.monotonic() - self._opened >= _REOPEN_AFTER:
+            self._journal.close()
+            self._open()
+            self._gap = self._go()
+        if self._gap:
+            gap, self._gap = self._gap, None
+            return gap
+        lines: list[bytes] = []
+        size = count = 0
+        journal, line = self._journal, self._entries.line
+        while count < _ENTRIES and size < _BYTES and (self._at_entry or journal.next()):
+            self._at_entry = False
+            text = line(*journal.times(), journal.values(FIELDS), journal.value)
+            if text:
+                lines.append(text)
+                size += len(text)
+            count += 1
+        if not count:
+            return None
+        cursor = journal.cursor()
+        # A file that is new may have entries that stand before those that were just read: it was made before they
+        # were written, so that it is known now. And if a file is gone, so may be what comes next.
+        if journal.process() == libsystemd.INVALIDATE:
+            self._gap = self._go()
+            return Piece(b"", 0, self._place())
+        self._read += count
+        self._cursor, self._told = cursor, 0
+        return Piece(b"".join(lines), len(lines), self._place())
+
+    def stored(self, place: Place) -> None:
+        """Do nothing: journald deletes by itself."""
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()

@@ -1,0 +1,106 @@
+"""The journal through libsystemd, by ctypes: no more of it than journald.py needs (sd-journal(3))."""
+
+import ctypes
+import os
+from typing import Any
+
+_LOCAL_ONLY = 1
+INVALIDATE = 2  # what `process` says when files have come or gone
+
+_LIBRARY = "libsystemd.so.0"
+
+_bytes_at = ctypes.PyDLL(None).PyBytes_FromStringAndSize  # what ctypes.string_at calls, at half the cost
+_bytes_at.restype = ctypes.py_object
+
+
+def load() -> Any:
+    """Return the library; raises OSError where it is not there."""
+    library = ctypes.PyDLL(_LIBRARY)  # nobody else wants the interpreter while we read
+    library.sd_journal_close.restype = None
+    library.sd_journal_seek_tail.argtypes = library.sd_journal_seek_head.argtypes = [ctypes.c_void_p]
+    return library
+
+
+class Journal:
+    """An open journal that stands at an entry, or before the first or behind the last."""
+
+    def __init__(self, library: Any, directory: str = "", match: bytes = b"") -> None:
+        self._library = library
+        self._journal = ctypes.c_void_p()
+        if directory:
+            self._check(library.sd_journal_open_directory(ctypes.byref(self._journal), os.fsencode(directory), 0))
+        else:
+            self._check(library.sd_journal_open(ctypes.byref(self._journal), _LOCAL_ONLY))
+        library.sd_journal_set_data_threshold(self._journal, ctypes.c_size_t(0))  # whole messages
+        self._pointer, self._size = ctypes.c_void_p(), ctypes.c_size_t()
+        self._number, self._boot = ctypes.c_uint64(), (ctypes.c_char * 16)()
+        self._references = ctypes.byref(self._pointer), ctypes.byref(self._size)
+        if match:
+            self.match(match)
+        self.descriptor: int = self._check(library.sd_journal_get_fd(self._journal))
+
+    def _check(self, result: int) -> int:
+        if result < 0:
+            raise OSError(-result, os.strerror(-result))
+        return result
+
+    def close(self) -> None:
+        """Close it; what was mapped is let go."""
+        self._library.sd_journal_close(self._journal)
+
+    def match(self, match: bytes) -> None:
+        """See only entries with this FIELD=value; with nothing, all again."""
+        self._library.sd_journal_flush_matches(self._journal)
+        if match:
+            self._check(self._library.sd_journal_add_match(self._journal, match, ctypes.c_size_t(len(match))))
+
+    def process(self) -> int:
+        """Take in what the descriptor has; return INVALIDATE if files have come or gone."""
+        return self._check(self._library.sd_journal_process(self._journal))
+
+    def head(self) -> None:
+        """Go before the first entry."""
+        self._check(self._library.sd_journal_seek_head(self._journal))
+
+    def seek(self, cursor: str) -> bool:
+        """Go to the entry of a cursor, or if it is gone to the one behind it; False if there is none either."""
+        self._check(self._library.sd_journal_seek_cursor(self._journal, cursor.encode()))
+        return self.next()
+
+    def is_at(self, cursor: str) -> bool:
+        """Whether this is the entry of the cursor."""
+        return self._check(self._library.sd_journal_test_cursor(self._journal, cursor.encode())) > 0
+
+    def next(self) -> bool:
+        """Go to the next entry; False if there is none."""
+        return self._check(self._library.sd_journal_next(self._journal)) > 0
+
+    def cursor(self) -> str:
+        """Return what `seek` finds this entry by."""
+        self._check(self._library.sd_journal_get_cursor(self._journal, self._references[0]))
+        try:
+            return ctypes.string_at(self._pointer.value or 0).decode("ascii")
+        finally:
+            self._library.free(self._pointer)
+
+    def times(self) -> tuple[int, int, bytes]:
+        """Return the entry's microseconds since 1970 and since its boot, and that boot's id."""
+        number = ctypes.byref(self._number)
+        self._check(self._library.sd_journal_get_realtime_usec(self._journal, number))
+        realtime = self._number.value
+        self._check(self._library.sd_journal_get_monotonic_usec(self._journal, number, self._boot))
+        return realtime, self._number.value, self._boot.raw
+
+    def values(self, names: tuple[bytes, ...]) -> list[bytes]:
+        """Return the fields' values, empty where the entry has none; the first where it has several."""
+        get, journal = self._library.sd_journal_get_data, self._journal
+        pointer, size = self._pointer, self._size
+        to_pointer, to_size = self._references
+        return [
+            b"" if get(journal, name, to_pointer, to_size) else _bytes_at(pointer, size)[len(name) + 1 :]
+            for name in names
+        ]
+
+    def value(self, name: bytes) -> bytes:
+        """Return one field's value."""
+        return self.values((name,))[0]
