@@ -1,26 +1,38 @@
 """Where output goes: to standard output, or through a pager when that is a terminal, as git and journalctl do."""
 
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-__all__ = ["output"]
+__all__ = ["colours", "output"]
+
+_PAGERS = ("LOGCHAIN_PAGER", "SYSTEMD_PAGER", "PAGER")  # the first that is set counts; empty, or `cat`: none
+
+
+def colours() -> bool:
+    """Tell whether what is printed may have colours: on a terminal, and nobody said no (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager
 def output(use_pager: bool) -> Iterator[IO[bytes]]:
     """Yield a file to write to; leaving waits until the pager is closed."""
-    command = shlex.split(os.environ.get("LOGCHAIN_PAGER", os.environ.get("PAGER", "less")))
-    if not use_pager or not sys.stdout.isatty() or command in ([], ["cat"]):
+    if not use_pager or not sys.stdout.isatty():
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    # less, told nothing else: quit if it fits, chop no lines, and start no other program
-    environment = {"LESS": "FXMK", **os.environ, "LESSSECURE": "1"}
+    import shlex
+    import subprocess  # a pipe shall not wait for what only a terminal needs
+
+    command = shlex.split(next((os.environ[name] for name in _PAGERS if name in os.environ), "less"))
+    if command in ([], ["cat"]):
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    # less, told nothing else: quit if it fits, colours, long lines to be scrolled to, and start no other program
+    environment = {"LESS": "FRSXMK", **os.environ, "LESSSECURE": "1"}
     try:
         pager = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
     except OSError:

@@ -1,24 +1,43 @@
 """The options by which several commands choose what to look at."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
+from logchain.cli.completion import complete_stream, complete_vm
 from logchain.format.errors import UsageError
 from logchain.format.limits import MAX_TIME
 from logchain.format.names import check_stream, check_vm
 from logchain.read.segments import all_streams
-from logchain.read.show import Selection
+from logchain.read.selection import Selection
 from logchain.read.times import parse_when
 from logchain.store.layout import Directory
 
 __all__ = ["check_known", "read_selection", "selection_options"]
 
+_PATTERN = re.compile(r"\A(?=.*[*?\[])[A-Za-z0-9_.*?\[\]!-]{1,100}\Z")
+
 _OPTIONS = (
-    click.option("--vm", "vms", multiple=True, metavar="NAME", help="Only this qube (may be given again)."),
-    click.option("--stream", "wanted", multiple=True, metavar="NAME", help="Only this stream (may be given again)."),
+    click.option(
+        "--vm",
+        "vms",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete_vm,
+        help="Only this qube, or those like 'work*' (may be given again).",
+    ),
+    click.option(
+        "--stream",
+        "wanted",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete_stream,
+        help="Only this stream, or those like it (may be given again).",
+    ),
     click.option("-S", "--since", metavar="TIME", help="At TIME or later."),
     click.option("-U", "--until", metavar="TIME", help="At TIME or earlier."),
     click.option("--utc", is_flag=True, help="Times in UTC."),
@@ -38,8 +57,8 @@ def read_selection(
     """Return what these options choose, or raise UsageError."""
     now = datetime.now(UTC) if utc else datetime.now()
     return Selection(
-        vms=tuple(check_vm(name) for name in vms),
-        streams=tuple(check_stream(name) for name in wanted),
+        vms=tuple(name if _PATTERN.match(name) else check_vm(name) for name in vms),
+        streams=tuple(name if _PATTERN.match(name) else check_stream(name) for name in wanted),
         since=parse_when(since, now) if since else 0,
         until=parse_when(until, now) if until else MAX_TIME,
     )
@@ -53,5 +72,5 @@ def check_known(store: Directory, selection: Selection) -> None:
         (selection.streams, {stream for _, stream in known}),
     ):
         for name in names:
-            if name not in there:
+            if not any(fnmatchcase(found, name) for found in there):
                 raise UsageError(f"there are no logs of {name}; 'logchain list' tells which there are")

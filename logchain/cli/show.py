@@ -4,30 +4,52 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
+from typing import cast
 
 import click
 
 from logchain.cli.options import store_option
-from logchain.cli.pager import output
+from logchain.cli.pager import colours, output
 from logchain.cli.selection import check_known, read_selection, selection_options
 from logchain.format.errors import UsageError
-from logchain.read.entries import Entry, Kind
-from logchain.read.show import FORMATS, follow, select
-from logchain.store.layout import open_store
+from logchain.read.accepted import read_accepted
+from logchain.read.boots import boot_id
+from logchain.read.formats import FORMATS, Form
+from logchain.read.grep import Pattern
+from logchain.read.live import read_store_id
+from logchain.read.selection import Selection
+from logchain.read.show import Show
+from logchain.read.view import View
+from logchain.store.layout import Directory, open_store
 
 __all__ = ["command"]
 
 _FOLLOWED = 10  # lines that -f begins with, as tail and journalctl do
+_COUNT = click.IntRange(min=0)
 
 
 @click.command("show")
 @store_option
 @selection_options
+@click.option(
+    "-b",
+    "--boot",
+    metavar="N",
+    is_flag=False,
+    flag_value="0",
+    help="Only what came in this boot of the LogVM; -1: in the one before, …; or a boot's id.",
+)
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines that match.")
-@click.option("-n", "--lines", type=click.IntRange(min=0), metavar="N", help="Only the last N.")
+@click.option("-i", "--ignore-case", is_flag=True, help="With -g: A to Z are a to z.")
+@click.option("-v", "--invert-match", is_flag=True, help="With -g: only lines that do not match.")
+@click.option("-A", "--after", type=_COUNT, metavar="N", help="With -g: N lines behind each, of all that are shown.")
+@click.option("-B", "--before", type=_COUNT, metavar="N", help="With -g: N lines before each.")
+@click.option("-C", "--context", type=_COUNT, metavar="N", help="With -g: N lines before and behind each.")
+@click.option("-n", "--lines", "--tail", type=_COUNT, metavar="N", help="Only the last N.")
+@click.option("-r", "--reverse", is_flag=True, help="The newest first.")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on as lines arrive.")
 @click.option("-o", "--output", "form", type=click.Choice(list(FORMATS)), default="short", show_default=True)
 @click.option("--notes", is_flag=True, help="Show the collector's own notes of sessions and segments too.")
@@ -38,8 +60,15 @@ def command(
     wanted: tuple[str, ...],
     since: str | None,
     until: str | None,
+    boot: str | None,
     grep: str | None,
+    ignore_case: bool,
+    invert_match: bool,
+    after: int | None,
+    before: int | None,
+    context: int | None,
     lines: int | None,
+    reverse: bool,
     following: bool,
     form: str,
     notes: bool,
@@ -51,38 +80,63 @@ def command(
     TIME is as systemd takes it: now, today, yesterday, -30min, '2h ago', 11:12, '2026-11-23 10:15', @EPOCH.
     The sign behind a stream's name tells what a line is: ':' a line, '+' one that was cut short, '#' a note of
     the collector, '!' a gap. No sender can forge it. '-o raw' prints the bytes of the lines as they came.
+
+    REGEX is Python's, on bytes, and for the text of one line without its time: '^' is where that begins.
     """
     if form == "raw" and sys.stdout.isatty():
         raise UsageError("raw logs can take over a terminal; send them to a file or a pipe, or use -o short")
+    if not grep and (ignore_case or invert_match or after or before or context):
+        raise UsageError("-i, -v, -A, -B and -C say how to search: give -g too")
+    if (after or before or context) and (following or reverse or lines is not None):
+        raise UsageError("-A, -B and -C do not go with -f, -r and -n")
+    if following and (reverse or until):
+        raise UsageError("-f does not go with -r and --until")
     selection = read_selection(vms, wanted, since, until, utc)._replace(
-        pattern=_pattern(grep) if grep else None,
+        pattern=_pattern(grep, ignore_case, invert_match) if grep else None,
         last=_FOLLOWED if following and lines is None and not since else lines,
         notes=notes,
+        before=before if before is not None else context or 0,
+        after=after if after is not None else context or 0,
+        reverse=reverse,
     )
-    gaps = 0
-
-    def counted(entries: Iterable[Entry]) -> Iterator[Entry]:
-        nonlocal gaps
-        for entry in entries:
-            gaps += entry.kind == Kind.GAP
-            yield entry
-
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every stream's segment is open while they are merged
+    made = FORMATS[form](UTC if utc else None, colours() and form in ("short", "short-full"))
     with open_store(store) as directory:
         if not following:
             check_known(directory, selection)
-        entries = (follow if following else select)(directory, selection)
-        with output(use_pager=not no_pager and not following) as file:
-            for text in FORMATS[form](counted(entries), UTC if utc else None):
-                file.write(text)
-                if following:
-                    file.flush()
-    return 1 if gaps else 0
+        if boot:
+            selection = selection._replace(boot=boot_id(directory, selection, boot))
+        return _print(directory, selection, made, following, not no_pager and not following)
 
 
-def _pattern(text: str) -> re.Pattern[bytes]:
+def _print(store: Directory, selection: Selection, form: Form, following: bool, use_pager: bool) -> int:
+    view = View(store, read_accepted(read_store_id(store)))
+    show: Show[bytes] = Show(view, selection, form)
+    with output(use_pager) as file:
+        if following:
+            for items in show.follow():
+                file.write(form.join(items)) if items else file.flush()
+        else:
+            for parts in show.all():
+                file.write(_joined(form, parts))
+    return 1 if show.gaps else 0
+
+
+def _joined(form: Form, parts: Sequence[bytes | None]) -> bytes:
+    """Return the bytes of items; where lines were left out between them, a None, stands the sign that grep has."""
+    if None not in parts:
+        return form.join(cast("Sequence[bytes]", parts))
+    joined, place = b"", 0
+    for end in [*(at for at, part in enumerate(parts) if part is None), len(parts)]:
+        joined += form.apart if place else b""
+        joined += form.join(cast("Sequence[bytes]", parts[place:end]))
+        place = end + 1
+    return joined
+
+
+def _pattern(text: str, ignore_case: bool, invert: bool) -> Pattern:
     try:
-        return re.compile(os.fsencode(text))
+        return Pattern(os.fsencode(text), ignore_case, invert)
     except re.error as error:
         raise UsageError(f"not a regular expression: {error}") from error

@@ -1,22 +1,29 @@
-"""A stream as a person reads it: lines joined from their parts, notes, and what is missing."""
+"""A stream as a person reads it: lines joined from their parts, notes, and what is missing.
 
+Nearly all records are lines of one part, and there are millions of them: they are given out as runs, as they stand in
+their block, and nothing here costs a step for each. Only what is anything else is taken apart, one by one.
+"""
+
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from logchain.format.errors import FormatError
 from logchain.format.keystate import KeyState
-from logchain.format.limits import MAX_JOINED, MAX_PART, MAX_TIME
-from logchain.format.record import LINE, NOTE, Record, parse_note, parse_record
-from logchain.read.gone import Gone, gone_note
-from logchain.read.live import missing, reason
-from logchain.read.sealed import BadBlock
+from logchain.format.limits import MAX_JOINED, MAX_PART, MAX_TIME, PREFIX, TIME_SIZE
+from logchain.format.record import LINE, NOTE, Record, format_note, format_time, parse_note, parse_record, parse_time
+from logchain.read.gone import gone_note
+from logchain.read.live import ENDS_LINE, missing, reason
+from logchain.read.sealed import BadBlock, SealedText
 from logchain.read.segments import StreamFiles, Text, open_stream_files
-from logchain.store.layout import Directory
+from logchain.read.view import View
 
-__all__ = ["Entry", "Kind", "StreamReader"]
+__all__ = ["Entry", "Item", "Kind", "Run", "StreamReader"]
 
-_ENDS_LINE = ("session-start", "session-end", "recovered", "broken")
+# Behind a newline, whatever is no line of one part: looked for with the speed of a search for newlines.
+_NO_LINE = re.compile(rb"\n(?!.{26}Z - )(.*)")
 
 
 class Kind(Enum):
@@ -31,7 +38,10 @@ class Kind(Enum):
 
 
 class Entry(NamedTuple):
-    """Something to show: time in µs, where it is from, its number in the stream, its bytes or a gap's reason."""
+    """Something to show: time in µs, where it is from, its number in the stream, its bytes or a gap's reason.
+
+    Verified: whether the user's last `verify` accepted the text that it is in.
+    """
 
     time: int
     vm: str
@@ -39,25 +49,42 @@ class Entry(NamedTuple):
     number: int
     kind: Kind
     untrusted_payload: bytes
+    verified: bool = False
+
+
+class Run(NamedTuple):
+    """Lines of one part, one behind the other: whole records with their newlines; the number of the first.
+
+    Verified: whether the user's last `verify` accepted this text as it is.
+    """
+
+    vm: str
+    stream: str
+    number: int
+    untrusted_text: bytes
+    verified: bool = False
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield them one by one; FormatError where one has no time."""
+        for number, line in enumerate(self.untrusted_text.split(b"\n")[:-1], self.number):
+            time = parse_time(line[:TIME_SIZE])
+            yield Entry(time, self.vm, self.stream, number, Kind.LINE, line[PREFIX:], self.verified)
+
+
+Item: TypeAlias = Entry | Run
 
 
 class StreamReader:
     """Reads a stream between two times (µs since 1970), and goes on where it stopped each time it is asked again.
 
-    Sealed text is checked against its manifest before it is given out; the manifest is for `logchain verify`.
+    A line belongs to the time of its first part. What is sealed is checked against its manifest before it is given out,
+    and the manifest against what the user's last `verify` accepted, if that knew it.
     """
 
-    def __init__(
-        self,
-        store: Directory,
-        vm: str,
-        stream: str,
-        since: int = 0,
-        until: int = MAX_TIME,
-        gone: Gone | None = None,
-    ) -> None:
-        self._store, self._vm, self._stream, self._since, self._until = store, vm, stream, since, until
-        self._gone = gone or Gone(store)  # one for all streams
+    def __init__(self, view: View, vm: str, stream: str, since: int = 0, until: int = MAX_TIME, boot: str = "") -> None:
+        self._view, self._vm, self._stream, self._since, self._until = view, vm, stream, since, until
+        self._boot = boot  # only segments of this boot; empty: of all
+        self._end = format_time(until)
         self._segment = 0  # where reading goes on: segment, place of the record in it, offset in its text
         self._index = self._offset = 0
         self._reached = 0  # the last segment that was found, or missed
@@ -66,13 +93,31 @@ class StreamReader:
         self._joined: list[bytes] = []  # parts of a line that is not ended
         self._begun = (0, 0)  # the time and number of its first part
         self._pieces = False  # pieces of that line were given out already
+        self._skips = False  # the rest of a line that began before what is wanted
+        self._passed = False  # the segment before was not looked into
         self._held: list[Entry] = []  # a cut line, and notes behind it, until it shows whether it was sent again
         self._evicted: list[bytes] = []  # notes of segments that went on purpose, until the next one tells a time
+        self._verified = False
+        self._marked = False  # it was told that what follows is not yet verified
 
-    def read(self) -> Iterator[Entry]:
+    def begins(self) -> bytes:
+        """Return a time, as in records, before which nothing of this can be; without opening a text."""
+        try:
+            with open_stream_files(self._view.store, self._vm, self._stream) as files:
+                for number in files.numbers():
+                    outline = self._view.outline(files, self._vm, self._stream, number)
+                    if not outline:
+                        break
+                    if outline.last_time >= self._since:
+                        return format_time(min(outline.first_time, MAX_TIME))
+        except FormatError:
+            pass
+        return b""
+
+    def read(self) -> Iterator[Item]:
         """Yield what has been committed since the last call."""
         try:
-            with open_stream_files(self._store, self._vm, self._stream) as files:
+            with open_stream_files(self._view.store, self._vm, self._stream) as files:
                 if files.is_unborn:
                     return
                 state, why = files.try_state()
@@ -100,7 +145,7 @@ class StreamReader:
 
     def _missing(self, files: StreamFiles, first: int, last: int) -> Iterator[Entry]:
         """Tell of segments that are not there: a gap, but for those that went on purpose."""
-        for begin, end, word, why in self._gone.explain(files.try_stream_id(), first, last):
+        for begin, end, word, why in self._view.gone.explain(files.try_stream_id(), first, last):
             if word:
                 self._evicted.append(gone_note(begin, end, word, why))
             else:
@@ -112,57 +157,136 @@ class StreamReader:
         for payload in notes:
             yield from self._take(0, Record(time, NOTE, payload))
 
-    def _read_segment(self, files: StreamFiles, number: int, state: KeyState | None) -> Iterator[Entry]:
+    def _read_segment(self, files: StreamFiles, number: int, state: KeyState | None) -> Iterator[Item]:
         try:
             is_new = number != self._segment
             if is_new:
                 self._segment, self._index, self._offset = number, 0, 0
-            outline = files.outline(number)
+            outline = self._view.outline(files, self._vm, self._stream, number)
             if outline:  # what is not wanted, or was read already, need not be opened
-                if outline.last_time < self._since:
-                    self._evicted = []
+                if outline.last_time < self._since or (outline.first_time > self._until and self._is_clean):
+                    self._evicted, self._passed = [], is_new
                     return
                 if self._offset >= outline.size:
                     return
+            elif is_new and self._went(files, number, state):
+                yield from self._tell_evicted(state.time if state else self._time)
+                return
             with files.open(number, state) as text:
-                yield from self._read_text(text, is_new)
+                yield from self._read_text(files, text, is_new)
         except (FormatError, FileNotFoundError) as error:
             yield from self._gap(f"segment {number} cannot be read behind record {self._index}: {reason(error)}")
             if state:  # no more of it, however often we are asked
                 self._index, self._offset = state.records, state.end
 
-    def _read_text(self, text: Text, is_new: bool) -> Iterator[Entry]:
+    def _went(self, files: StreamFiles, number: int, state: KeyState | None) -> bool:
+        """Tell whether live/ has a segment of which the ledger says that it went: then it is nobody's word any more.
+
+        Segments are sealed in order. So only one with a sealed one behind it, or an old one in a stream of which
+        nothing is sealed, can be such; the ledger need not be read for others.
+        """
+        if number >= max(files.sealed_numbers(), default=state.segment if state else 0):
+            return False
+        for _, _, word, _ in self._view.gone.explain(files.try_stream_id(), number, number):
+            if word:
+                self._evicted.append(gone_note(number, number, word, "", left="live"))
+                return True
+        return False
+
+    def _read_text(self, files: StreamFiles, text: Text, is_new: bool) -> Iterator[Item]:
         first = text.first_number()
         if is_new:
+            if self._boot and text.first_note().fields.get("boot") != self._boot:
+                self._offset, self._evicted = text.size, []
+                return
+            self._verified = self._view.judge(files, text) if isinstance(text, SealedText) else False
             yield from self._tell_evicted(text.first_time())
-            self._index, self._offset = text.seek(self._since)
+            self._index, self._offset, self._skips = text.seek(self._since)
+            yield from self._mark(text)
         for block in text.blocks(self._offset):
             if isinstance(block, BadBlock):
                 yield from self._gap(f"segment {text.number}, {block}")
                 self._index, self._offset = self._index + block.block.records, self._offset + block.block.size
                 continue
-            for line in block[:-1].split(b"\n"):
-                record = parse_record(line)
-                if record.time > self._until:  # no later one in this segment can be wanted
+            for item in self._take_block(first, block):
+                if item is None:  # no later one in this segment can be wanted
                     return
-                self._index, self._offset = self._index + 1, self._offset + len(line) + 1
-                yield from self._take(first + self._index - 1, record)
+                yield item
+
+    def _mark(self, text: Text) -> Iterator[Entry]:
+        """Tell, once, that what is sealed from here on is newer than what the user's last `verify` accepted."""
+        if isinstance(text, SealedText) and self._view.accepts and not self._verified and not self._marked:
+            self._marked = True
+            note = format_note("not-yet-verified", segment=text.number)
+            yield from self._take(0, Record(max(text.first_time(), self._since), NOTE, note))
+
+    def _take_block(self, first: int, block: bytes) -> Iterator[Item | None]:
+        """Take whole records; yield None where one is later than wanted, and no line that is wanted goes on there."""
+        if block[block.rfind(b"\n", 0, -1) + 1 :][:TIME_SIZE] > self._end:
+            lines = block.split(b"\n")
+            wanted = bisect_right(lines, self._end, 0, len(lines) - 1, key=lambda line: line[:TIME_SIZE])
+            yield from self._take_text(first, b"\n".join([*lines[:wanted], b""]))
+            for line in lines[wanted:-1]:
+                if self._is_clean:
+                    yield None
+                    return
+                yield from self._take_one(first, line)
+        else:
+            yield from self._take_text(first, block)
+
+    def _take_text(self, first: int, text: bytes) -> Iterator[Item]:
+        whole, place = b"\n" + text[:-1], 0  # so that each record has its newline before it
+        for match in _NO_LINE.finditer(whole) if text else ():
+            if match.start() > place:
+                yield from self._take_lines(first, text[place : match.start()])
+            yield from self._take_one(first, match[1])
+            place = match.end()
+        if place < len(text):
+            yield from self._take_lines(first, text[place:])
+
+    def _take_lines(self, first: int, text: bytes) -> Iterator[Item]:
+        """Take records that are lines or last parts of one."""
+        while text and not self._is_clean:
+            line, _, text = text.partition(b"\n")
+            yield from self._take_one(first, line)
+        if text:
+            run = Run(self._vm, self._stream, first + self._index, text, self._verified)
+            last = text[text.rfind(b"\n", 0, -1) + 1 :][:TIME_SIZE]
+            self._time = parse_time(last)
+            self._index, self._offset = self._index + text.count(b"\n"), self._offset + len(text)
+            yield run
+
+    def _take_one(self, first: int, line: bytes) -> Iterator[Entry]:
+        record = parse_record(line)
+        self._index, self._offset = self._index + 1, self._offset + len(line) + 1
+        yield from self._take(first + self._index - 1, record)
+
+    @property
+    def _is_clean(self) -> bool:
+        """Whether the next record has nothing to do with one before it."""
+        return not (self._joined or self._pieces or self._held or self._skips)
 
     def _take(self, number: int, record: Record) -> Iterator[Entry]:
         """Turn a record into the entries that it completes."""
         self._time, kind, payload = record
-        if kind == LINE and not (self._joined or self._pieces or self._held):  # nearly always
-            yield Entry(self._time, self._vm, self._stream, number, Kind.LINE, payload)
-            return
         if kind == NOTE:
-            if (self._joined or self._pieces) and parse_note(payload).event in _ENDS_LINE:
-                yield from self._release()
-                self._held = [self._join(Kind.CUT)]
+            event, fields = parse_note(payload)
+            if event == "segment":
+                self._skips = self._passed and "continues" in fields
+                self._passed = False
+            elif event in ENDS_LINE:
+                self._skips = False
+                if self._joined or self._pieces:
+                    yield from self._release()
+                    self._held = [self._join(Kind.CUT)]
             note = self._entry(self._time, number, Kind.NOTE, payload)
             if not self._held:
                 yield note
             else:
                 self._held.append(note)
+            return
+        if self._skips:
+            self._skips = kind != LINE
             return
         if not self._joined and not self._pieces:
             self._begun = (self._time, number)
@@ -191,11 +315,11 @@ class StreamReader:
 
     def _gap(self, why: str) -> Iterator[Entry]:
         """Yield a gap, but the same one only once, however often we are asked."""
-        if why != self._told:
+        if why != self._told and self._view.is_new((self._vm, self._stream, why)):
             self._told = why
             if self._joined or self._pieces:
                 yield self._join(Kind.CUT)
             yield self._entry(self._time, 0, Kind.GAP, why.encode())
 
     def _entry(self, time: int, number: int, kind: Kind, payload: bytes) -> Entry:
-        return Entry(time, self._vm, self._stream, number, kind, payload)
+        return Entry(time, self._vm, self._stream, number, kind, payload, self._verified)

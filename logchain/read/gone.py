@@ -53,8 +53,11 @@ class Gone:
                 os.close(fd)
 
 
-def gone_note(first: int, last: int, word: str, why: str) -> bytes:
-    """Return a note of segments that went on purpose, as the ledger has it; it is not the collector's."""
-    fields = {"reason": why} if why else {}
+def gone_note(first: int, last: int, word: str, why: str, left: str = "") -> bytes:
+    """Return a note of segments that went on purpose, as the ledger has it; it is not the collector's.
+
+    `left` is where text of them is all the same: a crash left it, or somebody put it there.
+    """
+    fields = ({"reason": why} if why else {}) | ({"left": left} if left else {})
     segments = str(first) if first == last else f"{first}-{last}"
     return format_note(word, segments=segments, **fields, verified="no")

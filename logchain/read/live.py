@@ -20,8 +20,10 @@ from logchain.format.tags import TAG_ENTRY
 from logchain.store.layout import FORMAT, RATCHET, Directory, log_name, tags_name
 
 __all__ = [
+    "ENDS_LINE",
     "Segment",
     "is_connected",
+    "line_goes_on",
     "missing",
     "open_segment",
     "read_keystate",
@@ -30,8 +32,10 @@ __all__ = [
     "segment_note",
 ]
 
+ENDS_LINE = ("session-start", "session-end", "recovered", "broken")  # notes that end a line that has not ended
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_BLOCK = 1 << 20
+_BLOCKS = (32 << 10, 1 << 20)  # bytes of the first and of the last ones that are read: the first lines come at once
 _TRIES = 20  # a writer holds a slot torn for microseconds
 
 
@@ -75,14 +79,20 @@ class Segment:
     def __init__(self, number: int, log: int, tags: int, end: int, records: int) -> None:
         self.number, self.log_fd, self.tags_fd, self.end, self.records = number, log, tags, end, records
 
+    @property
+    def size(self) -> int:
+        """Bytes of its text that are committed."""
+        return self.end
+
     def blocks(self, start: int = 0) -> Iterator[bytes]:
-        """Yield the text from a record's start on, whole records with their newlines, about 1 MiB at a time.
+        """Yield the text from a record's start on, whole records with their newlines, at most about 1 MiB at a time.
 
         Raises FormatError where a record does not end.
         """
-        rest = b""
+        rest, size = b"", _BLOCKS[0]
         while start < self.end:
-            data = os.pread(self.log_fd, min(_BLOCK, self.end - start), start)
+            data = os.pread(self.log_fd, min(size, self.end - start), start)
+            size = min(2 * size, _BLOCKS[1])
             start += len(data)
             whole, newline, rest = (rest + data).rpartition(b"\n")
             if newline:
@@ -121,15 +131,35 @@ class Segment:
         """Return when its first record was received; FormatError where that is none."""
         return self.record_at(0).time
 
-    def seek(self, since: int) -> tuple[int, int]:
+    def last_time(self) -> int:
+        """Return when its last record was received; FormatError where that is none."""
+        return self.record_at(self.records - 1).time
+
+    def seek(self, since: int) -> tuple[int, int, bool]:
         """Return place, counted from 0, and offset of the first record that was received at `since` or later.
 
-        A line is not entered in its middle: then that of the line's first part. FormatError.
+        And whether it goes on with a line that began before it. FormatError.
         """
         place = bisect_left(range(self.records), since, key=lambda index: self.record_at(index).time)
-        while 0 < place < self.records and self.record_at(place - 1).kind == PART:
+        return place, self.record_start(place), place < self.records and self._is_in_line(place)
+
+    def _is_in_line(self, place: int) -> bool:
+        while place:
             place -= 1
-        return place, self.record_start(place)
+            goes_on = line_goes_on(self.record_at(place))
+            if goes_on is not None:
+                return goes_on
+        return False
+
+
+def line_goes_on(record: Record) -> bool | None:
+    """Tell whether a line goes on behind a record; None where only the record before it can tell."""
+    if record.kind != NOTE:
+        return record.kind == PART
+    event, fields = parse_note(record.payload)
+    if event == "segment":
+        return "continues" in fields
+    return False if event in ENDS_LINE else None
 
 
 def segment_note(line: bytes) -> Note:

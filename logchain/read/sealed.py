@@ -17,14 +17,23 @@ import lz4.frame
 
 from logchain.format.errors import FormatError, OddFile
 from logchain.format.frames import Frame, lz4_frames, xz_streams
-from logchain.format.limits import MAX_MANIFEST, PREFIX, TIME_SIZE
+from logchain.format.limits import MAX_MANIFEST, TIME_SIZE
 from logchain.format.manifest import Block, Manifest, parse_manifest
-from logchain.format.record import PART, Note, parse_time
+from logchain.format.record import Note, parse_record, parse_time
 from logchain.format.signed_note import parse_note
-from logchain.read.live import segment_note
+from logchain.read.live import line_goes_on, segment_note
 from logchain.store.layout import TIERS, Directory, manifest_name, sealed_name
 
-__all__ = ["BadBlock", "Outline", "SealedText", "open_sealed", "open_tier", "peek", "read_manifest"]
+__all__ = [
+    "BadBlock",
+    "Outline",
+    "SealedText",
+    "digested_manifest",
+    "open_sealed",
+    "open_tier",
+    "peek",
+    "read_manifest",
+]
 
 _SLACK = 1_024  # what a frame or a stream of text that cannot be compressed has beyond it
 _XZ_MEMORY = 8 << 20  # of a decoder, its dictionary of at most 1 MiB included
@@ -67,7 +76,9 @@ class SealedText:
     def __init__(self, fd: int, manifest: Manifest, tier: str) -> None:
         self.manifest, self.tier = manifest, tier
         self.number, self.records = manifest.segment, manifest.records
+        self.size = manifest.size
         self.misfit = ""
+        self.digest = b""  # of the manifest's file, where it was read from one
         self._fd = fd
         self._frames: list[Frame] = []
         self._offsets = [block.offset for block in manifest.blocks]
@@ -142,10 +153,14 @@ class SealedText:
         """Return when its first record was received."""
         return self.manifest.first_time
 
-    def seek(self, since: int) -> tuple[int, int]:
+    def last_time(self) -> int:
+        """Return when its last record was received."""
+        return self.manifest.last_time
+
+    def seek(self, since: int) -> tuple[int, int, bool]:
         """Return place, counted from 0, and offset of the first record that was received at `since` or later.
 
-        A line is not entered in its middle: then that of the line's first part in the same block. FormatError.
+        And whether it goes on with a line that began before it. FormatError.
         """
         blocks = self.manifest.blocks
         index = max(0, bisect_left(blocks, since, key=lambda block: block.time) - 1)
@@ -153,11 +168,25 @@ class SealedText:
         try:
             lines = self.block(index)[:-1].split(b"\n")
         except FormatError:
-            return place, offset
+            return place, offset, False
         skipped = bisect_left(lines, since, key=lambda line: parse_time(line[:TIME_SIZE]))
-        while skipped and lines[skipped - 1][TIME_SIZE:PREFIX] == b" %s " % PART:
-            skipped -= 1
-        return place + skipped, offset + sum(len(line) + 1 for line in lines[:skipped])
+        in_line = skipped < len(lines) and self._is_in_line(index, lines[:skipped])
+        return place + skipped, offset + sum(len(line) + 1 for line in lines[:skipped]), in_line
+
+    def _is_in_line(self, index: int, lines: list[bytes]) -> bool:
+        """Tell whether a line goes on behind these lines, of the beginning of a block, and the blocks before."""
+        while True:
+            for line in reversed(lines):
+                goes_on = line_goes_on(parse_record(line))
+                if goes_on is not None:
+                    return goes_on
+            if not index:
+                return False
+            index -= 1
+            try:
+                lines = self.block(index)[:-1].split(b"\n")
+            except FormatError:
+                return False
 
 
 def _decompress(tier: str, data: bytes, size: int) -> bytes:
@@ -210,11 +239,16 @@ def open_sealed(sealed: Directory, manifest: Manifest) -> Iterator[SealedText]:
 
 def read_manifest(sealed: Directory, number: int) -> Manifest:
     """Return what a manifest says, whoever signed it; FileNotFoundError, FormatError."""
+    return digested_manifest(sealed, number)[0]
+
+
+def digested_manifest(sealed: Directory, number: int) -> tuple[Manifest, bytes]:
+    """Return what a manifest says, and the SHA-256 by which the ledger names it; FileNotFoundError, FormatError."""
     data = sealed.read(manifest_name(number), MAX_MANIFEST)
     manifest = parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
     if manifest.segment != number:
         raise FormatError("a manifest of another segment")
-    return manifest
+    return manifest, sha256(data).digest()
 
 
 def peek(sealed: Directory, number: int) -> Outline:

@@ -15,7 +15,7 @@ from logchain.format.identity import parse_stream
 from logchain.format.keystate import KeyState
 from logchain.format.limits import MAX_SMALL_FILE
 from logchain.read.live import Segment, open_segment, read_keystate, reason
-from logchain.read.sealed import Outline, SealedText, open_sealed, peek, read_manifest
+from logchain.read.sealed import Outline, SealedText, digested_manifest, open_sealed, peek
 from logchain.store.layout import (
     ID,
     LIVE,
@@ -103,7 +103,10 @@ class StreamFiles:
             self.sealed = self.sealed or self._directory(SEALED)
             if self.sealed:
                 with suppress(FileNotFoundError):
-                    return stack.enter_context(open_sealed(self.sealed, read_manifest(self.sealed, number)))
+                    manifest, digest = digested_manifest(self.sealed, number)
+                    text = stack.enter_context(open_sealed(self.sealed, manifest))
+                    text.digest = digest
+                    return text
         raise FileNotFoundError(number)
 
 

@@ -17,8 +17,8 @@ from logchain.read.entries import Kind
 from logchain.read.gone import Gone, gone_note
 from logchain.read.live import is_connected, missing, reason
 from logchain.read.sealed import BadBlock, SealedText
-from logchain.read.segments import StreamFiles, all_streams, open_stream_files
-from logchain.read.show import Selection
+from logchain.read.segments import StreamFiles, open_stream_files
+from logchain.read.selection import Selection
 from logchain.store.layout import Directory
 
 __all__ = ["Event", "Session", "list_sessions"]
@@ -69,10 +69,9 @@ def list_sessions(store: Directory, selection: Selection, now: int) -> list[Sess
     """
     found: list[Session | Event] = []
     gone = Gone(store)
-    for vm, stream in all_streams(store):
-        if (not selection.vms or vm in selection.vms) and (not selection.streams or stream in selection.streams):
-            rows = _StreamSessions(vm, stream).read(store, now, gone)
-            found += (row for row in rows if _is_wanted(row, selection))
+    for vm, stream in selection.names(store):
+        rows = _StreamSessions(vm, stream).read(store, now, gone)
+        found += (row for row in rows if _is_wanted(row, selection))
     return sorted(found, key=lambda row: row.time)
 
 

@@ -93,9 +93,19 @@ def parse_when(text: str, now: datetime) -> int:
     return time_us
 
 
-def format_local(time_us: int, zone: tzinfo | None) -> str:
-    """Write a time of 1970 to 9999 in a zone, None for the system's own: `2026-11-23 03:45:01.123`."""
+def format_local(time_us: int, zone: tzinfo | None, *, full: bool = False) -> str:
+    """Write a time of 1970 to 9999 in a zone, None for the system's own: `2026-11-23 03:45:01.123`.
+
+    In full it is `2026-11-23T03:45:01.123456+01:00`.
+    """
     seconds, fraction = divmod(time_us, _SECOND)
+    if full:
+        try:
+            moment = datetime.fromtimestamp(seconds, zone or UTC)
+            moment = moment if zone else moment.astimezone()
+        except (ValueError, OverflowError):
+            moment = datetime.fromtimestamp(seconds, UTC)
+        return moment.replace(microsecond=fraction).isoformat(timespec="microseconds")
     return f"{_format_second(seconds, zone)}.{fraction // 1000:03d}"
 
 

@@ -10,12 +10,15 @@ import pytest
 
 from logchain.format.errors import LogchainError
 from logchain.read.entries import Kind
+from logchain.read.formats import FORMATS
 from logchain.read.listing import list_streams
+from logchain.read.selection import Selection
 from logchain.read.sessions import list_sessions
-from logchain.read.show import FORMATS, Selection, select
+from logchain.read.show import select
 from logchain.read.verify import Verdict
 from logchain.store.layout import open_store
 from tests.attacks.pinned import Pinned, copy, make_template
+from tests.read.shown import shown
 
 ROUNDS = int(os.environ.get("ROUNDS", "120"))
 SECONDS = 20  # that a look may take at most, on a machine that does other things too
@@ -89,8 +92,8 @@ def test_whatever_becomes_of_a_file(template: Pinned, tmp_path: Path, seed: int)
                 assert list_sessions(directory, Selection(), store.clock.wall()) is not None
                 entries = list(select(directory, Selection(notes=True)))
                 assert all(entry.kind in Kind for entry in entries), done
-                for form in FORMATS.values():
-                    assert b"".join(form(entries, None)) is not None
+                for form in FORMATS:
+                    assert shown(directory, form, Selection(notes=True)) is not None
         except LogchainError:
             pass
         except Exception as error:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from logchain.collect.answers import Answers
 from logchain.collect.session import Session
 from logchain.format.audit import AuditSecret
-from logchain.read.show import FORMATS, Selection, select
 from logchain.read.verify import Verdict, verify_store
 from logchain.store.clock import SystemClock
 from logchain.store.creation import create_store, new_secrets
 from logchain.store.layout import Directory, open_store
 from logchain.store.opening import open_stream
 from logchain.store.stream import Rolling
+from tests.read.shown import shown
 
 LINES = st.lists(
     st.one_of(
@@ -72,12 +72,8 @@ def test_what_went_in_comes_out(sessions: list[tuple[bytes, list[int]]], size: i
             for data, splits in sessions:
                 answered = _send(store, data, splits, Rolling(size=size))
                 assert answered.endswith(b"ok %d\n" % data.count(b"\n"))
-            assert _raw(store) == _expected([data for data, _ in sessions])
+            assert shown(store) == _expected([data for data, _ in sessions])
             _check(store, audit)
-
-
-def _raw(store: Directory) -> bytes:
-    return b"".join(FORMATS["raw"](select(store, Selection()), None))
 
 
 def _expected(sent: list[bytes]) -> bytes:

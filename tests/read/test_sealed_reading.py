@@ -15,13 +15,16 @@ from logchain.format.errors import FormatError, OddFile
 from logchain.format.limits import MAX_BLOCK, MAX_JOINED, MAX_PART
 from logchain.format.manifest import Block, Manifest
 from logchain.format.record import LINE, PART
-from logchain.read.entries import Entry, Kind, StreamReader
+from logchain.read.entries import Entry, Item, Kind, Run, StreamReader
 from logchain.read.listing import StreamRow, list_streams
 from logchain.read.sealed import BadBlock, SealedText, _decompress, open_sealed, peek, read_manifest
+from logchain.read.selection import Selection
 from logchain.read.sessions import Event, Session, list_sessions
-from logchain.read.show import FORMATS, Selection, select
+from logchain.read.show import select
+from logchain.read.view import View
 from logchain.store.layout import TIERS, Directory, open_directory, open_store
 from tests.read.archived import Archive
+from tests.read.shown import EVERYTHING, formatted
 
 LINES = [b"line %d of a log" % number for number in range(40)]
 
@@ -49,13 +52,15 @@ def fill(store: Archive) -> None:
         store.clock.go(60)
 
 
-EVERYTHING = Selection(notes=True)
-
-
 def shown(store: Archive, selection: Selection = EVERYTHING) -> list[Entry]:
     """Return what is shown."""
     with open_store(store.path) as directory:
         return list(select(directory, selection))
+
+
+def one_by_one(items: Iterator[Item]) -> list[Entry]:
+    """Return entries, runs taken apart."""
+    return [entry for item in items for entry in (item.entries() if isinstance(item, Run) else [item])]
 
 
 def sessions(store: Archive) -> list[Session | Event]:
@@ -102,15 +107,15 @@ def test_any_span_of_time_reads_as_it_did(archive: Archive, tier: str) -> None:
 def test_a_reader_goes_on_over_a_seal(archive: Archive, tier: str) -> None:
     """Who read into a live segment goes on in the sealed one where it stopped: nothing twice, nothing lost."""
     with open_store(archive.path) as directory:
-        reader = StreamReader(directory, "work", "main")
-        found = list(reader.read())
+        reader = StreamReader(View(directory), "work", "main")
+        found = one_by_one(reader.read())
         archive.log(b"more")
         archive.roll()
         archive.log(b"and more")
         archive.seal(tier=tier)
         assert not [path for path in archive.directory().glob("*.log") if path.name != "00000004.log"]
-        found += reader.read()
-        found += reader.read()
+        found += one_by_one(reader.read())
+        found += one_by_one(reader.read())
     assert found == shown(archive)
     assert [entry.number for entry in found] == list(range(len(found)))
 
@@ -244,7 +249,7 @@ def test_formats_take_what_is_told(archive: Archive) -> None:
     archive.seal()
     archive.evict(1)
     for form in ("short", "raw", "json"):
-        out = io.BytesIO(b"".join(FORMATS[form](shown(archive), None)))
+        out = io.BytesIO(formatted(form, shown(archive)))
         if form == "json":
             assert json.loads(out.readline())["message"].startswith("evicted")
 

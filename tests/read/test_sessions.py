@@ -11,8 +11,8 @@ import pytest
 from logchain.format.limits import MAX_PART
 from logchain.format.record import LINE, PART
 from logchain.read.entries import Kind
+from logchain.read.selection import Selection
 from logchain.read.sessions import Event, Session, list_sessions
-from logchain.read.show import Selection
 from logchain.store.layout import open_store
 from logchain.store.stream import StreamWriter
 from tests.conftest import FakeClock, Store

@@ -2,8 +2,7 @@
 
 import json
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from threading import Timer
@@ -12,12 +11,16 @@ import pytest
 
 from logchain.format.limits import MAX_JOINED, MAX_PART
 from logchain.format.record import LINE, PART
-from logchain.read.entries import Kind
-from logchain.read.show import FORMATS, Selection, follow, select
+from logchain.read.entries import Entry, Kind
+from logchain.read.grep import Pattern
+from logchain.read.selection import Selection
+from logchain.read.show import AsEntries, Show, select
+from logchain.read.view import View
 from logchain.store.creation import create_store, new_secrets
 from logchain.store.layout import Directory, open_store
 from logchain.store.opening import open_stream
 from logchain.store.stream import StreamWriter
+from tests.read.shown import shown
 
 SECOND = 1_000_000
 
@@ -67,7 +70,7 @@ class Store:
 
     def shown(self, form: str = "raw", selection: Selection = Selection()) -> bytes:  # noqa: B008 (immutable)
         """Return what is shown."""
-        return b"".join(FORMATS[form](select(self.directory, selection), None))
+        return shown(self.directory, form, selection)
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def test_streams_are_merged_by_time(store: Store) -> None:
         (Selection(since=1020 * SECOND), b""),
         (Selection(last=3), b"17\n18\n19\n"),
         (Selection(last=0), b""),
-        (Selection(pattern=re.compile(rb"^1?[02]$"), last=2), b"10\n12\n"),
+        (Selection(pattern=Pattern(rb"^1?[02]$"), last=2), b"10\n12\n"),
         (Selection(vms=("work",), since=1015 * SECOND), b"16\n18\n"),
         (Selection(streams=("main",), vms=("vault",), since=1015 * SECOND), b"15\n17\n19\n"),
         (Selection(streams=("none",)), b""),
@@ -158,6 +161,8 @@ def test_json_is_ascii_and_gives_the_bytes(store: Store) -> None:
     assert all(line.isascii() and b"\x7f" not in line and b"\x1b" not in line for line in lines)
     first, second = map(json.loads, lines)
     assert first == {
+        "v": 1,
+        "verified": False,
         "time": "1970-01-01T00:16:40.000000Z",
         "vm": "work",
         "stream": "main",
@@ -228,6 +233,12 @@ def test_uncommitted_records_are_not_shown(store: Store) -> None:
     with (store.path / "live" / "work" / "main" / "00000001.log").open("ab") as file:
         file.write(b"2026-11-23T03:45:01.123456Z - forged\n")
     assert store.shown() == b"a\n"
+
+
+def follow(directory: Directory, selection: Selection) -> Iterator[Entry]:
+    """Yield entries as they come, for ever."""
+    for entries in Show(View(directory), selection, AsEntries()).follow():
+        yield from entries
 
 
 def test_follow_goes_on_into_new_segments_and_streams(store: Store) -> None:

@@ -1,0 +1,234 @@
+"""What `logchain show` prints of a line: for people, as it came, and for programs (docs/spec/output.md).
+
+A format makes one item of each entry, or of a run of lines a list of items, before streams are merged; and bytes of
+items that stand behind one another, when they are.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from datetime import tzinfo
+from json.encoder import encode_basestring_ascii
+from typing import Protocol
+
+from logchain.format.limits import PREFIX, TIME_SIZE
+from logchain.format.record import format_time, parse_time
+from logchain.read.display import escape
+from logchain.read.entries import Entry, Kind, Run
+from logchain.read.times import format_local
+
+__all__ = ["FORMATS", "Export", "Form", "Json", "Raw", "Short", "ShortFull"]
+
+_SIGNS = {Kind.LINE: ":", Kind.PIECE: "+", Kind.CUT: "+", Kind.RESENT: "+", Kind.NOTE: "#", Kind.GAP: "!"}
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
+_PRI = re.compile(rb"<(0|[1-9][0-9]{0,2})>1 ")  # of RFC 5424
+_MOST_MINUTES = 1 << 16
+
+# Select Graphic Rendition, as journalctl has them: by severity 0 (emergency) to 7 (debug)
+_RED, _YELLOW, _BOLD, _DIM, _RESET = b"\x1b[1;31m", b"\x1b[1;33m", b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
+_COLOURS = (_RED, _RED, _RED, _RED, _YELLOW, _BOLD, b"", _DIM)
+
+
+class Form(Protocol):
+    """A format; `apart` stands where lines were left out between others."""
+
+    apart: bytes
+
+    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+        """Return an item for each of these records of a run, and their numbers; FormatError where one is none."""
+
+    def entry(self, entry: Entry) -> bytes | None:
+        """Return the item of an entry, None where it has none."""
+
+    def join(self, items: Sequence[bytes]) -> bytes:
+        """Return the bytes of items, in the order in which they are shown."""
+
+
+class _Minutes(dict[bytes, bytes]):
+    """The minutes of receive times, in a zone. No zone since 1972 is off by less than a minute."""
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+
+    def __missing__(self, minute: bytes) -> bytes:
+        if len(self) > _MOST_MINUTES:
+            self.clear()
+        shown = format_local(parse_time(minute + b":00.000000Z"), self._zone)[:16].encode()
+        self[minute] = shown
+        return shown
+
+
+class Short:
+    """One line an entry, safe to look at. The sign behind the stream tells what it is: no sender can forge it."""
+
+    apart = b"--\n"
+
+    def __init__(self, zone: tzinfo | None, colour: bool) -> None:
+        self._zone, self._colour = zone, colour
+        self._minutes = _Minutes(zone)
+
+    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:  # noqa: ARG002 (Form's)
+        """Return a line for each record."""
+        minutes, where = self._minutes, f" {run.vm}/{run.stream}: ".encode()
+        if run.untrusted_text.translate(None, _PLAIN) or self._colour:
+            return [
+                b"%b%b%b%b\n" % (minutes[line[:16]], line[16:23], where, self._show(line[PREFIX:])) for line in lines
+            ]
+        return [b"".join((minutes[line[:16]], line[16:23], where, line[PREFIX:], b"\n")) for line in lines]
+
+    def entry(self, entry: Entry) -> bytes:
+        """Return a line."""
+        head = f"{format_local(entry.time, self._zone)} {entry.vm}/{entry.stream}{_SIGNS[entry.kind]} "
+        return head.encode() + self._show(entry.untrusted_payload, entry.kind) + b"\n"
+
+    def _show(self, untrusted_payload: bytes, kind: Kind = Kind.LINE) -> bytes:
+        shown = escape(untrusted_payload).encode()
+        if not self._colour:
+            return shown
+        match = _PRI.match(shown) if kind == Kind.LINE else None
+        colour = _RED if kind == Kind.GAP else _COLOURS[int(match[1]) & 7] if match and int(match[1]) < 192 else b""
+        return b"%b%b%b" % (colour, shown, _RESET) if colour else shown
+
+    def join(self, items: Sequence[bytes]) -> bytes:
+        """Return the lines."""
+        return b"".join(items)
+
+
+class ShortFull(Short):
+    """The same with all of the time, the zone, and the number of the record."""
+
+    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+        """Return a line for each record."""
+        return [self.entry(entry) for entry in _entries(run, lines, numbers)]
+
+    def entry(self, entry: Entry) -> bytes:
+        """Return a line."""
+        when = format_local(entry.time, self._zone, full=True)
+        head = f"{when} {entry.vm}/{entry.stream} {entry.number}{_SIGNS[entry.kind]} "
+        return head.encode() + self._show(entry.untrusted_payload, entry.kind) + b"\n"
+
+
+class _Piece(bytes):
+    """What another piece follows without a newline."""
+
+
+class _Cut(bytes):
+    """A cut line: it has no newline unless something follows it."""
+
+
+class Raw:
+    """The bytes of the lines as they were received."""
+
+    apart = b""
+
+    def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
+        self._is_plain = True  # so far nothing but lines
+        self._owed = b""
+
+    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:  # noqa: ARG002 (Form's)
+        """Return the payloads."""
+        return [line[PREFIX:] for line in lines]
+
+    def entry(self, entry: Entry) -> bytes | None:
+        """Return the payload of what was sent and was not sent again."""
+        if entry.kind == Kind.LINE:
+            return entry.untrusted_payload
+        if entry.kind not in (Kind.PIECE, Kind.CUT):
+            return None
+        self._is_plain = False
+        return (_Piece if entry.kind == Kind.PIECE else _Cut)(entry.untrusted_payload)
+
+    def join(self, items: Sequence[bytes]) -> bytes:
+        """Return payloads with newlines."""
+        if self._is_plain:
+            return b"\n".join((*items, b""))
+        joined = []
+        for item in items:
+            joined += [self._owed, item, b"" if isinstance(item, _Piece | _Cut) else b"\n"]
+            self._owed = b"\n" if isinstance(item, _Cut) else b""
+        return b"".join(joined)
+
+
+class Json:
+    """One JSON object a line, ASCII (docs/spec/output.md)."""
+
+    apart = b""
+
+    def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
+        pass
+
+    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+        """Return an object for each record."""
+        return [self.entry(entry) for entry in _entries(run, lines, numbers)]
+
+    def entry(self, entry: Entry) -> bytes:
+        """Return an object; bytes that are not UTF-8 come as `message_base64` instead of `message`."""
+        try:
+            quoted = encode_basestring_ascii(entry.untrusted_payload.decode()).replace("\x7f", "\\u007f")
+            message = f'"message": {quoted}'
+        except UnicodeDecodeError:
+            message = f'"message_base64": "{base64.b64encode(entry.untrusted_payload).decode()}"'
+        verified = "true" if entry.verified else "false"
+        text = (
+            f'{{"v": 1, "time": "{format_time(entry.time).decode()}", "vm": "{entry.vm}", "stream": "{entry.stream}", '
+            f'"number": {entry.number}, "kind": "{entry.kind.value}", "verified": {verified}, {message}}}\n'
+        )
+        return text.encode()
+
+    def join(self, items: Sequence[bytes]) -> bytes:
+        """Return the lines."""
+        return b"".join(items)
+
+
+class Export(Json):
+    """The journal's export format, for `systemd-journal-remote` (docs/spec/output.md)."""
+
+    def entry(self, entry: Entry) -> bytes:
+        """Return an entry, the empty line behind it included."""
+        match = _PRI.match(entry.untrusted_payload) if entry.kind == Kind.LINE else None
+        pri = int(match[1]) if match else 192
+        syslog = b"PRIORITY=%d\nSYSLOG_FACILITY=%d\n" % (pri & 7, pri >> 3) if pri < 192 else b""
+        payload = entry.untrusted_payload
+        if payload.isascii() and not payload.translate(None, _PLAIN):
+            message = b"MESSAGE=%b\n" % payload
+        else:  # u64le size, and the bytes
+            message = b"MESSAGE\n%b%b\n" % (len(payload).to_bytes(8, "little"), payload)
+        head = _EXPORT % {
+            b"time": entry.time,
+            b"vm": entry.vm.encode(),
+            b"stream": entry.stream.encode(),
+            b"number": entry.number,
+            b"kind": entry.kind.value.encode(),
+            b"verified": b"yes" if entry.verified else b"no",
+        }
+        return head + syslog + message + b"\n"
+
+
+_EXPORT = b"""\
+__REALTIME_TIMESTAMP=%(time)d
+_HOSTNAME=%(vm)b
+LOGCHAIN_FORMAT=1
+LOGCHAIN_VM=%(vm)b
+LOGCHAIN_STREAM=%(stream)b
+SYSLOG_IDENTIFIER=%(stream)b
+LOGCHAIN_NUMBER=%(number)d
+LOGCHAIN_KIND=%(kind)b
+LOGCHAIN_VERIFIED=%(verified)b
+"""
+
+
+def _entries(run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[Entry]:
+    return [
+        Entry(parse_time(line[:TIME_SIZE]), run.vm, run.stream, number, Kind.LINE, line[PREFIX:], run.verified)
+        for line, number in zip(lines, numbers, strict=True)
+    ]
+
+
+FORMATS: dict[str, type[Short | Raw | Json]] = {
+    "short": Short,
+    "short-full": ShortFull,
+    "raw": Raw,
+    "json": Json,
+    "jsonl": Json,
+    "export": Export,
+}

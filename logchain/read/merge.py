@@ -1,0 +1,78 @@
+"""Merges what several streams give out, by time, in rounds: a step for each line would cost more than the line."""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+__all__ = ["Batch", "Source", "merge"]
+
+T = TypeVar("T")
+
+
+class Batch(NamedTuple, Generic[T]):
+    """Things in their order, and the time of each, as records have it: the order of times, if nobody tampered."""
+
+    times: Sequence[bytes]
+    items: Sequence[T]
+
+
+_NOTHING: Batch[Any] = Batch((), ())
+
+
+class Source(NamedTuple, Generic[T]):
+    """A stream: the time before which nothing comes, and what opens it and gives batches, none of them empty."""
+
+    begins: bytes
+    batches: Callable[[], Iterator[Batch[T]]]
+
+
+class _Open(Generic[T]):
+    """A source that is being read: its batch, and how much of that was given out."""
+
+    def __init__(self, batches: Iterator[Batch[T]]) -> None:
+        self.batches, self.place = batches, 0
+        self.times: Sequence[bytes] = ()
+        self.items: Sequence[T] = ()
+
+    def load(self) -> bool:
+        """Go on to the next batch; False where there is none."""
+        self.times, self.items = next(self.batches, _NOTHING)
+        self.place = 0
+        return bool(self.times)
+
+
+def merge(sources: Sequence[Source[T]]) -> Iterator[list[T]]:
+    """Yield all that the sources give, in the order of times; those of one time in the order of their sources.
+
+    A source is opened when its turn comes, and holds one batch. What a source gives out of order, as after a clock that
+    was set back, comes as soon as it can.
+    """
+    waiting = [(source.begins, place) for place, source in enumerate(sources)]
+    heapq.heapify(waiting)
+    active: dict[int, _Open[T]] = {}
+    while waiting or active:
+        bound = min((source.times[-1] for source in active.values()), default=b"\xff")
+        while waiting and waiting[0][0] <= bound:
+            _, place = heapq.heappop(waiting)
+            opened = active.pop(place, None) or _Open(sources[place].batches())
+            if opened.load():
+                active[place] = opened
+                bound = min(bound, opened.times[-1])
+        times: list[bytes] = []
+        items: list[T] = []
+        parts = 0
+        for place in sorted(active):
+            source = active[place]
+            is_last = source.times[-1] <= bound
+            end = len(source.times) if is_last else bisect_right(source.times, bound, source.place)
+            if end > source.place:
+                times += source.times[source.place : end]
+                items += source.items[source.place : end]
+                source.place, parts = end, parts + 1
+            if is_last and not source.load():
+                del active[place]
+        if parts > 1:
+            items = [items[place] for place in sorted(range(len(items)), key=times.__getitem__)]
+        if items:
+            yield items
