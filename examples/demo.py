@@ -30,7 +30,7 @@ def main() -> int:
     )
     run("logchain keygen --audit-secret-out audit-secret --seed-out seed")
     say("2. In the LogVM: make a store from the seed, and destroy the seed.")
-    run("logchain init --seed seed")
+    fingerprint = kept_on_paper("logchain init --seed seed")
     Path("seed").unlink()
 
     say(
@@ -60,10 +60,27 @@ def main() -> int:
     print(output.stdout)
     found = output.returncode == 1 and place in output.stdout and output.stdout.count("BAD") == 1
 
-    if intact != 0 or not found:
+    print("Found: exactly that record, and no other." if found else "")
+
+    say(
+        "9. The LogVM seals what nobody writes any more (log-compressor does so by itself, later).",
+        "Each segment gets a signed manifest, and an entry in a ledger whose key changes with every entry.",
+    )
+    run("logchain seal")
+    say("10. Now anybody with the fingerprint, which is no secret, can check it:")
+    check = f"logchain verify --fingerprint '{fingerprint}'"
+    intact = run(check) or intact
+    say("11. And when root in the LogVM removes a qube as if it had never been?")
+    shutil.copytree("store", "missing")
+    print("$ rm -r missing/live/work missing/sealed/work")
+    for part in ("live", "sealed"):
+        shutil.rmtree(f"missing/{part}/work")
+    missed = run(f"{check} --store missing") == 1
+
+    if intact != 0 or not found or not missed:
         print("This is not how it should be: please report it.")
         return 1
-    print(f"Found: exactly that record, and no other. All of this is in {scratch}; remove it when you are done.")
+    print(f"Found. All of this is in {scratch}; remove it when you are done.")
     return 0
 
 
@@ -76,6 +93,14 @@ def run(command: str) -> int:
     """Show a command and what it prints; return its exit code."""
     print(f"$ {command}", flush=True)
     return subprocess.run(shlex.split(command)).returncode
+
+
+def kept_on_paper(command: str) -> str:
+    """Show a command that makes a store, and what it prints; return the fingerprint in it."""
+    print(f"$ {command}", flush=True)
+    printed = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True).stdout
+    print(printed)
+    return printed.splitlines()[1].strip()
 
 
 def excerpt(command: str) -> None:

@@ -24,7 +24,7 @@ from logchain.store.segments import close_idle, closed_segments
 
 __all__ = ["Compressor", "Stopped"]
 
-_AT_ONCE = 8  # segments of one stream in a round: who has thousands does not hold up the others
+_AT_ONCE = 8  # segments in a round, sealed of one stream or compressed of all: who has thousands holds up nobody
 
 
 class Stopped(Exception):
@@ -45,7 +45,8 @@ class Compressor:
         self._ledger: Ledger | None = None
         self._heads, self._fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
         self._kept = KeptLists()
-        self._told: set[str] = set()  # what was logged and still is so
+        self._told: set[str] = set()  # what is amiss
+        self._before: set[str] = set()  # what was in the round before: that was logged
 
     def round(self, settings: Settings) -> bool:
         """Do what there is to do now, for each stream a little; tell whether more is left for a round at once.
@@ -55,6 +56,7 @@ class Compressor:
         """
         full: Full | None = None
         more = False
+        self._before, self._told = self._told, set()
         with self._open() as ledger:
             try:
                 more = self._seal(ledger, settings.store.idle)
@@ -67,7 +69,7 @@ class Compressor:
             try:
                 catalog.refresh()
                 if not full:
-                    self._compress(ledger, catalog, settings)
+                    more = self._compress(ledger, catalog, settings) or more
                 self._evict(ledger, catalog, settings)
                 self._kept.drop(self._store, ledger)
                 catalog.refresh()
@@ -102,7 +104,6 @@ class Compressor:
                 self.close()
 
     def _seal(self, ledger: Ledger, idle: int) -> bool:
-        complaints = set()
         more = False
         for vm, stream in streams(self._store, LIVE):
             try:
@@ -119,14 +120,11 @@ class Compressor:
             except (Full, WriteFailed):
                 raise
             except (FormatError, StoreError) as error:  # of this stream alone: the others go on
-                complaints.add(f"{vm}/{stream}: {error}")
-        for complaint in sorted(complaints - self._told):
-            self._log(3, complaint)
-        self._told = complaints
+                self._complain(f"{vm}/{stream}: {error}")
         return more
 
-    def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> None:
-        tiers = settings.tiers
+    def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> bool:
+        tiers, done = settings.tiers, 0
         for vm, stream, segment, tier, _, sealed_at in catalog.sealed():
             age = ledger.age() - sealed_at
             if age >= tiers.xz_after and tier != ".xz":
@@ -135,11 +133,15 @@ class Compressor:
                 target, level = ".lz4", tiers.lz4_level
             else:
                 continue
+            if done == _AT_ONCE:
+                return True
             self._turn(f"compressing {vm}/{stream} {segment}")
             try:
                 compress_segment(self._store, vm, stream, segment, target, level)
+                done += 1  # one that cannot be must not stand in the way of others for ever
             except (FormatError, FileNotFoundError) as error:
                 self._complain(f"{vm}/{stream}: segment {segment} cannot be compressed: {error}")
+        return False
 
     def _evict(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> None:
         catalog.refresh()  # what was compressed takes less
@@ -160,6 +162,6 @@ class Compressor:
             return read_manifest(sealed, one.segment).age
 
     def _complain(self, complaint: str) -> None:
-        if complaint not in self._told:
+        if complaint not in self._before | self._told:
             self._log(3, complaint)
         self._told.add(complaint)

@@ -129,6 +129,7 @@ class Ledger:
         self.evicted = self.deleted = 0
         self.forgotten: list[tuple[int, Forget]] = []
         self.young: list[Gone] = []
+        self.leap = 0, 0  # the most s by which running time grew more than the clock; at which entry
         self._next: Vkey | None = None  # the key that signs the next entry; None where it is lost
         self._leaves = bytearray()
         self._junk = 0
@@ -228,8 +229,11 @@ class Ledger:
             raise FormatError("an entry of another store")
         if (entry.number, entry.previous) != (self.size, previous):
             raise FormatError("an entry that does not follow the one before it")
-        if self.head and entry.age < self.head.age:
-            raise FormatError("an entry whose age goes back")
+        if self.head:
+            if entry.age < self.head.age:
+                raise FormatError("an entry whose age goes back")
+            passed = (entry.time - self.head.time) // 1_000_000
+            self.leap = max(self.leap, (entry.age - self.head.age - passed, entry.number))
         return entry
 
     def _apply(self, entry: Entry, key: bytes) -> Iterator[str]:

@@ -16,7 +16,9 @@ from logchain.read.findings import Finding
 from logchain.read.ledger import Gone, Ledger
 from logchain.store.layout import CHECKPOINT, KEYS, LEDGER, LEDGER_KEYS, Directory
 
-__all__ = ["check_checkpoint", "check_key", "tell_gone"]
+__all__ = ["check_checkpoint", "check_key", "tell_clocks", "tell_gone"]
+
+_LEAP = 3_600  # s; clocks that drift over a suspend are set right by less
 
 _TRIES = 20  # a writer holds what belongs together apart for milliseconds
 _PAUSE = 0.005  # s
@@ -102,6 +104,19 @@ def _judge_key(keys: LedgerKeys, ledger: Ledger) -> tuple[str, str]:
     if keys.number > ledger.size:
         return "other", f"the key in keys/ signs entry {keys.number}: entries from {ledger.size} on were removed"
     return "other", f"the key in keys/ signs entry {keys.number}, not {ledger.size}: keys or ledger are another copy"
+
+
+def tell_clocks(ledger: Ledger, now: float) -> Iterator[Finding]:
+    """Yield a notice where running time and clock contradict each other. `now`: s since 1970, of whoever verifies.
+
+    Ages decide what may go. A clock that was set back explains it, and so does an entry that was made up.
+    """
+    leap, number = ledger.leap
+    if leap > _LEAP:
+        text = f"the running time grew by {_span(leap)} more than the clock: it was set back, or this was made up"
+        yield Finding(False, text, entry=number)
+    if ledger.head and ledger.head.time / 1e6 > now + _LEAP:
+        yield Finding(False, "the last entry is of a time to come, by the clock here", entry=ledger.head.number)
 
 
 def tell_gone(ledger: Ledger, names: Mapping[bytes, tuple[str, str]], settings: Settings) -> Iterator[Finding]:

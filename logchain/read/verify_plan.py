@@ -170,7 +170,9 @@ class Planner:
         for stream_id in lost:
             history = self._ledger.of(stream_id)
             if history.sealed:
-                text = f"stream {stream_id.hex()} is gone, with {len(history.sealed)} segments that were sealed"
+                count = len(history.sealed)
+                sealed = f"{count:,} segments that were sealed" if count > 1 else "a segment that was sealed"
+                text = f"stream {stream_id.hex()} is gone, with {sealed}"
                 yield Finding(True, text, entry=next(iter(history.sealed.values())).entry)
 
 

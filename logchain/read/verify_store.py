@@ -1,5 +1,6 @@
 """Checks a store stream by stream: plans what is there, has it checked, links it, and asks where the rest is."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
@@ -13,7 +14,7 @@ from logchain.read.verify_births import Births
 from logchain.read.verify_heads import HeadsLists, lines
 from logchain.read.verify_jobs import Checker, Result, Task, run_tasks
 from logchain.read.verify_keys import Secrets
-from logchain.read.verify_ledger import check_checkpoint, check_key, tell_gone
+from logchain.read.verify_ledger import check_checkpoint, check_key, tell_clocks, tell_gone
 from logchain.read.verify_live import LiveCheck, LiveTask, proven_births
 from logchain.read.verify_plan import Planner, StreamPlan
 from logchain.read.verify_records import SegmentCheck
@@ -172,6 +173,7 @@ class StoreCheck:
         elif self._ledger.torn:
             text = "an entry was not appended to its end: a crash, or it is being written; it does not count"
             self.findings.append(Finding(False, text))
+        self.findings += tell_clocks(self._ledger, time.time())
         self.findings += tell_gone(self._ledger, self._names, self._settings)
         self.findings += self._ledger.findings
 

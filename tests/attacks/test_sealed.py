@@ -269,7 +269,7 @@ def test_a_removed_stream_is_found(store: Pinned) -> None:
     """All of one that was sealed; one that was only listed; one that nobody but `births` knows."""
     for vm, part, words in (
         ("vault", "live", "key state is lost"),
-        ("vault", "sealed", "is gone, with 1 segments that were sealed"),
+        ("vault", "sealed", "is gone, with a segment that was sealed"),
         ("work", "sealed", "its manifest is gone"),
         ("new", "live", "births are missing"),
     ):

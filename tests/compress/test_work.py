@@ -100,6 +100,44 @@ def test_a_damaged_segment_is_told_once_and_stops_nobody(store: Store, working: 
     assert len([line for line in working.logged if "bad/main" in line and "sealed" in line]) == 1
 
 
+def test_what_cannot_be_compressed_is_told_once_too(store: Store, working: Working) -> None:
+    """Round after round; and once more when it was well in between."""
+    store.log(b"one", vm="bad")
+    working.after(hours=1)
+    path = store.path / "sealed/bad/main/00000001.log"
+    good = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(good.replace(b" - one", b" - two"))
+
+    def told() -> int:
+        return len([line for line in working.logged if "segment 1 cannot be compressed" in line])
+
+    for _ in range(3):
+        working.after(hours=1)
+    assert told() == 1
+    path.unlink()
+    working.after(hours=1)
+    path.write_bytes(good)
+    working.after(hours=1)
+    assert working.sealed() == ["bad/main/00000001.log.lz4"]
+
+
+def test_a_backlog_holds_up_nobody(store: Store, working: Working) -> None:
+    """Heads and evictions come between; a round says that there is more, and the last one that there is not."""
+    for number in range(20):
+        store.log(b"one", stream=f"s{number:02}")
+    working.after(hours=1)
+    store.clock.go(3_600 * 80)
+    left = []
+    for _ in range(3):
+        store.log(b"more")
+        left.append(working.compressor.round(working.settings))
+        store.clock.go(301)
+    assert left == [True, True, False]
+    assert len([name for name in working.sealed() if name.endswith(".xz")]) == 20
+    assert working.events().count("heads") == 3
+
+
 def test_a_flood_evicts_nothing_young_and_nothing_of_others(store: Store, working: Working) -> None:
     """What is over the quota and old enough goes, with an entry each; the neighbour's oldest stays."""
     settings = parse_settings(

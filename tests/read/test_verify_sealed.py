@@ -436,6 +436,25 @@ def test_evictions_younger_than_asked_for_are_listed(archive: Archive) -> None:
     assert len(young(4 * 3_600)) == 2
 
 
+def test_clocks_that_contradict_each_other_are_told(archive: Archive) -> None:
+    """Running time that leaps, and a head from a time to come: no damage, for clocks are set."""
+
+    def told() -> list[str]:
+        found = [finding for finding in findings(verify(archive)) if "clock" in finding.text]
+        assert not [finding for finding in found if finding.damage]
+        return [finding.text for finding in found]
+
+    assert told() == []
+    archive.clock.now -= 10 * 86_400_000_000
+    with archive.ledger() as (_, ledger):
+        ledger.append(Config(bytes(32)))
+    assert told() == ["the running time grew by 10 days more than the clock: it was set back, or this was made up"]
+    archive.clock.now += 4_000 * 86_400_000_000
+    with archive.ledger() as (_, ledger):
+        ledger.append(Config(bytes(32)))
+    assert told()[1:] == ["the last entry is of a time to come, by the clock here"]
+
+
 def _keeping(seconds: int) -> Settings:
     return Settings(each_vm=VmSettings(keep_at_least=seconds), disposables=VmSettings(keep_at_least=1))
 
