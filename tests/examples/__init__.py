@@ -1,0 +1,1 @@
+"""The examples, run with the real programs that they are for."""
