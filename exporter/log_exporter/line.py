@@ -93,6 +93,9 @@ class Form(Protocol):
     def body(self, lines: bytes) -> bytes:
         """Return the lines, or a part of one, as they are sent."""
 
+    def message(self, message: bytes) -> bytes:
+        """Return one message, which may have newlines in it, as it is sent: without any."""
+
 
 class Plain:
     """Lines as they are."""
@@ -108,6 +111,10 @@ class Plain:
     def body(self, lines: bytes) -> bytes:
         """Return the same bytes."""
         return lines
+
+    def message(self, message: bytes) -> bytes:
+        r"""Return the message with \n for each newline."""
+        return message.replace(b"\n", b"\\n")
 
 
 @dataclass(frozen=True)
@@ -125,16 +132,20 @@ class Rfc5424:
 
     def head_now(self) -> bytes:
         """Return the head for lines that are read at this moment."""
-        return _head(_USER_NOTICE, _now(), self.host, self.app or "stdin", "-", "-")
+        return _head(_USER_NOTICE, now(), self.host, self.app or "stdin", "-", "-")
 
     def body(self, lines: bytes) -> bytes:
         """Return the lines, or a part of one, escaped."""
         return escape_lines(lines)
 
+    def message(self, message: bytes) -> bytes:
+        """Return the message escaped."""
+        return escape(message)
+
 
 def own_line(host: str, event: str, words: str) -> bytes:
     """Return a line of the exporter's own, for what whoever reads the log must know."""
-    return _head(_SYSLOG_WARNING, _now(), host, "log-exporter", event, "-") + escape(words.encode()) + b"\n"
+    return _head(_SYSLOG_WARNING, now(), host, "log-exporter", event, "-") + escape(words.encode()) + b"\n"
 
 
 def name(untrusted_text: str, limit: int) -> str:
@@ -151,5 +162,6 @@ def _head(priority: int, time: str, host: str, app: str, event: str, data: str) 
     return f"<{priority}>1 {time} {name(host, 255)} {name(app, 48)} - {name(event, 32)} {data} ".encode()
 
 
-def _now() -> str:
+def now() -> str:
+    """Return this moment as RFC 5424 has it, UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -12,21 +12,24 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from log_exporter.config import Check, flag, paths, text
+from log_exporter.config import Check, flag, paths, pattern, text
 from log_exporter.line import Form, Plain, Rfc5424, dress, own_line
 from log_exporter.messages import printable_path
 from log_exporter.runs import Place, Record, Run, Runs, Said
-from log_exporter.setup import Setup
+from log_exporter.setup import Setup, choice
 from log_exporter.sources.followed import Followed, Found, Rewritten
+from log_exporter.sources.shape import LINES, Shape
 from log_exporter.sources.watch import Watch
 from log_exporter.state import State
 from log_exporter.wire import Greeting
 
-SETTINGS: dict[str, Check] = {"paths": paths, "plain": flag, "app": text}
+SETTINGS: dict[str, Check] = {"paths": paths, "plain": flag, "app": text, "begins": pattern}
 NEEDED = ["paths"]
 
 _VERSION = 1  # of the cursor file
 _ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the cursor file
+_AT_ONCE = 16  # rounds of which nothing is sent, before others get their turn
+_PAUSE = 0.5  # seconds between two looks at files that do not grow
 _SCAN_EVERY = 1.0  # seconds between two looks at the patterns
 _SAVE_EVERY = 5.0  # seconds between two compact cursor files,
 _SAVE_RECORDS = 2000  # or so many records added to it
@@ -35,27 +38,31 @@ _SAVE_RECORDS = 2000  # or so many records added to it
 def make(setup: Setup, settings: dict[str, Any]) -> "Files":
     """Return the source of these settings."""
     form: Form = Plain() if settings.get("plain") else Rfc5424(setup.host, settings.get("app", ""))
-    return Files(settings["paths"], form, setup.host, setup.state(), once=False)
+    shape = Shape(settings.get("begins", ""), choice(settings))
+    return Files(settings["paths"], form, setup.host, setup.state(), shape, once=False)
 
 
 class Files:
     """The lines of all files that match, each file from its start."""
 
-    pause = 0.5
-
-    def __init__(self, patterns: Iterable[str], form: Form, host: str, state: State, *, once: bool) -> None:
+    def __init__(
+        self, patterns: Iterable[str], form: Form, host: str, state: State, shape: Shape = LINES, *, once: bool
+    ) -> None:
         self.finished = False
         self._form = form
         self._host = host
         self._state = state
         self._once = once
-        self._watch = Watch(patterns, once=once)
+        self._shape = shape
+        self._watch = Watch(patterns, shape, once=once)
         self._paths: dict[int, str] = {}  # also of files that are gone and have runs
         self._lap: deque[Followed] = deque()  # who is still to be asked
         self._runs = Runs()
         self._session = self._newest_before = ""
         self._acknowledged = 0
         self._notes: list[Said] = []
+        self._behind = False  # the last round found something
+        self._reshaped = False  # the lines of the last session were counted with another shape
         self._output: Iterator[bytes] = iter(())
         self._scanned = self._saved = -_SAVE_EVERY
         self._restore()
@@ -92,6 +99,11 @@ class Files:
             lost = self._acknowledged - stored
             self._note("lost", f"the collector no longer counts {lost} lines that it had acknowledged")
             stored = self._acknowledged
+        if self._reshaped and stored > self._runs.base:
+            words = f"what is sent of a file has changed: up to {stored - self._runs.base} lines may come twice"
+            self._note("configuration", words)
+            stored = self._runs.base
+        self._reshaped = False
         split = self._runs.split(stored)
         files = {file.number: file for file in self._watch.files}
         if split.inside and split.inside.file in files:
@@ -127,13 +139,21 @@ class Files:
 
     # Reading
 
+    @property
+    def pause(self) -> float:
+        """Seconds after which to ask again."""
+        return 0.0 if self._behind else _PAUSE
+
     def read(self) -> bytes:
         """Return the next piece of the round, and make a new round when it is at its end."""
-        data = next(self._output, b"")
-        if not data and not self.finished:
-            self._output = self._round()
+        for _ in range(_AT_ONCE):
             data = next(self._output, b"")
-        return data
+            if data or self.finished:
+                return data
+            self._output = self._round()
+            if not self._behind:
+                return next(self._output, b"")
+        return b""
 
     def _round(self) -> Iterator[bytes]:
         """Ask the files in turn; return what they have, once it is durable what came from where."""
@@ -156,6 +176,9 @@ class Files:
             records += self._runs.add(found.run)
         if records:
             self._state.append(records)
+        if any(not found.run.lines for found in all_found):
+            self.acknowledge(self._acknowledged)  # of these no `ok` will tell
+        self._behind = bool(all_found)
         self.finished = self._once and not all_found and not notes
         return self._encoded(notes, all_found)
 
@@ -177,7 +200,10 @@ class Files:
             yield b"".join(note.text.encode() + b"\n" for note in notes)
         for found in all_found:
             head = self._form.head_of_file(os.fsencode(found.file.path))
-            if found.data is not None:
+            if found.messages is not None:
+                if found.messages:
+                    yield b"".join(head + self._form.message(message) + b"\n" for message in found.messages)
+            elif found.data is not None:
                 yield dress(head, self._form.body(found.data))
             else:
                 yield head
@@ -208,6 +234,7 @@ class Files:
             "session": self._session,
             "newest-before": self._newest_before,
             "configuration": self._configuration(),
+            "shape": self._shape.digest,
             "lines": self._runs.base,
         }
         names = [{"gone": number, "path": self._paths[number]} for number in sorted(gone)]
@@ -251,6 +278,7 @@ class Files:
         for record in self._watch.find(known, latest):
             path, offset = printable_path(record["path"]), latest[record["file"]].offset
             self._note("gone", f"{path} is gone or rewritten: lines behind byte {offset}, if any, are lost")
+        self._reshaped = header.get("shape", "") != self._shape.digest
         if header["configuration"] != self._configuration():
             self._note("configuration", "the exporter's patterns or line format have changed")
 

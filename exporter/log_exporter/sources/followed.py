@@ -4,12 +4,13 @@ import os
 import stat
 import time
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TypeAlias
 
 from log_exporter.line import after_lines, whole_characters
 from log_exporter.runs import Place, Record, Run
+from log_exporter.sources.shape import Message, Shape
 
 CHUNK = 256 * 1024  # bytes that are read at once
 SETTLED = 2.0  # seconds without a change, after which nobody finishes a line of a file that was rotated away
@@ -31,6 +32,7 @@ class Found:
     file: "Followed"
     run: Run
     data: bytes | None
+    messages: list[bytes] | None = None  # instead of data, where the shape is not plain lines
 
 
 class Followed:
@@ -39,7 +41,7 @@ class Followed:
     The descriptor stays open, so that a file that was renamed or deleted is still read to its end.
     """
 
-    def __init__(self, number: int, path: str, descriptor: int, *, once: bool) -> None:
+    def __init__(self, number: int, path: str, descriptor: int, shape: Shape, *, once: bool) -> None:
         status = os.fstat(descriptor)
         self.path = path  # the name by which it was found first
         self.key: Key = (status.st_dev, status.st_ino)
@@ -47,6 +49,7 @@ class Followed:
         self.away = self.deleted = False
         self.matched = True
         self._once = once
+        self._shape = shape
         self._descriptor = descriptor
         self.restart(number)
 
@@ -115,12 +118,37 @@ class Followed:
         data = data[tail:]
         if self._limit is not None:
             data = data[: max(0, self._limit - self._offset)]
+        if not self._shape.is_lines:
+            return self._shaped(data)
         if end := data.rfind(b"\n") + 1:
             return self._found(data[:end], self._offset + end, data.count(b"\n"))
         end = self._end_of_long_line() if len(data) == CHUNK else 0
         if end:
             return self._found(None, end, 1)
         return self._unfinished(data)
+
+    def _shaped(self, data: bytes) -> Found | None:
+        """Return messages, which may be more than a line, and not all that there are."""
+        found = self._shape.messages(data, final=len(data) == CHUNK)
+        if not found:
+            size = self._offset + len(data)
+            if size != self._size:
+                self._size, self._changed = size, time.monotonic()
+            # A message may go on with the next line, but nobody waits for that for ever. What has no newline goes
+            # only when its file was renamed or deleted.
+            over = self.away and self._limit is None
+            whole = len(data) if over else data.rfind(b"\n") + 1
+            self.done = not data or not (whole or over)
+            if not whole or not (self.settled or (self._limit is not None)):
+                return None
+            return self._found_messages(data[:whole], self._shape.messages(data[:whole], final=True), cut=True)
+        return self._found_messages(data, found, cut=False)
+
+    def _found_messages(self, data: bytes, found: list[Message], *, cut: bool) -> Found:
+        messages = [message for _, message in found if message is not None]
+        end = found[-1][0]
+        plain = self._found(data[:end], self._offset + end, len(messages), cut=cut)
+        return replace(plain, data=None, messages=messages)
 
     def _end_of_long_line(self) -> int:
         """Return where it ends, 0 if that is not known. A line is not begun before its end is there.
@@ -178,6 +206,8 @@ class Followed:
 
     def after(self, start: int, lines: int, end: int | None) -> tuple[int, int]:
         """Return where so many lines from `start` end, and how many of them were not there."""
+        if not self._shape.is_lines:
+            return self._after_messages(start, lines, end)
         offset = behind_newline = start
         while True:
             data = os.pread(self._descriptor, CHUNK, offset)
@@ -191,6 +221,21 @@ class Followed:
                 behind_newline = offset + data.rfind(b"\n") + 1
             lines -= count
             offset += len(data)
+
+    def _after_messages(self, start: int, lines: int, end: int | None) -> tuple[int, int]:
+        offset = start
+        while lines:
+            data = os.pread(self._descriptor, CHUNK, offset)
+            data = data if end is None else data[: end - offset]
+            found = self._shape.messages(data, final=len(data) == CHUNK or offset + len(data) == end)
+            if not found:
+                break
+            for behind, message in found:
+                lines -= message is not None
+                if not lines:
+                    return offset + behind, 0
+            offset += found[-1][0]
+        return offset, lines
 
     def record(self, place: Place) -> Record:
         """Return what `is_same` needs to know the file again."""

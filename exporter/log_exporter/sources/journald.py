@@ -1,17 +1,17 @@
 """The journal, each entry exactly once: through rotation, vacuum, restarts, and the boot of another day."""
 
-import re
+import shutil
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from log_exporter.choice import Names
 from log_exporter.config import Check, one_of, path, priority, texts
 from log_exporter.errors import UsageError
+from log_exporter.messages import say
 from log_exporter.resumed import Resumed
 from log_exporter.setup import Setup, choice
-from log_exporter.sources import Gap, Piece, Place, libsystemd
+from log_exporter.sources import Gap, Piece, Place, Reader, cursor, libsystemd
 from log_exporter.sources.entry import FIELDS, Entries
 
 SETTINGS: dict[str, Check] = {
@@ -27,21 +27,28 @@ _ENTRIES = 1000  # read at once, at most,
 _BYTES = 256 * 1024  # or until there is so much to send
 _REOPEN = 5000  # entries after which what libsystemd has mapped is let go, so that it does not count as our memory,
 _REOPEN_AFTER = 60.0  # or seconds: a directory that was not there when the journal was opened is not watched
-_CURSOR = re.compile(r"s=([0-9a-f]{32});i=([0-9a-f]{1,16});b=([0-9a-f]{32});m=[0-9a-f]+;t=([0-9a-f]{1,16});x=[0-9a-f]+")
 
 
 def make(setup: Setup, settings: dict[str, Any]) -> Resumed:
     """Return the source of these settings."""
-    try:
-        library = libsystemd.load()
-    except OSError as error:
-        raise UsageError(f"{setup.stream}: libsystemd.so.0 is not here") from error
     units = Names(settings.get("units", ()), settings.get("exclude_units", ()))
     chosen, most = choice(settings), settings.get("priority", 7)
     entries = Entries(setup.host, chosen, units, most, own_unit())
     current = settings.get("boot") == "current"
-    reader = Journald(library, entries, settings.get("directory", ""), current)
+    reader = _reader(entries, settings.get("directory", ""), current, setup.stream)
     return setup.resumed(reader, repr((chosen.digest, units.digest, most, current, settings.get("directory"))))
+
+
+def _reader(entries: Entries, directory: str, current: bool, stream: str) -> Reader:
+    try:
+        return Journald(libsystemd.load(), entries, directory, current)
+    except OSError as error:
+        if not shutil.which("journalctl"):
+            raise UsageError(f"{stream}: neither libsystemd.so.0 nor journalctl is here") from error
+        from log_exporter.sources.journalctl import Journalctl  # seldom needed
+
+        say(f"{stream}: libsystemd.so.0 cannot be used: reading through journalctl")
+        return Journalctl(entries, directory, current)
 
 
 def own_unit() -> bytes:
@@ -96,31 +103,29 @@ class Journald:
     def _go(self) -> Gap | None:
         """Go behind the last entry that was read, or to the first one behind it if it is gone."""
         self._at_entry = False
-        match = _CURSOR.fullmatch(self._cursor)
-        if not match:
+        last = cursor.parse(self._cursor)
+        if not last:
             self._journal.head()
             return None
         if self._journal.seek(self._cursor) and self._journal.is_at(self._cursor):
             return None
-        sequence, number, boot, realtime = match.groups()
-        then = datetime.fromtimestamp(int(realtime, 16) / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        words = f"the journal behind {then} was deleted before it was sent"
-        if not self._has_boot(boot):
+        if not self._has_boot(last.boot):
             # What there is comes from other boots, whose clocks may have been anywhere: it is new from its first entry.
-            self._cursor = ""
+            self._cursor, self._told = "", 0
             self._journal.head()
-            return Gap(words, None, self._place())
+            return Gap(last.gone, None, self._place())
         self._at_entry = self._journal.seek(self._cursor)
-        now = _CURSOR.fullmatch(self._journal.cursor()) if self._at_entry else None
+        now = cursor.parse(self._journal.cursor()) if self._at_entry else None
         if not now:
             return None
-        if now[1] != sequence:
-            return Gap(words, None, self._place())
-        missed = int(now[2], 16) - int(number, 16) - 1 - self._told
-        if missed <= 0:
+        missing = last.missing(now)
+        if missing is None:
+            return Gap(last.gone, None, self._place())
+        missing -= self._told
+        if missing <= 0:
             return None
-        self._told += missed
-        return Gap(words, missed, self._place())
+        self._told += missing
+        return Gap(last.gone, missing, self._place())
 
     def _has_boot(self, boot: str) -> bool:
         self._journal.match(f"_BOOT_ID={boot}".encode())
@@ -150,14 +155,14 @@ class Journald:
             count += 1
         if not count:
             return None
-        cursor = journal.cursor()
+        last = journal.cursor()
         # A file that is new may have entries that stand before those that were just read: it was made before they
         # were written, so that it is known now. And if a file is gone, so may be what comes next.
         if journal.process() == libsystemd.INVALIDATE:
             self._gap = self._go()
             return Piece(b"", 0, self._place())
         self._read += count
-        self._cursor, self._told = cursor, 0
+        self._cursor, self._told = last, 0
         return Piece(b"".join(lines), len(lines), self._place())
 
     def stored(self, place: Place) -> None:

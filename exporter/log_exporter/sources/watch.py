@@ -11,6 +11,7 @@ from contextlib import suppress
 from log_exporter.messages import printable_path, say
 from log_exporter.runs import Place, Record
 from log_exporter.sources.followed import Followed, Key, open_regular
+from log_exporter.sources.shape import Shape
 
 COMPRESSED = (".bz2", ".gz", ".lz4", ".xz", ".zip", ".zst")
 
@@ -21,9 +22,10 @@ _LOOK_AGAIN = (0.01, 0.03, 0.1)  # seconds after which a file that was not found
 class Watch:
     """The open files, in the order in which they are read."""
 
-    def __init__(self, patterns: Iterable[str], *, once: bool) -> None:
+    def __init__(self, patterns: Iterable[str], shape: Shape, *, once: bool) -> None:
         self.patterns = sorted({os.path.abspath(pattern) for pattern in patterns})
         self.files: list[Followed] = []
+        self._shape = shape
         self._once = once
         self._numbers = 0
         self._complained: set[str] = set()
@@ -124,7 +126,7 @@ class Watch:
         try:
             descriptor = open_regular(path)
             try:
-                return Followed(number, first_path, descriptor, once=self._once)
+                return Followed(number, first_path, descriptor, self._shape, once=self._once)
             except OSError:
                 os.close(descriptor)
                 raise

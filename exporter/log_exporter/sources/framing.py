@@ -1,0 +1,109 @@
+"""Syslog messages: out of a TCP stream (RFC 6587), and into lines of ours (RFC 3164, RFC 5424). No I/O."""
+
+import re
+
+from log_exporter.choice import Choice
+from log_exporter.line import escape, name, sd_value
+
+MAX_MESSAGE = 256 * 1024  # bytes, in a stream
+
+_USER_NOTICE = 13
+_PRIORITY = re.compile(rb"<(0|[1-9][0-9]{0,2})>")
+_COUNT = re.compile(rb"([1-9][0-9]{0,8}) ")
+_NAME = rb"[!#-<>-\\^-~]{1,32}"
+_PARAMETER = rb" %b=\"(?:[^\"\\\]\x00-\x1f\x7f]|\\.)*\"" % _NAME
+_RFC5424 = re.compile(
+    rb"1 (?P<time>[!-~]{1,35}) (?P<host>[!-~]{1,255}) (?P<app>[!-~]{1,48}) (?P<pid>[!-~]{1,128}) (?P<id>[!-~]{1,32})"
+    rb" (?P<data>-|(?:\[%b(?:%b)*\])+)(?: (?P<message>.*))?" % (_NAME, _PARAMETER),
+    re.DOTALL,
+)
+_RFC3164 = re.compile(rb"(?P<time>[A-Z][a-z]{2} [ 0-3][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}) (?P<rest>.*)", re.DOTALL)
+# Programs leave the host out on /dev/log, and others put it in; the tag is the word with the colon.
+_WORD = rb"[^\s:\[\]]"
+_TAG = re.compile(
+    rb"(?:(?P<host>%b+) )?(?P<app>%b{1,48})(?:\[(?P<pid>[0-9]{1,10})\])?: ?(?P<message>.*)" % (_WORD, _WORD), re.DOTALL
+)
+_OURS = b"@32473"  # no program may put our own words into its structured data
+
+
+class Frames:
+    """Takes messages out of a stream: counted, or ended by a newline or NUL, as each one begins."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, untrusted_data: bytes) -> list[bytes]:
+        """Return the messages that the bytes complete; one that is too long comes in several."""
+        data, at, found = self._rest + untrusted_data, 0, []
+        while at < len(data):
+            count = _COUNT.match(data, at)
+            if count and int(count[1]) <= MAX_MESSAGE:
+                end = count.end() + int(count[1])
+                if end > len(data):
+                    break
+                found.append(data[count.end() : end])
+                at = end
+                continue
+            if not count and data[at : at + 1].isdigit() and len(data) - at < 10 and data[at:].isdigit():
+                break  # the count itself is not all there
+            ends = [end for end in (data.find(b"\n", at), data.find(b"\0", at)) if end >= 0]
+            if not ends and len(data) - at < MAX_MESSAGE:
+                break
+            end = min(ends, default=len(data))
+            found.append(data[at:end])
+            at = end + 1
+        self._rest = data[at:]
+        return [message for message in found if message]
+
+    def end(self) -> list[bytes]:
+        """Return what was left when the stream ended."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
+
+
+class Messages:
+    """Turns syslog messages into lines; leaves out what is not wanted."""
+
+    def __init__(self, host: str, choice: Choice, priority: int) -> None:
+        self._host = name(host, 255)
+        self._choice = choice
+        self._priority = priority
+
+    def line(self, untrusted_message: bytes, now: str, origin: dict[str, bytes]) -> bytes:
+        """Return the line with its newline, or nothing; `origin` is what the socket says of the sender."""
+        message = untrusted_message.rstrip(b"\n\0")
+        code = _USER_NOTICE
+        if (match := _PRIORITY.match(message)) and int(match[1]) <= 191:
+            code, message = int(match[1]), message[match.end() :]
+        if code % 8 > self._priority:
+            return b""
+        head, data, message = self._parts(message, now)
+        chosen = self._choice.message(message)
+        if chosen is None:
+            return b""
+        values = "".join(f' {key}="{sd_value(value)}"' for key, value in origin.items())
+        element = f"[syslog@32473{values}]".encode()
+        return b"<%d>1 %b %b%b %b\n" % (code, head, b"" if data == b"-" else data, element, escape(chosen))
+
+    def _parts(self, message: bytes, now: str) -> tuple[bytes, bytes, bytes]:
+        """Return header without priority, structured data, and message."""
+        if (new := _RFC5424.fullmatch(message)) and _is_text(new["data"]) and _OURS not in new["data"]:
+            return b" ".join(new.group("time", "host", "app", "pid", "id")), new["data"], new["message"] or b""
+        host, app, pid, data = self._host, "-", "-", b"-"
+        if old := _RFC3164.fullmatch(message):
+            # Neither year nor zone: it goes beside, and ours is the time.
+            data = b'[rfc3164@32473 time="%b"]' % old["time"]
+            message = old["rest"]
+        if tag := _TAG.fullmatch(message):
+            app, message = name(tag["app"].decode("latin-1"), 48), tag["message"]
+            pid = (tag["pid"] or b"-").decode()
+            if tag["host"]:
+                host = name(tag["host"].decode("latin-1"), 255)
+        return f"{now} {host} {app} {pid} -".encode(), data, message
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return data.decode().isprintable()
+    except UnicodeDecodeError:
+        return False

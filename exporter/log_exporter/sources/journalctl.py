@@ -1,0 +1,182 @@
+"""The journal through `journalctl`, where there is no libsystemd: the same lines, at half the speed."""
+
+import os
+import subprocess
+import time
+from contextlib import suppress
+
+from log_exporter.sources import Gap, Piece, Place, cursor
+from log_exporter.sources.entry import FIELDS, MESSAGE_ID, USER_UNIT, Entries
+
+_READ = 256 * 1024
+_QUIET = 2.0  # seconds without output after which what there was has come
+_RESTART = 1.0  # seconds before it is started again when it has ended
+
+Fields = dict[bytes, bytes]
+
+
+class Journalctl:
+    """A Reader of `journalctl -o export`; places are those of Journald."""
+
+    pause = _RESTART
+
+    def __init__(self, entries: Entries, directory: str, current_boot: bool) -> None:
+        self._entries = entries
+        names = b",".join((*FIELDS, USER_UNIT, MESSAGE_ID)).decode()
+        self._command = ["journalctl", "--quiet", "--output=export", "--all", f"--output-fields={names}"]
+        self._command += [f"--directory={directory}"] if directory else []
+        self._command += ["--boot"] if current_boot else []
+        self._cursor, self._told = "", 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._changed = 0.0  # when it was started, or ended, or had something to say
+        self._rest = b""  # what it said and was not taken
+        self._first = False  # the next entry has to be the one of the cursor
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether it runs and has been quiet, so that nothing is on its way."""
+        return self._process is not None and time.monotonic() - self._changed > _QUIET
+
+    def fileno(self) -> int | None:
+        """Return its output."""
+        return self._process.stdout.fileno() if self._process and self._process.stdout else None
+
+    def take(self) -> None:
+        """Do nothing: `read` takes."""
+
+    def go(self, place: Place | None) -> Gap | None:
+        """Start it behind the entry; if that is gone `read` tells, but for a journal that lost its whole boot."""
+        self._end()
+        self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
+        last = cursor.parse(self._cursor)
+        gap = None
+        if last and not self._has_boot(last.boot):
+            self._cursor, self._told = "", 0
+            gap = Gap(last.gone, None, self._place())
+        self._start()
+        return gap
+
+    def _place(self) -> Place:
+        return {"cursor": self._cursor, "missed": self._told}
+
+    def _has_boot(self, boot: str) -> bool:
+        found = subprocess.run(
+            [*self._command, "--lines=1", f"_BOOT_ID={boot}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        return bool(found.stdout)
+
+    def _start(self) -> None:
+        where = [f"--cursor={self._cursor}"] if self._cursor else []
+        self._first = bool(self._cursor)
+        self._rest = b""
+        self._changed = time.monotonic()
+        with suppress(OSError):  # it may be there again in a moment
+            self._process = subprocess.Popen(
+                [*self._command, "--follow", "--no-tail", *where],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+            )
+            os.set_blocking(self._process.stdout.fileno(), False)  # type: ignore[union-attr]
+
+    def _end(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()
+        self._process = None
+        self._changed = time.monotonic()
+
+    def read(self) -> Piece | Gap | None:
+        """Return the next entries as lines."""
+        descriptor = self.fileno()
+        if descriptor is None:
+            if time.monotonic() - self._changed < _RESTART:
+                return None
+            self._start()
+            return None
+        try:
+            data = os.read(descriptor, _READ)
+        except BlockingIOError:
+            data = b""
+            if not self._rest:
+                return None
+        else:
+            self._changed = time.monotonic()
+            if not data:  # killed, or the journal was too much for it: what it had begun to say comes again
+                self._end()
+                return None
+        return self._lines(self._rest + data)
+
+    def _lines(self, data: bytes) -> Piece | Gap | None:
+        lines: list[bytes] = []
+        at = 0
+        while found := _entry(data, at):
+            fields, behind = found
+            name = fields[b"__CURSOR"].decode("ascii", "replace")
+            if self._first:
+                self._first = False
+                if name == self._cursor:
+                    at = behind
+                    continue
+                if gap := self._gap(name):
+                    self._rest = data[at:]
+                    return gap
+            text = self._line(fields)
+            if text:
+                lines.append(text)
+            at, self._cursor, self._told = behind, name, 0
+        self._rest = data[at:]
+        return Piece(b"".join(lines), len(lines), self._place()) if at else None
+
+    def _gap(self, name: str) -> Gap | None:
+        last, now = cursor.parse(self._cursor), cursor.parse(name)
+        if not last or not now:
+            return None
+        missing = last.missing(now)
+        if missing is None:
+            return Gap(last.gone, None, self._place())
+        missing -= self._told
+        if missing <= 0:
+            return None
+        self._told += missing
+        return Gap(last.gone, missing, self._place())
+
+    def _line(self, fields: Fields) -> bytes:
+        values = [fields.get(name, b"") for name in FIELDS]
+        boot = bytes.fromhex(fields[b"_BOOT_ID"].decode("ascii"))
+        realtime, monotonic = int(fields[b"__REALTIME_TIMESTAMP"]), int(fields[b"__MONOTONIC_TIMESTAMP"])
+        return self._entries.line(realtime, monotonic, boot, values, lambda name: fields.get(name, b""))
+
+    def stored(self, place: Place) -> None:
+        """Do nothing: journald deletes by itself."""
+
+    def close(self) -> None:
+        """End it."""
+        self._end()
+
+
+def _entry(data: bytes, at: int) -> tuple[Fields, int] | None:
+    """Return the fields of the entry there, the first of each name, and where the next one begins; None if torn."""
+    fields: Fields = {}
+    while True:
+        end = data.find(b"\n", at)
+        if end < 0:
+            return None
+        if end == at:
+            return fields, end + 1
+        name, equals, value = data[at:end].partition(b"=")
+        at = end + 1
+        if not equals:  # NAME, newline, u64le size, the bytes, newline
+            size = int.from_bytes(data[at : at + 8], "little")
+            if len(data) < at + 8 + size + 1:
+                return None
+            value = data[at + 8 : at + 8 + size]
+            at += 8 + size + 1
+        fields.setdefault(name, value)

@@ -1,0 +1,88 @@
+"""A real journald in a mount namespace of its own, and journal files made from text."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+_JOURNALD = "/lib/systemd/systemd-journald"
+_REMOTE = "/lib/systemd/systemd-journal-remote"
+_MACHINE = "fedcba9876543210fedcba9876543210"
+_START = """
+set -e
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/journal "$1/$2" /run/lab
+touch /run/systemd/journal/flushed
+mount --bind "$1" /run/lab
+mount -t tmpfs tmpfs /var/log
+mkdir -p /var/log/journal
+mount --bind /run/lab /var/log/journal
+echo $2 >/run/machine-id
+mount --bind /run/machine-id /etc/machine-id
+mount -t tmpfs tmpfs /etc/systemd
+printf '[Journal]\\nStorage=persistent\\nReadKMsg=no\\nAudit=no\\nRateLimitBurst=0\\nSystemMaxFileSize=%s\\nSyncIntervalSec=1h\\n' \
+    "$3" >/etc/systemd/journald.conf
+exec $4
+"""
+
+
+class Journald:
+    """journald over a directory of its own, as this test's child; it is gone after `stop`."""
+
+    def __init__(self, directory: Path, file_size: str = "8M") -> None:
+        self.directory = directory / _MACHINE
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _START, "sh"]
+        arguments = [str(directory), _MACHINE, file_size, _JOURNALD]
+        self._process = subprocess.Popen([*command, *arguments], stderr=subprocess.DEVNULL)
+        self._path = f"/proc/{self._process.pid}/root/run/systemd/journal/socket"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._until(lambda: os.path.exists(self._path))
+
+    def _until(self, condition: object) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():  # type: ignore[operator]
+            assert time.monotonic() < deadline, "journald does not start"
+            time.sleep(0.01)
+
+    def log(self, message: bytes, **fields: str) -> None:
+        """Log one message, as a program that speaks journald's own protocol."""
+        data = b"MESSAGE\n" + struct.pack("<Q", len(message)) + message + b"\n"
+        data += b"".join(f"{name}={value}\n".encode() for name, value in fields.items())
+        self._socket.sendto(data, self._path)
+
+    def rotate(self) -> None:
+        """Let it begin a new file, and wait for that."""
+        before = set(self.directory.iterdir())
+        self._process.send_signal(signal.SIGUSR2)
+        self._until(lambda: set(self.directory.iterdir()) - before)
+
+    def vacuum(self) -> None:
+        """Delete all files but the one that grows."""
+        for path in self.directory.glob("system@*.journal"):
+            path.unlink()
+
+    def stop(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait()
+
+
+def write(path: Path, entries: list[Mapping[bytes, bytes]]) -> None:
+    """Append entries to a journal file, as they would be exported."""
+    data = b"".join(
+        b"".join(name + b"\n" + struct.pack("<Q", len(value)) + value + b"\n" for name, value in entry.items()) + b"\n"
+        for entry in entries
+    )
+    subprocess.run([_REMOTE, f"--output={path}", "-"], input=data, check=True, stderr=subprocess.DEVNULL)
+
+
+def entry(number: int, message: bytes = b"", boot: str = "b" * 32, **fields: str) -> dict[bytes, bytes]:
+    """Return an entry of a numbered second."""
+    times = {"__REALTIME_TIMESTAMP": f"{1795000000 + number}000000", "__MONOTONIC_TIMESTAMP": f"{number + 1}000000"}
+    named = times | {"_BOOT_ID": boot, "_TRANSPORT": "syslog", "PRIORITY": "6"} | fields
+    return {name.encode(): value.encode() for name, value in named.items()} | {b"MESSAGE": message or b"%d" % number}
