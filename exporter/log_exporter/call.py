@@ -24,6 +24,28 @@ class Timing(NamedTuple):
     refused: float = 180.0  # the policy says no: each try costs dom0 a line in its journal
 
 
+class Progress:
+    """How it goes, for whoever asks."""
+
+    def __init__(self) -> None:
+        self.lines = self.bytes = 0  # acknowledged, sent
+        self.state = "calling"
+        self.last_ok: float | None = None  # when a line was acknowledged last, by the monotonic clock
+        self.idle = False  # there was nothing left to send or to be acknowledged when we last looked,
+        self.even = time.monotonic()  # and this was then
+
+    def lost(self, why: str) -> None:
+        """Note that the call is over."""
+        self.state = why
+        if self.idle:
+            self.idle, self.even = False, time.monotonic()
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which there has been something left, or nobody to look."""
+        return 0.0 if self.idle else time.monotonic() - self.even
+
+
 class Patience:
     """How much longer to try, if there is a limit; progress starts it anew."""
 
@@ -46,12 +68,15 @@ class Patience:
 class Call:
     """One open stream, as a task; it ends when all is delivered or a stop was asked."""
 
-    def __init__(self, link: Transport, source: Source, stop: Stop, timing: Timing, patience: Patience) -> None:
+    def __init__(
+        self, link: Transport, source: Source, stop: Stop, timing: Timing, patience: Patience, progress: Progress
+    ) -> None:
         self._link = link
         self._source = source
         self._stop = stop
         self._timing = timing
         self._patience = patience
+        self._progress = progress
         self._incoming = Incoming()
         self._data = b""  # what the source gave last,
         self._at = 0  # and how much of it has gone
@@ -93,6 +118,9 @@ class Call:
     def _next(self) -> None:
         if not self._stopping:
             self._data, self._at = self._source.read(), 0
+            was_idle, self._progress.idle = self._progress.idle, not self._data and self._acknowledged == self._sent
+            if was_idle or self._progress.idle:
+                self._progress.even = time.monotonic()
         if not self._pending() and (self._stopping or self._source.finished):
             self._close_our_half()
 
@@ -146,11 +174,14 @@ class Call:
     def _hear(self, event: Event) -> None:
         if isinstance(event, Greeting):
             self._greeted = True
+            self._progress.state = "connected"
             self._source.begin(event)
         elif isinstance(event, Ok):
             if event.lines > self._sent:
                 raise WireError("the collector acknowledged lines that were not sent")
             if event.lines > self._acknowledged:
+                self._progress.lines += event.lines - self._acknowledged
+                self._progress.last_ok = time.monotonic()
                 self._acknowledged = event.lines
                 self._source.acknowledge(event.lines)
                 self._patience.progress()
@@ -170,6 +201,7 @@ class Call:
             self._deadline = min(self._deadline, time.monotonic() + self._timing.last_words)
             return
         self._sent += self._data.count(b"\n", self._at, gone)
+        self._progress.bytes += gone - self._at
         self._at = gone
 
     def _lost(self) -> None:

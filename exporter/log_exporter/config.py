@@ -132,6 +132,12 @@ CHOICE: dict[str, Check] = {"include": patterns, "exclude": patterns, "redact": 
 _TOP: dict[str, Check] = {"transport": text, "state": path, "spool": path, "status": path}
 
 
+def known_settings(module: str) -> dict[str, Check]:
+    """Return what can be set for a source."""
+    settings: dict[str, Check] = import_module(module).SETTINGS
+    return CHOICE | settings
+
+
 def load(file: Path) -> Config:
     """Read and check the whole file; raises UsageError."""
     try:
@@ -180,9 +186,8 @@ class _Checked:
         source = untrusted.pop("source")
         if not isinstance(source, str) or source not in SOURCES:
             self._refuse(place, "source", f"must be one of {' '.join(SOURCES)}")
-        module = import_module(SOURCES[source])
-        settings = self._table(place, untrusted, CHOICE | module.SETTINGS)
-        for key in module.NEEDED:
+        settings = self._table(place, untrusted, known_settings(SOURCES[source]))
+        for key in import_module(SOURCES[source]).NEEDED:
             if key not in settings:
                 self._refuse(place, "", f"needs {key}, as its source is {source}")
         return Stream(name, source, settings)

@@ -1,40 +1,83 @@
 """`log-exporter run`: all streams of the configuration, in one process and one loop."""
 
 import os
+import select
 import shlex
 import shutil
+import time
 from importlib import import_module
 from pathlib import Path
 
+from log_exporter import notify, status
 from log_exporter.call import Timing
 from log_exporter.config import SOURCES, Config, Stream
 from log_exporter.delivery import Delivery
 from log_exporter.errors import UsageError
-from log_exporter.loop import run
+from log_exporter.loop import Task, Wait, run
 from log_exporter.messages import printable, say
 from log_exporter.setup import Setup
 from log_exporter.sources import Source
+from log_exporter.spooled import Spooled
 from log_exporter.stop import Stop
+
+_STATUS_EVERY = 10.0  # seconds
+
+
+class _Served:
+    """A stream that is shipped."""
+
+    def __init__(self, stream: Stream, source: Source, command: list[str], stop: Stop, timing: Timing) -> None:
+        self.stream = stream
+        self.source = source
+        self.delivery = Delivery(source, command, stop, timing, stream=stream.name)
+
+    def status(self) -> status.Status:
+        """Return how it goes."""
+        progress, now = self.delivery.progress, time.monotonic()
+        spool = self.source.spool if isinstance(self.source, Spooled) else None
+        return {
+            "stream": self.stream.name,
+            "source": self.stream.source,
+            "state": progress.state,
+            "lines": progress.lines,
+            "bytes": progress.bytes,
+            "lag": progress.lag,
+            "last_ok": None if progress.last_ok is None else now - progress.last_ok,
+            "spool": spool.size if spool else None,
+            "spool_limit": spool.limit if spool else None,
+            "dropped": spool.dropped if spool else None,
+        }
 
 
 def serve(config: Config, stop: Stop, timing: Timing) -> None:
     """Ship all streams until a stop is asked."""
     host = os.uname().nodename
-    sources: list[tuple[Stream, Source]] = []
+    served: list[_Served] = []
     try:
         for stream in config.streams:
+            command = carrier(config.transport, stream.name)
             setup = Setup(stream.name, host, Path(config.state), Path(config.spool))
-            sources.append((stream, import_module(SOURCES[stream.source]).make(setup, stream.settings)))
-        run(
-            [
-                Delivery(source, carrier(config.transport, stream.name), stop, timing, stream=stream.name).run()
-                for stream, source in sources
-            ]
-        )
+            source = import_module(SOURCES[stream.source]).make(setup, stream.settings)
+            served.append(_Served(stream, source, command, stop, timing))
+        notify.tell("READY=1")
+        run([_report(config.status, served, stop), *(one.delivery.run() for one in served)])
     finally:
-        for stream, source in sources:
-            if undelivered := source.close():
-                say(f"{stream.name}: {undelivered}")
+        notify.tell("STOPPING=1")
+        for one in served:
+            if undelivered := one.source.close():
+                say(f"{one.stream.name}: {undelivered}")
+
+
+def _report(path: str, served: list[_Served], stop: Stop) -> Task:
+    """Tell systemd and the status file how it goes."""
+    watchdog = notify.watchdog()
+    every = min(_STATUS_EVERY, watchdog / 2) if watchdog else _STATUS_EVERY
+    while not stop.asked:
+        connected = sum(one.delivery.progress.state == "connected" for one in served)
+        lines = sum(one.delivery.progress.lines for one in served)
+        notify.tell(f"WATCHDOG=1\nSTATUS={connected} of {len(served)} streams connected, {lines} lines stored")
+        status.write(path, [one.status() for one in served])
+        yield Wait({stop.fileno(): select.POLLIN}, every)
 
 
 def carrier(transport: str, stream: str) -> list[str]:

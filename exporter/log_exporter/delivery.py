@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import Generator
 
-from log_exporter.call import Call, Patience, Timing
+from log_exporter.call import Call, Patience, Progress, Timing
 from log_exporter.errors import ConnectionLost, Refused
 from log_exporter.loop import Ready, Task, Wait
 from log_exporter.messages import say
@@ -32,6 +32,7 @@ class Delivery:
         self._timing = timing
         self._patience = Patience(give_up)
         self._label = f"{stream}: " if stream else ""  # where several streams speak
+        self.progress = Progress()
         self._failures = 0
         self._said: set[str] = set()  # since something was stored
 
@@ -45,13 +46,14 @@ class Delivery:
         useful = False
         try:
             with Transport(self._command) as link:
-                call = Call(link, self._source, self._stop, self._timing, self._patience)
+                call = Call(link, self._source, self._stop, self._timing, self._patience, self.progress)
                 try:
                     yield from call.run()
                     return True
                 finally:
                     useful = call.useful
         except ConnectionLost as lost:
+            self.progress.lost(str(lost))
             # A call that stored something was a good one, however it ended.
             self._failures = 1 if useful else self._failures + 1
             if useful:

@@ -4,6 +4,8 @@ ExporterError
 ├── UsageError        2   the command cannot work as it was given
 ├── StateError        3   the cursor cannot be saved, so nothing may be sent
 ├── NotDelivered      3   it ended, or was told to give up, with lines left
+├── NotRunning        3   `status`: there is no exporter to tell about
+├── NotInOrder        3   `check`: something is wrong, and was said
 └── ConnectionLost    -   this call is over, the next one may work; never reaches the user as an exit code
     ├── WireError     -   the collector said what docs/spec/wire.md does not allow
     └── Refused       -   the policy does not allow the call: try again in minutes, and say nothing
@@ -28,6 +30,14 @@ class StateError(ExporterError):
 
 class NotDelivered(ExporterError):
     """The end has come with lines left that nobody acknowledged."""
+
+
+class NotRunning(ExporterError):
+    """No exporter runs whose status could be told."""
+
+
+class NotInOrder(ExporterError):
+    """Something is not as it must be."""
 
 
 class ConnectionLost(ExporterError):

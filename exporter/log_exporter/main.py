@@ -1,7 +1,7 @@
 """The command line of the exporter."""
 
 import argparse
-import os
+import json
 import re
 import socket
 import sys
@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from log_exporter import status
 from log_exporter.call import Timing
+from log_exporter.check import check
 from log_exporter.config import DEFAULT, STREAM, load
 from log_exporter.daemon import carrier, serve
 from log_exporter.delivery import Delivery
-from log_exporter.errors import ExporterError, NotDelivered, UsageError
+from log_exporter.errors import ExporterError, NotDelivered, NotInOrder, UsageError
 from log_exporter.line import Form, Plain, Rfc5424
 from log_exporter.loop import run
-from log_exporter.messages import printable, say
+from log_exporter.messages import printable, say, show
+from log_exporter.qubesdb import narrow, read
 from log_exporter.sources import Source
 from log_exporter.sources.files import Files
 from log_exporter.sources.stdin import Stdin
@@ -25,7 +28,8 @@ from log_exporter.stop import Stop
 
 _QREXEC = "qrexec-client-vm @default logchain.Append+STREAM"
 _EPILOG = """\
-exit status: 0 all went well, or it was stopped; 2 the command is wrong; 3 lines could not be delivered
+exit status: 0 all went well, or it was stopped; 2 the command or the configuration is wrong;
+3 lines could not be delivered, or check found something, or status no exporter
 
 examples:
   journalctl -f | log-exporter stdin --stream journal --plain
@@ -41,12 +45,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{printable(message)} (see log-exporter --help)")
 
     def print_help(self, file: object = None) -> None:  # noqa: ARG002 (argparse's signature)
-        """Print the help, also to somebody who closes the pipe early."""
-        try:
-            sys.stdout.write(self.format_help())
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer goes there
+        """Print the help."""
+        show(self.format_help())
 
 
 def main(arguments: Sequence[str] | None = None, timing: Timing = Timing()) -> int:  # noqa: B008  (it is frozen)
@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None, timing: Timing = Timing()) -> i
 
 
 def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
-    if options.source == "run":
-        serve(load(options.config), stop, timing)
+    if options.source in ("run", "check", "status"):
+        _whole(options, stop, timing)
         return
     command = _command(options)
     source = _source(options)
@@ -76,6 +76,21 @@ def _run(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
             say(undelivered)
     if undelivered:
         raise NotDelivered("stopped with lines left")
+
+
+def _whole(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
+    """Do what is done with the whole configuration."""
+    config = load(options.config)
+    if options.source == "run":
+        serve(narrow(config, read), stop, timing)
+    elif options.source == "status":
+        found = status.load(config.status)
+        show(json.dumps(found) + "\n" if options.json else status.table(found))
+    else:
+        findings = list(check(narrow(config, read), carrier))
+        show("".join(f"{finding}\n" for finding in findings))
+        if any(finding.advice for finding in findings):
+            raise NotInOrder("something is wrong: see above")
 
 
 def _source(options: argparse.Namespace) -> Source:
@@ -115,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
+    sources = parser.add_subparsers(dest="source", metavar="COMMAND", required=True)
     sources.add_parser("stdin", parents=[common], help="standard input", description="Ships standard input.")
     files = sources.add_parser(
         "files",
@@ -128,14 +143,28 @@ def _parser() -> argparse.ArgumentParser:
         "--state-dir", required=True, type=Path, metavar="DIR", help="where the cursor is kept; must outlive a restart"
     )
     files.add_argument("--once", action="store_true", help="ship the whole lines that are there now, then exit")
-    daemon = sources.add_parser(
+    whole = _Parser(add_help=False)
+    help_text = "the configuration (default: %(default)s)"
+    whole.add_argument("--config", type=Path, default=DEFAULT, metavar="FILE", help=help_text)
+    sources.add_parser(
         "run",
+        parents=[whole],
         help="all streams of the configuration: the daemon",
         description="Ships all streams of the configuration, until it is stopped.",
     )
-    daemon.add_argument(
-        "--config", type=Path, default=DEFAULT, metavar="FILE", help="the configuration (default: %(default)s)"
+    sources.add_parser(
+        "check",
+        parents=[whole],
+        help="say in plain words what is wrong",
+        description="Looks at configuration, rights and directories, and calls the LogVM once for each stream.",
     )
+    shown = sources.add_parser(
+        "status",
+        parents=[whole],
+        help="how far each stream is",
+        description="Shows lines, bytes, lag, spool and the last acknowledgement of each stream that `run` ships.",
+    )
+    shown.add_argument("--json", action="store_true", help="as JSON, for programs")
     return parser
 
 

@@ -23,3 +23,12 @@ def say(message: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         pass  # whom could we tell?
+
+
+def show(text: str) -> None:
+    """Write what was asked for on standard output, also to somebody who closes the pipe early."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer goes there

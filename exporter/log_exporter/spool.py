@@ -30,7 +30,7 @@ class Spool:
     def __init__(self, directory: Path, host: str, limit: int) -> None:
         self._path = directory
         self._host = host
-        self._limit = limit
+        self.limit = limit  # bytes
         self.dropped = 0  # lines, since the start
         self._untold = 0  # of them, those that no line tells of
         self._dropping = False
@@ -76,13 +76,13 @@ class Spool:
     @property
     def full(self) -> bool:
         """Whether there is no room for another line."""
-        return self.size >= self._limit
+        return self.size >= self.limit
 
     # One end
 
     def append(self, lines: bytes) -> None:
         """Keep whole lines, or drop and count them if there is no room."""
-        if lines and self.size + len(lines) <= self._limit and self._tell_dropped() and self._write(lines):
+        if lines and self.size + len(lines) <= self.limit and self._tell_dropped() and self._write(lines):
             return
         if lines:
             self._drop(lines.count(b"\n"))
@@ -106,7 +106,7 @@ class Spool:
         """Append to the newest file; False, and nothing is written, if the disk does not take it."""
         number = max(self._sizes, default=0)
         try:
-            if self._writing < 0 or self._sizes[number] >= self._limit // _FILES:
+            if self._writing < 0 or self._sizes[number] >= self.limit // _FILES:
                 # Never a number that was there before, also if somebody emptied the directory.
                 number = max(number + 1, int(time.time()))
                 new = self._open(number, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)

@@ -16,7 +16,7 @@ class Shape:
     """Lines, or what begins at a line that matches `begins` and goes on to the next such line; of them a choice."""
 
     def __init__(self, begins: str, choice: Choice) -> None:
-        self._begins = re.compile(begins.encode()) if begins else None
+        self._begins = re.compile(begins.encode(), re.MULTILINE) if begins else None  # ^ is where a line begins
         self._choice = choice
         self.is_lines = not begins and choice.everything  # then there is no work per line
         self.digest = "" if self.is_lines else repr((begins, choice.digest))
