@@ -11,8 +11,9 @@ from logchain.cli.writing import agree, open_to_write, refresh_catalog, take_led
 from logchain.format.errors import Busy
 from logchain.read.listing import StreamRow, list_streams
 from logchain.read.times import format_local
-from logchain.store.configuration import DEFAULT_CONFIG, read_settings
+from logchain.store.configuration import read_settings
 from logchain.store.forgetting import forget
+from logchain.store.layout import DEFAULT_CONFIG
 
 __all__ = ["command"]
 

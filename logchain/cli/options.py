@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from logchain.store.configuration import DEFAULT_CONFIG
-from logchain.store.layout import DEFAULT_STORE
+from logchain.store.layout import DEFAULT_CONFIG, DEFAULT_STORE
 
 __all__ = ["config_option", "json_option", "store_option"]
 

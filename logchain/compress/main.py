@@ -15,8 +15,8 @@ from logchain.compress.work import Compressor, Stopped
 from logchain.format.errors import Busy, LogchainError, StoreError, UsageError
 from logchain.format.settings import Settings
 from logchain.store.clock import SystemClock
-from logchain.store.configuration import DEFAULT_CONFIG, read_settings
-from logchain.store.layout import COMPRESSOR, DEFAULT_STORE, KEYS, Directory, open_store
+from logchain.store.configuration import read_settings
+from logchain.store.layout import COMPRESSOR, DEFAULT_CONFIG, DEFAULT_STORE, KEYS, Directory, open_store
 
 __all__ = ["main"]
 

@@ -16,7 +16,6 @@ from logchain.format.fields import (
     number,
     parse_line,
 )
-from logchain.format.ledger import entry_key_name
 from logchain.format.limits import MAX_BLOCK, MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SEGMENT_RECORDS
 from logchain.format.signed_note import Vkey, open_note
 
@@ -94,6 +93,8 @@ def parse_manifest(text: bytes) -> Manifest:
 
 def open_manifest(data: bytes, vkey: Vkey) -> Manifest:
     """Return what a manifest says that this key, of the entry that names it, signed; FormatError, SignatureError."""
+    from logchain.format.ledger import entry_key_name  # whoever only reads manifests need not load it
+
     manifest = parse_manifest(open_note(data, vkey, MAX_MANIFEST, most=1))
     if vkey.name != entry_key_name(manifest.store_id):
         raise FormatError("a manifest of another store")

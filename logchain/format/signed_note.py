@@ -7,9 +7,6 @@ import re
 from hashlib import sha256
 from typing import NamedTuple
 
-from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
-
 from logchain.format.errors import FormatError, SignatureError
 from logchain.format.fields import base64, unbase64
 from logchain.format.limits import MAX_SIGNATURES
@@ -79,6 +76,8 @@ def parse_vkey(text: str) -> Vkey:
 
 def public_key(name: str, seed: bytes) -> Vkey:
     """Return the public key of a seed of 32 bytes."""
+    from nacl.signing import SigningKey  # whoever only parses notes, as `show` does, need not wait for libsodium
+
     return Vkey(name, bytes(SigningKey(seed).verify_key))
 
 
@@ -94,6 +93,8 @@ def check_text(text: bytes) -> str:
 
 def sign(text: bytes, name: str, seed: bytes) -> bytes:
     """Return the note: text, empty line, one signature line. FormatError where no note can have this text or name."""
+    from nacl.signing import SigningKey
+
     check_text(text)
     vkey = public_key(name, seed)
     format_vkey(vkey)
@@ -129,6 +130,9 @@ def open_note(data: bytes, vkey: Vkey, limit: int, most: int = MAX_SIGNATURES) -
     Raises FormatError where it is no note, SignatureError where the key's signature is missing or wrong. Signatures of
     other keys are ignored.
     """
+    from nacl.exceptions import BadSignatureError
+    from nacl.signing import VerifyKey
+
     text, signatures = parse_note(data, limit, most)
     ours = [found.signature for found in signatures if (found.name, found.key_id) == (vkey.name, vkey.key_id)]
     if not ours:

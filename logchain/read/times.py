@@ -15,10 +15,8 @@ one thing that systemd does not: a time of day behind `yesterday`, `today` and `
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from fractions import Fraction
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from logchain.format.errors import UsageError
 
@@ -144,7 +142,7 @@ def _parse_span(text: str) -> int:
         part = _SPAN_PART.match(text, end)
         if not part or (part[2] and part[2] not in _UNITS):
             raise ValueError("not a time span")
-        span += int(Fraction(part[1]) * _UNITS[part[2] or "s"])
+        span += _exactly(part[1], _UNITS[part[2] or "s"])
         end = part.end()
     return span
 
@@ -167,7 +165,7 @@ def _parse_moment(text: str, now: datetime) -> int:
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     minute = midnight.replace(hour=int(match["hour"] or 0), minute=int(match["minute"] or 0))
     # The seconds come last: a leap second's :60 is in RFC 3339, but in no datetime.
-    return _microseconds(minute) + int(Fraction(match["seconds"] or 0) * _SECOND)
+    return _microseconds(minute) + _exactly(match["seconds"] or "0", _SECOND)
 
 
 def _zone(match: re.Match[str], local: tzinfo | None) -> tzinfo | None:
@@ -175,6 +173,8 @@ def _zone(match: re.Match[str], local: tzinfo | None) -> tzinfo | None:
     if match["zone"]:
         if match["utc"] or match["sign"]:
             raise ValueError("two time zones")
+        from zoneinfo import ZoneInfo  # few name one
+
         try:
             return ZoneInfo(match["zone"])
         except (LookupError, OSError, ValueError) as error:  # unknown; a directory; no zone file
@@ -183,6 +183,12 @@ def _zone(match: re.Match[str], local: tzinfo | None) -> tzinfo | None:
         offset = timedelta(hours=int(match["offset_h"]), minutes=int(match["offset_m"]))
         return timezone(-offset if match["sign"] == "-" else offset)
     return UTC if match["utc"] else local
+
+
+def _exactly(number: str, unit: int) -> int:
+    """Return a decimal number of units in µs, what is less than one left out."""
+    whole, _, fraction = number.partition(".")
+    return int(whole or "0") * unit + int(fraction or "0") * unit // int("1" + "0" * len(fraction))
 
 
 def _microseconds(moment: datetime) -> int:

@@ -2,10 +2,9 @@
 
 from logchain.format.errors import UsageError
 from logchain.format.settings import DEFAULT_SETTINGS, Settings, parse_settings
+from logchain.store.layout import DEFAULT_CONFIG
 
-__all__ = ["DEFAULT_CONFIG", "read_settings"]
-
-DEFAULT_CONFIG = "/etc/logchain.toml"
+__all__ = ["read_settings"]
 
 
 def read_settings(path: str | None) -> Settings:

@@ -42,6 +42,7 @@ __all__ = [
     "CATALOG_JOURNAL",
     "CHECKPOINT",
     "COMPRESSOR",
+    "DEFAULT_CONFIG",
     "DEFAULT_STORE",
     "ENTRIES",
     "FORGETTING",
@@ -78,6 +79,7 @@ __all__ = [
 ]
 
 DEFAULT_STORE = "/var/lib/logchain"
+DEFAULT_CONFIG = "/etc/logchain.toml"  # no part of the store; here so that `show` need not load what parses it
 FORMAT, BIRTHS, LIVE, SEALED, LEDGER, KEYS = "format", "births", "live", "sealed", "ledger", "keys"
 ID, LOCK, RATCHET, QUARANTINE, FORGETTING = "id", "lock", "ratchet", "quarantine", "forgetting"
 ENTRIES, HEADS, CHECKPOINT = "entries", "heads", "checkpoint"
