@@ -23,7 +23,8 @@ from logchain.read.view import View
 __all__ = ["Entry", "Item", "Kind", "Run", "StreamReader"]
 
 # Behind a newline, whatever is no line of one part: looked for with the speed of a search for newlines.
-_NO_LINE = re.compile(rb"\n(?!.{26}Z - )(.*)")
+_NO_LINE = re.compile(rb"\n(?!.{26}Z - |\Z)(.*)")
+_LINE = re.compile(rb".{26}Z - ")
 
 
 class Kind(Enum):
@@ -235,12 +236,16 @@ class StreamReader:
             yield from self._take_text(first, block)
 
     def _take_text(self, first: int, text: bytes) -> Iterator[Item]:
-        whole, place = b"\n" + text[:-1], 0  # so that each record has its newline before it
-        for match in _NO_LINE.finditer(whole) if text else ():
-            if match.start() > place:
-                yield from self._take_lines(first, text[place : match.start()])
+        place = 0
+        while place < len(text) and not _LINE.match(text, place):
+            end = text.find(b"\n", place)
+            yield from self._take_one(first, text[place:end])
+            place = end + 1
+        for match in _NO_LINE.finditer(text, place):
+            if match.start() >= place:
+                yield from self._take_lines(first, text[place : match.start() + 1])
             yield from self._take_one(first, match[1])
-            place = match.end()
+            place = match.end() + 1
         if place < len(text):
             yield from self._take_lines(first, text[place:])
 

@@ -146,10 +146,10 @@ class Show(Generic[T]):
         things: list[S] = []
         for item in items:
             if isinstance(item, Run):
-                run, numbers = _grep(item, wanted.pattern)
+                run, found = _grep(item, wanted.pattern) if wanted.pattern else (item, None)
                 lines = run.untrusted_text.split(b"\n")[:-1]
                 try:
-                    made = maker.run(run, lines, numbers)
+                    made = maker.run(run, lines, found or range(run.number, run.number + len(lines)))
                 except FormatError as error:
                     gap = f"{len(lines)} records from {run.number} on cannot be shown: {error}"
                     item = Entry(0, run.vm, run.stream, run.number, Kind.GAP, gap.encode())
@@ -215,11 +215,9 @@ def _whole(reader: StreamReader) -> Iterator[Item]:
     yield from reader.finish()
 
 
-def _grep(run: Run, pattern: Pattern | None) -> tuple[Run, Sequence[int]]:
+def _grep(run: Run, pattern: Pattern) -> tuple[Run, Sequence[int]]:
     """Return a run of the lines that match, and their numbers in the stream."""
     text = run.untrusted_text
-    if pattern is None:
-        return run, range(run.number, run.number + text.count(b"\n"))
     parts, numbers, number, place = [], [], run.number, 0
     for begin, end in pattern.find(text):
         number += text.count(b"\n", place, begin)
