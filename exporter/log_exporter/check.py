@@ -4,7 +4,6 @@ import glob
 import grp
 import os
 import select
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from log_exporter.config import Config, Stream
 from log_exporter.errors import ConnectionLost, UsageError
 from log_exporter.messages import printable
-from log_exporter.transport import POLICY_REFUSED, Transport
+from log_exporter.transport import POLICY_REFUSED, Transport, which
 from log_exporter.wire import Greeting, Incoming, Refusal
 
 _GREETING = 20.0  # seconds
@@ -101,7 +100,7 @@ def _source(stream: Stream) -> Iterator[Finding]:
     if stream.source == "kmsg" and not os.access(device, os.R_OK):
         yield Finding(f"{stream.name}: {printable(device)} cannot be read", "The service needs the right CAP_SYSLOG.")
     command = stream.settings.get("command")
-    if command and not shutil.which(command[0]):
+    if command and not which(command[0]):
         yield Finding(f"{stream.name}: cannot find {printable(command[0])}", "Correct `command` in the configuration.")
 
 

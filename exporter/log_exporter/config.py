@@ -8,16 +8,14 @@ A key that is not known, or has a value that is not allowed, is an error that na
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from log_exporter.errors import UsageError
 from log_exporter.messages import printable
 
-DEFAULT = Path("/etc/log-exporter.toml")
+DEFAULT = "/etc/log-exporter.toml"
 STREAM = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")  # docs/spec/wire.md
 MAX_SIZE = 1 << 20  # bytes of a configuration
 
@@ -138,20 +136,22 @@ def known_settings(module: str) -> dict[str, Check]:
     return CHOICE | settings
 
 
-def load(file: Path) -> Config:
+def load(file: str) -> Config:
     """Read and check the whole file; raises UsageError."""
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb") as opened:
             data = opened.read(MAX_SIZE + 1)
     except OSError as error:
-        raise UsageError(f"{printable(str(file))}: {error.strerror}") from error
-    return parse(data, str(file))
+        raise UsageError(f"{printable(file)}: {error.strerror}") from error
+    return parse(data, file)
 
 
 def parse(untrusted_data: bytes, name: str) -> Config:
     """Check a configuration; `name` is for messages."""
     if len(untrusted_data) > MAX_SIZE:
         raise UsageError(f"{printable(name)}: is too large for a configuration")
+    import tomllib  # where a configuration is parsed, see daemon.py
+
     try:
         untrusted_text = untrusted_data.decode()
         untrusted = tomllib.loads(untrusted_text)

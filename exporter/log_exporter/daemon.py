@@ -1,16 +1,16 @@
 """`log-exporter run`: all streams of the configuration, in one process and one loop."""
 
+import json
 import os
 import select
 import shlex
-import shutil
 import time
 from importlib import import_module
-from pathlib import Path
+from typing import Any, NoReturn
 
 from log_exporter import notify, status
 from log_exporter.call import Timing
-from log_exporter.config import SOURCES, Config, Stream
+from log_exporter.config import SOURCES, Config, Stream, load
 from log_exporter.delivery import Delivery
 from log_exporter.errors import UsageError
 from log_exporter.loop import Task, Wait, run
@@ -19,6 +19,7 @@ from log_exporter.setup import Setup
 from log_exporter.sources import Source
 from log_exporter.spooled import Spooled
 from log_exporter.stop import Stop
+from log_exporter.transport import which
 
 _STATUS_EVERY = 10.0  # seconds
 
@@ -49,6 +50,42 @@ class _Served:
         }
 
 
+def loaded(path: str) -> Config:
+    """Return the configuration, as dom0 narrows it; raises UsageError.
+
+    A child reads it, so that what only that needs does not stay in memory.
+    """
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        _answer(path, write)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    error, streams, rest = json.loads(answer or b'["the configuration cannot be read", [], {}]')
+    if error:
+        raise UsageError(error)
+    return Config([Stream(*stream) for stream in streams], **rest)
+
+
+def _answer(path: str, write: int) -> NoReturn:
+    """Tell the parent what the configuration says."""
+    try:
+        try:
+            from log_exporter.qubesdb import narrow, read
+
+            streams, *rest = narrow(load(path), read)
+            answer: list[Any] = ["", streams, dict(zip(Config._fields[1:], rest, strict=True))]
+        except UsageError as error:
+            answer = [str(error), [], {}]
+        with open(write, "wb") as pipe:
+            pipe.write(json.dumps(answer).encode())
+    finally:
+        os._exit(0)
+
+
 def serve(config: Config, stop: Stop, timing: Timing) -> None:
     """Ship all streams until a stop is asked."""
     host = os.uname().nodename
@@ -56,7 +93,7 @@ def serve(config: Config, stop: Stop, timing: Timing) -> None:
     try:
         for stream in config.streams:
             command = carrier(config.transport, stream.name)
-            setup = Setup(stream.name, host, Path(config.state), Path(config.spool))
+            setup = Setup(stream.name, host, config.state, config.spool)
             source = import_module(SOURCES[stream.source]).make(setup, stream.settings)
             served.append(_Served(stream, source, command, stop, timing))
         notify.tell("READY=1")
@@ -86,6 +123,6 @@ def carrier(transport: str, stream: str) -> list[str]:
         command = shlex.split(transport.replace("STREAM", stream))
     except ValueError as error:
         raise UsageError(f"transport: {error}") from error
-    if not command or not shutil.which(command[0]):
+    if not command or not which(command[0]):
         raise UsageError(f"transport: cannot find {printable(command[0]) if command else 'a command'}")
     return command

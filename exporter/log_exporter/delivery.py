@@ -1,6 +1,6 @@
 """Calls the collector again and again until everything is delivered."""
 
-import random
+import os
 import select
 import time
 from collections.abc import Generator
@@ -75,7 +75,7 @@ class Delivery:
         else:
             doubled = self._timing.first_retry * 2.0 ** min(self._failures - 1, 30)
             seconds = min(doubled, self._timing.longest_retry)
-        return seconds * random.uniform(0.5, 1.0)  # so that twenty qubes do not call at once
+        return seconds * (0.5 + os.urandom(1)[0] / 512)  # so that twenty qubes do not call at once
 
     def _wait(self, seconds: float) -> Task:
         """Wait for the next call, while the source may fill its memory."""

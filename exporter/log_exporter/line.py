@@ -6,9 +6,8 @@ A line of a file is a line on the wire, so a block of lines is dressed as a whol
 """
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+import time
+from typing import NamedTuple, Protocol
 
 _USER_NOTICE = 13
 _SYSLOG_WARNING = 44  # facility 5: messages of the logging itself
@@ -117,8 +116,7 @@ class Plain:
         return message.replace(b"\n", b"\\n")
 
 
-@dataclass(frozen=True)
-class Rfc5424:
+class Rfc5424(NamedTuple):
     """RFC 5424 lines of this host; `app` stands instead of the file's name."""
 
     host: str
@@ -158,10 +156,16 @@ def sd_value(untrusted_value: bytes) -> str:
     return re.sub(r'(["\\\]])', r"\\\1", escape(untrusted_value).decode())
 
 
-def _head(priority: int, time: str, host: str, app: str, event: str, data: str) -> bytes:
-    return f"<{priority}>1 {time} {name(host, 255)} {name(app, 48)} - {name(event, 32)} {data} ".encode()
+def _head(priority: int, moment: str, host: str, app: str, event: str, data: str) -> bytes:
+    return f"<{priority}>1 {moment} {name(host, 255)} {name(app, 48)} - {name(event, 32)} {data} ".encode()
 
 
 def now() -> str:
     """Return this moment as RFC 5424 has it, UTC."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at(time.time_ns() // 1000)
+
+
+def at(microseconds: int) -> str:
+    """Return a moment since 1970 as RFC 5424 has it, UTC."""
+    second, fraction = divmod(microseconds, 1_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{fraction:06d}Z"

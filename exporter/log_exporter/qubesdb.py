@@ -1,6 +1,5 @@
 """What dom0 says for this qube with `qvm-features QUBE vm-config.log-exporter-… VALUE`: only ever less is sent."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from log_exporter.config import SOURCES, Config, Stream, known_settings, pattern, priority
 from log_exporter.errors import UsageError
 from log_exporter.messages import printable
+from log_exporter.transport import which
 
 _PREFIX = "/vm-config/log-exporter-"
 
@@ -16,7 +16,7 @@ Read = Callable[[str], str]  # returns a path's value, empty if it has none
 
 def read(path: str) -> str:
     """Return what QubesDB has there; empty outside of Qubes."""
-    if not shutil.which("qubesdb-read"):
+    if not which("qubesdb-read"):
         return ""
     found = subprocess.run(["qubesdb-read", path], capture_output=True, check=False)
     return found.stdout.decode("utf-8", "replace").strip() if found.returncode == 0 else ""

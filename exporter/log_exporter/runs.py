@@ -13,22 +13,19 @@ it has. So the record that a run *ended* must be durable before a line of the ne
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Record: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a line begins in a file, and a digest of the bytes before it, to know the file again."""
 
     offset: int = 0
     tail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Lines that follow each other in one file."""
 
     file: int
@@ -51,23 +48,22 @@ class Run:
         return {"to": self.end.offset, "lines": self.lines, "tail": self.end.tail}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """A line of the exporter's own, without its newline."""
 
     text: str
     lines: int = 1
 
 
-@dataclass(slots=True)
 class Split:
     """Where a session's first N lines end."""
 
-    places: dict[int, Place]  # per file: up to here it is stored
-    inside: Run | None = None  # the run in whose middle it is,
-    skip: int = 0  # and how many of that run's lines are stored
-    left: list[Run | Said] = field(default_factory=list)  # not stored, `inside` first
-    beyond: int = 0  # lines that no run explains
+    def __init__(self, places: dict[int, Place]) -> None:
+        self.places = places  # per file: up to here it is stored
+        self.inside: Run | None = None  # the run in whose middle it is,
+        self.skip = 0  # and how many of that run's lines are stored
+        self.left: list[Run | Said] = []  # not stored, `inside` first
+        self.beyond = 0  # lines that no run explains
 
 
 class Runs:
@@ -90,7 +86,7 @@ class Runs:
     def _note(self, run: Run | Said) -> list[Record]:
         before = self._open
         if isinstance(run, Run) and before and run.follows(before):
-            self._open = replace(run, start=before.start, lines=before.lines + run.lines)
+            self._open = run._replace(start=before.start, lines=before.lines + run.lines)
             records = []
         else:
             self._open = run if isinstance(run, Run) else None
@@ -141,6 +137,6 @@ class Runs:
                 if not isinstance(run, Run) or run.end:
                     raise ValueError("the end of a run that is not open")
                 end = Place(record["to"], record["tail"])
-                self._runs.append(replace(run, end=end, lines=record["lines"]))
+                self._runs.append(run._replace(end=end, lines=record["lines"]))
             else:
                 self._runs.append(Said(record["said"]))

@@ -1,6 +1,6 @@
 """What a source is made with: who we are, and where its stream keeps things."""
 
-from pathlib import Path
+import os
 from typing import Any, NamedTuple
 
 from log_exporter.choice import Choice
@@ -16,8 +16,8 @@ class Setup(NamedTuple):
 
     stream: str
     host: str
-    state_directory: Path
-    spool_directory: Path
+    state_directory: str
+    spool_directory: str
 
     def state(self) -> State:
         """Return the stream's cursor file, locked."""
@@ -30,9 +30,17 @@ class Setup(NamedTuple):
     def spooled(self, intake: Intake, limit: int) -> Spooled:
         """Return a Source from an Intake, with a spool of at most so many bytes."""
         state = self.state()
-        return Spooled(intake, Spool(self.spool_directory / self.stream, self.host, limit), self.host, state)
+        return Spooled(
+            intake, Spool(os.path.join(self.spool_directory, self.stream), self.host, limit), self.host, state
+        )
 
 
 def choice(settings: dict[str, Any]) -> Choice:
     """Return what the settings say of messages."""
     return Choice(settings.get("include", ()), settings.get("exclude", ()), settings.get("redact", ()))
+
+
+def current_boot_id() -> str:
+    """Return the kernel's id of this boot, as journald writes it."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip().replace("-", "")

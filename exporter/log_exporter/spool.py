@@ -10,7 +10,6 @@ are not synced, so those that were not yet sent may be lost when the qube itself
 import os
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from log_exporter.errors import UsageError
 from log_exporter.line import own_line
@@ -27,7 +26,7 @@ class Spool:
     pause = None
     caught_up = True
 
-    def __init__(self, directory: Path, host: str, limit: int) -> None:
+    def __init__(self, directory: str, host: str, limit: int) -> None:
         self._path = directory
         self._host = host
         self.limit = limit  # bytes
@@ -35,11 +34,11 @@ class Spool:
         self._untold = 0  # of them, those that no line tells of
         self._dropping = False
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.makedirs(directory, mode=0o700, exist_ok=True)
             self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._sizes = {number: self._cut(number) for number in self._numbers()}
         except OSError as error:
-            raise UsageError(f"{printable_path(str(directory))}: {error.strerror}") from error
+            raise UsageError(f"{printable_path(directory)}: {error.strerror}") from error
         self._writing = self._reading = -1  # descriptors
         self._file, self._at = 0, 0  # where the next line is read
 

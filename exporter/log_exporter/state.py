@@ -13,7 +13,6 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 
 from log_exporter.errors import StateError, UsageError
 from log_exporter.messages import printable_path
@@ -23,22 +22,24 @@ from log_exporter.runs import Record
 class State:
     """One cursor file, held by one process."""
 
-    def __init__(self, directory: Path, stream: str) -> None:
-        self.path = directory / f"{stream}.cursor"
+    def __init__(self, directory: str | os.PathLike[str], stream: str) -> None:
+        directory = os.fspath(directory)
+        self.path = os.path.join(directory, f"{stream}.cursor")
         self.appended = 0  # records since the last replace
-        self._new = directory / f"{stream}.cursor.new"
+        self._new = f"{self.path}.new"
         self._file = -1
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.makedirs(directory, mode=0o700, exist_ok=True)
             self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            lock = directory / f"{stream}.lock"
-            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._lock = os.open(
+                os.path.join(directory, f"{stream}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
         except OSError as error:
-            raise UsageError(f"{printable_path(str(directory))}: {error.strerror}") from error
+            raise UsageError(f"{printable_path(directory)}: {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(f"another log-exporter uses {printable_path(str(self.path))}: stop it first") from error
+            raise UsageError(f"another log-exporter uses {printable_path(self.path)}: stop it first") from error
 
     def load(self) -> list[Record]:
         """Return the records up to the first that is torn; none if there is no file.
@@ -50,12 +51,12 @@ class State:
             fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
             with open(fd, "rb") as file:
                 if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    raise UsageError(f"{printable_path(str(self.path))}: is no regular file; move it away")
+                    raise UsageError(f"{printable_path(self.path)}: is no regular file; move it away")
                 untrusted_lines = file.read().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise UsageError(f"{printable_path(str(self.path))}: {error.strerror}") from error
+            raise UsageError(f"{printable_path(self.path)}: {error.strerror}") from error
         records = []
         for untrusted_line in untrusted_lines:
             record = _parse(untrusted_line)
@@ -107,7 +108,7 @@ class State:
 
     def _failed(self, error: OSError) -> StateError:
         # A failed write is not tried again: what is on disk is unknown until the next start reads it.
-        return StateError(f"cannot save {printable_path(str(self.path))}: {error.strerror}")
+        return StateError(f"cannot save {printable_path(self.path)}: {error.strerror}")
 
 
 def _format(record: Record) -> bytes:

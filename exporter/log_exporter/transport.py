@@ -12,6 +12,16 @@ from log_exporter.messages import printable
 POLICY_REFUSED = 126  # exit code of qrexec-client-vm
 
 
+def which(program: str) -> str | None:
+    """Return where a program is, None if it is nowhere; as shutil.which, which loads a lot that nobody here needs."""
+    paths = [""] if "/" in program else os.environ.get("PATH", os.defpath).split(":")
+    for path in paths:
+        found = os.path.join(path, program) if path else program
+        if os.path.isfile(found) and os.access(found, os.X_OK):
+            return found
+    return None
+
+
 class Transport:
     """One run of the program, killed and reaped at the end of its `with` block.
 

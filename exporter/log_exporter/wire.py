@@ -7,8 +7,7 @@ busy | full | error <words>
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from log_exporter.errors import WireError
 
@@ -25,8 +24,7 @@ _OK = re.compile(rb"ok (%b)" % _NUMBER)
 _REFUSAL = re.compile(rb"busy|full|error [\x20-\x7e]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class Greeting:
+class Greeting(NamedTuple):
     """The collector's first line: this session, and what earlier ones stored, newest first."""
 
     session: str
@@ -52,15 +50,13 @@ class Greeting:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Ok:
+class Ok(NamedTuple):
     """So many lines of this session are durable."""
 
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The collector's last word: `busy`, `full`, or `error` and why."""
 
     words: str

@@ -16,7 +16,7 @@ from tests.exporter.vectors import Vector, by_name, raw, vectors
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "the following arguments are required: SOURCE"),
+        ([], "the following arguments are required: COMMAND"),
         (["stdin"], "the following arguments are required: --stream"),
         (["journal"], "invalid choice: 'journal'"),
         (["stdin", "--stream", "a\x1b"], "argument --stream: "),

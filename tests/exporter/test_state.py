@@ -35,27 +35,27 @@ def test_a_torn_end_is_left_out(state: State) -> None:
     """Cut anywhere, the file yields the whole records before the cut, and never a wrong one."""
     records: list[Record] = [{"first": 1}, {"second": "two"}, {"third": 3}]
     state.replace(records)
-    data = state.path.read_bytes()
+    data = Path(state.path).read_bytes()
     first = data.index(b"\n") + 1
     for cut in range(first, len(data) + 1):
-        state.path.write_bytes(data[:cut])
+        Path(state.path).write_bytes(data[:cut])
         assert state.load() == records[: data[:cut].count(b"\n")]
 
 
 def test_a_changed_bit_ends_the_records(state: State) -> None:
     """Each flipped bit is noticed; what follows it is not believed."""
     state.replace([{"first": 1}, {"second": 2}])
-    data = state.path.read_bytes()
+    data = Path(state.path).read_bytes()
     start = data.index(b"\n") + 1
     for position in range(start, len(data) - 1):
-        state.path.write_bytes(data[:position] + bytes((data[position] ^ 1,)) + data[position + 1 :])
+        Path(state.path).write_bytes(data[:position] + bytes((data[position] ^ 1,)) + data[position + 1 :])
         assert state.load() == [{"first": 1}]
 
 
 @pytest.mark.parametrize("data", [b"", b"00000000 {}\n", b"no newline"])
 def test_a_damaged_first_record_is_an_error(state: State, data: bytes) -> None:
     """The first record was renamed into place whole, so without it the file is no cursor."""
-    state.path.write_bytes(data)
+    Path(state.path).write_bytes(data)
     with pytest.raises(ValueError, match="torn"):
         state.load()
 
@@ -92,5 +92,5 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     """The names of files are nobody else's business."""
     state = State(tmp_path / "new" / "state", "test")
     state.replace([{}])
-    assert state.path.stat().st_mode & 0o777 == 0o600
-    assert state.path.parent.stat().st_mode & 0o777 == 0o700
+    assert Path(state.path).stat().st_mode & 0o777 == 0o600
+    assert Path(state.path).parent.stat().st_mode & 0o777 == 0o700

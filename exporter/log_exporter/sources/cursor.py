@@ -1,8 +1,9 @@
 """What a journal cursor says of its entry, and what is missing between two of them. No I/O."""
 
 import re
-from datetime import UTC, datetime
 from typing import NamedTuple
+
+from log_exporter.line import at
 
 _CURSOR = re.compile(r"s=([0-9a-f]{32});i=([0-9a-f]{1,16});b=([0-9a-f]{32});m=[0-9a-f]+;t=([0-9a-f]{1,14});x=[0-9a-f]+")
 
@@ -18,8 +19,7 @@ class Cursor(NamedTuple):
     @property
     def gone(self) -> str:
         """Words for that what came behind it is gone."""
-        then = datetime.fromtimestamp(self.realtime / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return f"the journal behind {then} was deleted before it was sent"
+        return f"the journal behind {at(self.realtime)} was deleted before it was sent"
 
     def missing(self, now: "Cursor") -> int | None:
         """Return how many entries stood between this one and a later one; None if nobody counted."""

@@ -6,10 +6,10 @@ lines of the last session it has; the runs turn that into a place in each file, 
 
 import os
 import time
+from _blake2 import blake2b  # see followed.py
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from hashlib import sha256
 from typing import Any
 
 from log_exporter.config import Check, flag, paths, pattern, text
@@ -206,7 +206,8 @@ class Files:
             elif found.data is not None:
                 yield dress(head, self._form.body(found.data))
             else:
-                yield head
+                if head:
+                    yield head  # never nothing: that is the end of what is here
                 for part in found.file.parts(found.run):
                     yield self._form.body(part)
                 yield b"\n"
@@ -251,7 +252,7 @@ class Files:
 
     def _configuration(self) -> str:
         parts = [type(self._form).__name__, *self._watch.patterns]
-        return sha256(b"".join(os.fsencode(part) + b"\0" for part in parts)).hexdigest()
+        return blake2b(b"".join(os.fsencode(part) + b"\0" for part in parts), digest_size=16).hexdigest()
 
     def _restore(self) -> None:
         try:

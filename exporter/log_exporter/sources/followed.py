@@ -3,10 +3,9 @@
 import os
 import stat
 import time
+from _blake2 import blake2b  # hashlib would load OpenSSL, which needs more memory than all else here
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
-from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from log_exporter.line import after_lines, whole_characters
 from log_exporter.runs import Place, Record, Run
@@ -25,8 +24,7 @@ class Rewritten(Exception):
     """What was read is no longer in the file: it was truncated, or written anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Lines of a file; of a line that is too long to hold only where it is."""
 
     file: "Followed"
@@ -148,7 +146,7 @@ class Followed:
         messages = [message for _, message in found if message is not None]
         end = found[-1][0]
         plain = self._found(data[:end], self._offset + end, len(messages), cut=cut)
-        return replace(plain, data=None, messages=messages)
+        return plain._replace(data=None, messages=messages)
 
     def _end_of_long_line(self) -> int:
         """Return where it ends, 0 if that is not known. A line is not begun before its end is there.

@@ -1,8 +1,6 @@
 """The journal, each entry exactly once: through rotation, vacuum, restarts, and the boot of another day."""
 
-import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 from log_exporter.choice import Names
@@ -10,9 +8,10 @@ from log_exporter.config import Check, one_of, path, priority, texts
 from log_exporter.errors import UsageError
 from log_exporter.messages import say
 from log_exporter.resumed import Resumed
-from log_exporter.setup import Setup, choice
+from log_exporter.setup import Setup, choice, current_boot_id
 from log_exporter.sources import Gap, Piece, Place, Reader, cursor, libsystemd
 from log_exporter.sources.entry import FIELDS, Entries
+from log_exporter.transport import which
 
 SETTINGS: dict[str, Check] = {
     "boot": one_of("all", "current"),
@@ -43,7 +42,7 @@ def _reader(entries: Entries, directory: str, current: bool, stream: str) -> Rea
     try:
         return Journald(libsystemd.load(), entries, directory, current)
     except OSError as error:
-        if not shutil.which("journalctl"):
+        if not which("journalctl"):
             raise UsageError(f"{stream}: neither libsystemd.so.0 nor journalctl is here") from error
         from log_exporter.sources.journalctl import Journalctl  # seldom needed
 
@@ -54,7 +53,8 @@ def _reader(entries: Entries, directory: str, current: bool, stream: str) -> Rea
 def own_unit() -> bytes:
     """Return the unit that we run in, if it is one: what it logs is not sent."""
     try:
-        unit = Path("/proc/self/cgroup").read_bytes().strip().rpartition(b"/")[2]
+        with open("/proc/self/cgroup", "rb") as file:
+            unit = file.read().strip().rpartition(b"/")[2]
     except OSError:
         return b""
     return unit if unit.endswith(b".service") else b""
@@ -70,8 +70,7 @@ class Journald:
         self._library = library
         self._entries = entries
         self._directory = directory
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "") if current_boot else ""
-        self._match = f"_BOOT_ID={boot}".encode() if boot else b""
+        self._match = b"_BOOT_ID=" + current_boot_id().encode() if current_boot else b""
         self._cursor = ""  # of the last entry that was read
         self._told = 0  # so many entries behind it are missing, and were told of
         self._at_entry = False  # the journal stands at an entry that was not read

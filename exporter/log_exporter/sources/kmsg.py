@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from log_exporter.choice import Choice
@@ -11,7 +10,7 @@ from log_exporter.errors import UsageError
 from log_exporter.line import escape, name, sd_value
 from log_exporter.messages import printable
 from log_exporter.resumed import Resumed
-from log_exporter.setup import Setup, choice
+from log_exporter.setup import Setup, choice, current_boot_id
 from log_exporter.sources import Gap, Piece, Place
 
 SETTINGS: dict[str, Check] = {"priority": priority, "device": path}
@@ -35,8 +34,9 @@ def make(setup: Setup, settings: dict[str, Any]) -> Resumed:
             raise UsageError(f"{setup.stream}: {printable(device)}: {error.strerror}") from error
 
     chosen, most = choice(settings), settings.get("priority", 7)
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
-    return setup.resumed(Kmsg(opened, os.read, setup.host, boot, chosen, most), repr((chosen.digest, most)))
+    return setup.resumed(
+        Kmsg(opened, os.read, setup.host, current_boot_id(), chosen, most), repr((chosen.digest, most))
+    )
 
 
 class Kmsg:

@@ -1,7 +1,7 @@
 """Syslog from programs of this qube: a socket such as /dev/log, UDP and TCP on loopback."""
 
-import ipaddress
 import os
+import re
 import select
 import socket
 import struct
@@ -22,6 +22,8 @@ _CONNECTIONS = 64
 _BUFFER = 8 << 20  # bytes that the kernel keeps for us, if it may
 _DROPPED = getattr(socket, "SO_RXQ_OVFL", 40)  # a datagram comes with how many before it the kernel dropped
 _CREDENTIALS = struct.Struct("3i")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_LOOPBACK = re.compile(r"127(\.(0|[1-9][0-9]{0,2})){3}|\[::1\]")
 _LISTEN = ["unix:/dev/log"]
 
 
@@ -34,28 +36,24 @@ class Address:
         if self.kind == "unix" and rest.startswith("/"):
             self.path = rest
             return
-        host, _, port = rest.rpartition(":")
-        try:
-            self.host = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-        except ValueError as error:
-            raise ValueError("unix:/path, udp:127.0.0.1:PORT or tcp:127.0.0.1:PORT") from error
-        if self.kind not in ("udp", "tcp") or not port.isdigit() or not 1 <= int(port) <= 65535:
+        self.host, _, port = rest.rpartition(":")
+        if self.kind not in ("udp", "tcp") or not _PORT.fullmatch(port) or int(port) > 65535:
             raise ValueError("unix:/path, udp:127.0.0.1:PORT or tcp:127.0.0.1:PORT")
-        if not self.host.is_loopback:
-            raise ValueError("an address on loopback: who may send over a network is not for a log to say")
+        if not _LOOPBACK.fullmatch(self.host):
+            raise ValueError("an address on loopback, 127.0.0.1 or [::1]: nobody knows who sends over a network")
         self.port = int(port)
 
     def open(self) -> socket.socket:
         """Return a bound socket that does not block; raises OSError."""
         if self.kind == "unix":
             return self._open_unix()
-        family = socket.AF_INET6 if self.host.version == 6 else socket.AF_INET
+        family = socket.AF_INET6 if self.host == "[::1]" else socket.AF_INET
         kind = socket.SOCK_DGRAM if self.kind == "udp" else socket.SOCK_STREAM
         opened = socket.socket(family, kind | socket.SOCK_NONBLOCK)
         try:
             if self.kind == "tcp":
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            opened.bind((str(self.host), self.port))
+            opened.bind((self.host.strip("[]"), self.port))
             if self.kind == "tcp":
                 opened.listen(_CONNECTIONS)
         except OSError:
