@@ -132,6 +132,12 @@ class Store:
         return [finding.text for finding in findings]
 
 
+@pytest.fixture(autouse=True)
+def no_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `verify` accepts is kept for each user: each test is another."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """An empty store with a fake clock."""

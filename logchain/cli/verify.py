@@ -16,8 +16,11 @@ from logchain.cli.table import json_time
 from logchain.format.errors import UsageError
 from logchain.format.ledger import parse_fingerprint
 from logchain.format.names import check_vm
+from logchain.read.accepted import Accepted, read_accepted, write_accepted
+from logchain.read.display import escape_text
 from logchain.read.findings import StreamReport
 from logchain.read.listing import list_streams
+from logchain.read.live import read_store_id
 from logchain.read.times import format_local
 from logchain.read.verify import Report, Verdict, verify_store
 from logchain.read.verify_segment import verify_segment
@@ -100,13 +103,31 @@ def command(
             click.echo(_WARNING, err=True)
         with _Progress(sum(row.size for row in rows if only in (None, row.vm))) as progress:
             report = verify_store(
-                directory, audit, only, progress.add, fingerprint=pinned, jobs=jobs, settings=settings
+                directory,
+                audit,
+                only,
+                progress.add,
+                fingerprint=pinned,
+                jobs=jobs,
+                settings=settings,
+                accepted=read_accepted(read_store_id(directory)),
             )
+    if report.acceptance and report.verdict == Verdict.INTACT:
+        _remember(report.store_id, report.acceptance)
     if as_json:
         click.echo(json.dumps(_as_json(report)))
     else:
         _print(report)
     return report.verdict.value
+
+
+def _remember(store_id: bytes, accepted: Accepted) -> None:
+    """Keep, for this user, what was found good: `show` marks what is not, and the next `verify` goes on from it."""
+    try:
+        write_accepted(store_id, accepted)
+    except OSError as error:
+        path = escape_text(str(error.filename))
+        click.echo(f"logchain: what was accepted could not be kept: {path}: {error.strerror}", err=True)
 
 
 class _Progress:

@@ -1,35 +1,41 @@
-"""What the user's last `verify` found good: which manifests, of which ledger (docs/spec/accepted.md, ADR 0012).
+"""What the user's last `verify` found good: which manifests, of which ledger (docs/spec/accepted.md).
 
 It is kept for each user and store outside of the store, so that who writes the store cannot write it.
 """
 
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from logchain.format.errors import FormatError
 
 __all__ = ["Accepted", "accepted_path", "read_accepted", "write_accepted"]
 
-_FIRST = b"logchain accepted v1"
+_HEAD = re.compile(rb"logchain accepted v1\nstore ([0-9a-f]{32})\nledger ([1-9][0-9]{0,8}) ([0-9a-f]{64})")
 _KEY = 36  # bytes: stream id, u32be segment
 _ROW = _KEY + 32  # and the manifest's SHA-256
 _MOST = 128 << 20  # bytes of a file: two million segments
 
 
 class Accepted(NamedTuple):
-    """A ledger's length and its last entry's SHA-256, and a row for each manifest that it names, sorted."""
+    """A ledger's length and Merkle root, and a row for each segment that it calls sealed, sorted."""
 
     entries: int
-    head: bytes
+    root: bytes  # RFC 6962, over so many entries
     rows: bytes
+
+    @classmethod
+    def of(cls, entries: int, root: bytes, manifests: Iterable[tuple[bytes, int, bytes]]) -> Self:
+        """Return what is accepted with a ledger: stream id, segment and manifest's SHA-256 of all that is sealed."""
+        return cls(entries, root, b"".join(sorted(_row(*manifest) for manifest in manifests)))
 
     def manifest(self, stream_id: bytes, segment: int) -> bytes | None:
         """Return the SHA-256 of a segment's manifest, None where it was not accepted."""
-        wanted = stream_id + segment.to_bytes(4, "big")
+        wanted = _row(stream_id, segment, b"")
         rows = range(0, len(self.rows), _ROW)
         place = bisect_left(rows, wanted, key=lambda at: self.rows[at : at + _KEY])
         row = self.rows[place * _ROW : (place + 1) * _ROW]
@@ -51,26 +57,20 @@ def read_accepted(store_id: bytes) -> Accepted | None:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     head, _, rows = data.partition(b"\n\n")
-    words = head.split(b"\n")
-    try:
-        first, store, entries, digest = words[0], words[1], *words[2].split(b" ")[1:]
-        found = Accepted(int(entries), bytes.fromhex(digest.decode()), rows)
-    except (IndexError, ValueError) as error:
-        raise _unreadable(store_id) from error
-    if len(data) > _MOST or len(rows) % _ROW or data != _format(store_id, found) or (first, store) != tuple(words[:2]):
-        raise _unreadable(store_id)
-    return found
+    match = _HEAD.fullmatch(head)
+    if not match or len(data) > _MOST or len(rows) % _ROW or match[1].decode() != store_id.hex():
+        raise FormatError(f"{accepted_path(store_id)} cannot be read; remove it, and run 'logchain verify' again")
+    return Accepted(int(match[2]), bytes.fromhex(match[3].decode()), rows)
 
 
-def write_accepted(store_id: bytes, entries: int, head: bytes, manifests: Iterable[tuple[bytes, int, bytes]]) -> None:
-    """Keep what was accepted: stream id, segment and SHA-256 of each manifest. OSError where it cannot be kept."""
-    rows = b"".join(sorted(identity + segment.to_bytes(4, "big") + digest for identity, segment, digest in manifests))
+def write_accepted(store_id: bytes, accepted: Accepted) -> None:
+    """Keep what was accepted; OSError where it cannot be kept."""
     path = accepted_path(store_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with open(new, "wb") as file:
-            file.write(_format(store_id, Accepted(entries, head, rows)))
+            file.write(_format(store_id, accepted))
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
@@ -79,15 +79,10 @@ def write_accepted(store_id: bytes, entries: int, head: bytes, manifests: Iterab
             new.unlink()
 
 
+def _row(stream_id: bytes, segment: int, digest: bytes) -> bytes:
+    return stream_id + segment.to_bytes(4, "big") + digest
+
+
 def _format(store_id: bytes, accepted: Accepted) -> bytes:
-    head = b"%b\nstore %b\nentries %d %b\n\n" % (
-        _FIRST,
-        store_id.hex().encode(),
-        accepted.entries,
-        accepted.head.hex().encode(),
-    )
-    return head + accepted.rows
-
-
-def _unreadable(store_id: bytes) -> FormatError:
-    return FormatError(f"{accepted_path(store_id)} cannot be read; remove it, and run 'logchain verify' again")
+    head = f"logchain accepted v1\nstore {store_id.hex()}\nledger {accepted.entries} {accepted.root.hex()}\n\n"
+    return head.encode() + accepted.rows

@@ -22,6 +22,7 @@ from logchain.format.errors import FormatError, SecretError
 from logchain.format.keystate import BirthState, read_births
 from logchain.format.settings import DEFAULT_SETTINGS, Settings
 from logchain.format.slots import FILE_SIZE
+from logchain.read.accepted import Accepted
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.live import read_store_id, reason
 from logchain.read.segments import all_streams
@@ -50,6 +51,7 @@ class Report:
     ledger: LedgerReport = field(default_factory=LedgerReport)
     streams: list[StreamReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    acceptance: Accepted | None = None  # what there is to accept, where a whole store was checked with its fingerprint
 
     @property
     def verdict(self) -> Verdict:
@@ -86,13 +88,14 @@ def verify_store(
     fingerprint: str | None = None,
     jobs: int = 1,
     settings: Settings = DEFAULT_SETTINGS,
+    accepted: Accepted | None = None,
 ) -> Report:
     """Check a store, or one VM's streams in it, and return what was found.
 
     `progress` is told the bytes of text as they are read. Ledger, births, and that nothing is missing are checked in
     the whole store, whatever `vm` says. `fingerprint` is the one that a person kept, 64 hex; `jobs` processes share the
-    work. What went on purpose though the settings would have kept it is told. Raises StoreError where there is no
-    store, SecretError where the secret is another store's.
+    work. What went on purpose though the settings would have kept it is told, and whether the ledger goes on from what
+    was `accepted` before. Raises StoreError where there is no store, SecretError where the secret is another store's.
     """
     store_id = read_store_id(store)
     if audit and audit.store_id != store_id:
@@ -103,6 +106,8 @@ def verify_store(
     births = Births(secrets)
     check = StoreCheck(store, store_id, secrets, births, settings)
     check.read_ledger(fingerprint)
+    if accepted:
+        check.compare(accepted)
     report.streams += check.run(all_streams(store), vm, jobs, progress)
     after = _read_births(store, report) if before else None
     check.finish(before, after)
@@ -110,6 +115,8 @@ def verify_store(
         report.findings += births.findings(before, after)
     report.findings += check.findings
     report.ledger = check.ledger_report()
+    if report.ledger.pinned and vm is None:
+        report.acceptance = check.acceptance()
     return report
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from logchain.format.errors import FormatError
 from logchain.format.keystate import BirthState, KeyState
 from logchain.format.settings import Settings
+from logchain.read.accepted import Accepted
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.ledger import Ledger
 from logchain.read.live import read_keystate
@@ -176,6 +177,23 @@ class StoreCheck:
         self.findings += tell_clocks(self._ledger, time.time())
         self.findings += tell_gone(self._ledger, self._names, self._settings)
         self.findings += self._ledger.findings
+
+    def acceptance(self) -> Accepted:
+        """Return what of the store is accepted, if nothing is damaged."""
+        ledger = self._ledger
+        manifests = (
+            (stream_id, segment, sealed.manifest)
+            for stream_id, history in ledger.streams.items()
+            for segment, sealed in history.sealed.items()
+        )
+        return Accepted.of(ledger.size, ledger.root(ledger.size), manifests)
+
+    def compare(self, accepted: Accepted) -> None:
+        """See whether the ledger goes on from what the user accepted before."""
+        ledger = self._ledger
+        if ledger.size < accepted.entries or ledger.root(accepted.entries) != accepted.root:
+            text = f"the ledger does not go on from the {accepted.entries:,} entries that your last verify accepted"
+            self.findings.append(Finding(not ledger.restored, f"{text}: it is an older copy, or another"))
 
     def ledger_report(self) -> LedgerReport:
         """Return what the ledger came to."""
