@@ -73,8 +73,8 @@ def test_a_daemon_sends(qube: Qube, run: Run, example: str) -> None:
 def test_a_daemon_sends_to_the_exporter(qube: Qube, run: Run, example: str) -> None:
     """What a daemon sends to log-exporter's port comes to the store, in order; several lines stay one."""
     port = free_port()
-    text = qube.example(f"syslog/{example}").replace("601", port)
-    with qube.exporter(qube.example("syslog/log-exporter.toml").replace("601", port)):
+    text = qube.example(f"syslog/{example}").replace("1601", port)
+    with qube.exporter(qube.example("syslog/log-exporter.toml").replace("1601", port)):
         until(lambda: listens(port))
         with run(qube.here, text) as daemon:
             daemon.log([*some(500), "one\ntwo"])
