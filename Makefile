@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-status bench-compression vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-status bench-verify bench-compression vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,6 +50,9 @@ bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng
 
 bench-status: $(READY) ## measure status and list on a store of ten million lines
 	$(BIN)/python bench/status.py
+
+bench-verify: $(READY) ## measure verify beside sha256sum, openssl and journalctl --verify
+	$(BIN)/python -m bench.verify
 
 bench-compression: $(READY) ## measure the tiers beside journald's files, gzip, xz, zstd; the compressor's memory
 	$(BIN)/python -m bench.compression

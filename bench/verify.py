@@ -1,7 +1,8 @@
 """`logchain verify` of sealed text beside `sha256sum` and `openssl dgst` of the same files, in one run.
 
-Read the ratios, and where the machine does other things too, those of processor time.
-`python bench/verify.py [MiB]`; each figure is the best of three.
+And beside `journalctl --verify` of some of the same lines, with five fields each and with as many as journald stores.
+Read the ratios, and where the machine does other things too, those of processor time. `python -m bench.verify [MiB]`;
+each figure is the best of three.
 """
 
 import os
@@ -12,21 +13,19 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.programs import ALL_FIELDS, FEW_FIELDS, REMOTE, find, make_export, peer
+from logchain.format.audit import format_audit
+from logchain.format.ledger import fingerprint, open_genesis, split_entries
+from logchain.format.limits import PREFIX
+from logchain.format.record import LINE
+from tests.read.archived import Archive
+
 ROOT = Path(__file__).parents[1]
-sys.path[0] = str(ROOT)  # not this directory: its modules have names that others have too
-
-from logchain.format.audit import format_audit  # noqa: E402
-from logchain.format.ledger import fingerprint, open_genesis, split_entries  # noqa: E402
-from logchain.format.record import LINE  # noqa: E402
-from tests.read.archived import Archive  # noqa: E402
-
 ROUNDS = 3
+ENTRIES = 200_000  # of the journal: more would take minutes
 SEGMENT = 64 << 20
-LINES = [
-    b"Nov 23 03:45:%02d host sshd[%d]: Accepted publickey for amy from 10.0.0.5 port %d ssh2: ED25519 SHA256:%d"
-    % (number % 60, 1000 + number, 40_000 + number, number * 7919)
-    for number in range(2_000)
-]
+AT_ONCE = 2_000  # lines
+FORM = b"Nov 23 03:45:%02d host sshd[%d]: Accepted publickey for amy from 10.0.0.%d port %d ssh2: ED25519 SHA256:%d"
 
 
 def main() -> None:
@@ -45,14 +44,17 @@ def main() -> None:
 
 def fill(store: Archive, size: int, lists: bool) -> None:
     """Log so many bytes of text, and seal them."""
+    count = 0
     while size > 0:
         writer = store.open()
         writer.start_session(os.urandom(8), "logchain.Append")
         written = 0
         while written < min(size, SEGMENT):
             store.clock.go(10)
-            writer.append(LINE, LINES, store.clock.wall())
-            written += sum(map(len, LINES)) + 31 * len(LINES)
+            lines = [form(number) for number in range(count, count + AT_ONCE)]  # no two are the same
+            count += AT_ONCE
+            writer.append(LINE, lines, store.clock.wall())
+            written += sum(map(len, lines)) + (PREFIX + 1) * AT_ONCE
             if lists and written % (16 << 20) < 300_000:
                 writer.commit()
                 store.list_heads()
@@ -61,6 +63,11 @@ def fill(store: Archive, size: int, lists: bool) -> None:
         writer.close()
         store.seal(block_size=256 << 10)
         size -= written
+
+
+def form(number: int) -> bytes:
+    """Return a line as a busy server writes it."""
+    return FORM % (number % 60, number % 32_768, number % 250, 30_000 + number % 30_000, number * 7919)
 
 
 def measure(store: Archive, audit: Path, what: str) -> None:
@@ -88,6 +95,23 @@ def measure(store: Archive, audit: Path, what: str) -> None:
             f"{name:32}{size / wall / 1e6:8,.0f}{size / cpu / 1e6:10,.0f}{sums[0] / wall:14.2f}{sums[1] / cpu:8.2f}"
             f"{ssl[0] / wall:12.2f}{ssl[1] / cpu:8.2f}{records / wall:12,.0f}"
         )
+    rate = records / found["verify --fingerprint"][0]
+    for fields, entry in ((5, FEW_FIELDS), (22, ALL_FIELDS)) if find(REMOTE) and find("journalctl") else ():
+        theirs = of_journal(entry, store, Path(texts[0]))
+        name = f"journalctl --verify, {fields} fields"
+        print(f"{name:32}{theirs:68,.0f}   verify --fingerprint is {rate / theirs:.0f} times as fast")
+
+
+def of_journal(entry: bytes, store: Archive, text: Path) -> float:
+    """Return how many entries a second `journalctl --verify` checks, of a text's first lines in this form."""
+    lines = b"".join(record[PREFIX:] for record in text.read_bytes().splitlines(keepends=True)[:ENTRIES])
+    directory = store.path.with_name("journal")
+    directory.mkdir(exist_ok=True)
+    remote = peer(REMOTE, f"--output={directory}/x.journal", "-")
+    subprocess.run(remote, input=make_export(lines, entry), check=True, capture_output=True)
+    wall, _ = best([*peer("journalctl"), "-q", "--verify", "-D", str(directory)])
+    shutil.rmtree(directory)
+    return ENTRIES / wall
 
 
 def best(command: list[str]) -> tuple[float, float]:
