@@ -32,7 +32,8 @@ class _Said(NamedTuple):
 class _Base(NamedTuple):
     lines: int = 0  # so many lines of the session stand
     place: Place | None = None  # before this place,
-    skip: int = 0  # and the first of the lines behind it, which an earlier session stored
+    skip: int = 0  # and the first of the lines behind it, which an earlier session stored;
+    told: int = 0  # so many lines that are missing behind it were told of
 
 
 class Resumed:
@@ -86,17 +87,18 @@ class Resumed:
         self._skip, unsent = self._not_stored(greeting) if self._session else (0, [])
         gap = self._reader.go(self._base.place)
         if gap:
-            self._notes += self._explained(gap)
+            words, _ = self._explained(gap)
+            self._notes += [("missed", words)] if words else []
         self._session, self._newest_before = greeting.session, greeting.newest
         self._sent = self._acknowledged = 0
-        self._base = _Base(0, gap.place if gap else self._base.place, self._skip)
+        self._base = _Base(0, gap.place if gap else self._base.place, self._skip, self._told)
         self._pieces.clear()
-        unsent += [_Said(own_line(self._host, event, words)[:-1].decode(), 0) for event, words in self._take_notes()]
-        self._said = deque(said._replace(at=at) for at, said in enumerate(unsent))
+        unsent += [own_line(self._host, event, words)[:-1].decode() for event, words in self._take_notes()]
+        self._said = deque(_Said(text, at) for at, text in enumerate(unsent))
         self._live = True
         self._save()
 
-    def _not_stored(self, greeting: Greeting) -> tuple[int, list[_Said]]:
+    def _not_stored(self, greeting: Greeting) -> tuple[int, list[str]]:
         """Return how many lines behind the base's place to skip, and which of our own were not stored."""
         stored = greeting.stored(self._session, self._newest_before)
         if stored is None:
@@ -107,8 +109,8 @@ class Resumed:
             self._notes.append(("lost", f"the collector no longer counts {lost} lines that it had acknowledged"))
             stored = self._acknowledged
         self._advance(stored)
-        self._told = sum(said.missed for said in self._said)
-        unsent = [said for said in self._said if said.at >= stored]
+        self._told = self._base.told + sum(said.missed for said in self._said)
+        unsent = [said.text for said in self._said if said.at >= stored]
         skip = self._base.skip + stored - self._base.lines - (len(self._said) - len(unsent))
         if self._changed:
             # What was kept or left out then cannot be told from the lines now.
@@ -118,17 +120,20 @@ class Resumed:
         self._changed = False
         return skip, unsent
 
-    def _explained(self, gap: Gap) -> list[tuple[str, str]]:
-        """Return what is to be said of it; lines that were stored, or told of, are not missed."""
+    def _explained(self, gap: Gap) -> tuple[str, int]:
+        """Return what is to be said of it, if anything, and how many lines that says are missing.
+
+        Lines that were stored, or told of, are not missed.
+        """
         if gap.lines is None:
-            skip, self._skip = self._skip, 0
-            return [("missed", gap.words + (f"; up to {skip} lines may come twice" if skip else ""))]
+            skip, self._skip, self._told = self._skip, 0, 0
+            return gap.words + (f"; up to {skip} lines may come twice" if skip else ""), 0
         told = min(gap.lines, self._told)
         stored = min(gap.lines - told, self._skip)
         self._told -= told
         self._skip -= stored
         missed = gap.lines - told - stored
-        return [("missed", f"up to {missed} lines: {gap.words}")] if missed else []
+        return (f"up to {missed} lines: {gap.words}" if missed else ""), missed
 
     def acknowledge(self, lines: int) -> None:
         """Move the base; now and then save it."""
@@ -164,9 +169,7 @@ class Resumed:
             found = self._reader.read()
             if found is None:
                 return self._nothing()
-            if isinstance(found, Gap):
-                return self._missing(found)
-            if data := self._lines(found):
+            if data := self._missing(found) if isinstance(found, Gap) else self._lines(found):
                 return data
         self._save_if_due()
         self._behind = True
@@ -180,32 +183,30 @@ class Resumed:
         return piece.data[after_lines(piece.data, skipped) :] if skipped else piece.data
 
     def _came_to(self, place: Place) -> None:
-        self._pieces.append(_Base(self._sent, place, self._skip))
+        self._pieces.append(_Base(self._sent, place, self._skip, self._told))
         self._advance(self._acknowledged)  # where nothing was sent no `ok` will come
 
     def _nothing(self) -> bytes:
         if self._skip and self._reader.caught_up:
             left, self._skip = self._skip, 0
-            return self._say([("unknown", f"the collector has {left} lines that the source does not explain")])
+            return self._say("unknown", f"the collector has {left} lines that the source does not explain")
         self._at_end = self._reader.caught_up
         self._save_if_due()
         return b""
 
     def _missing(self, gap: Gap) -> bytes:
-        said = self._say(self._explained(gap), gap.lines or 0)
+        words, missed = self._explained(gap)
+        data = self._say("missed", words, missed) if words else b""
         self._came_to(gap.place)
-        return said
-
-    def _say(self, notes: list[tuple[str, str]], missed: int = 0) -> bytes:
-        """Return lines of our own in the middle of the session, once it is durable that they are there."""
-        data = b""
-        for event, words in notes:
-            said = _Said(own_line(self._host, event, words)[:-1].decode(), self._sent, missed)
-            self._said.append(said)
-            self._state.append([said._asdict()])
-            self._sent += 1
-            data += said.text.encode() + b"\n"
         return data
+
+    def _say(self, event: str, words: str, missed: int = 0) -> bytes:
+        """Return a line of our own in the middle of the session, once it is durable that it is there."""
+        said = _Said(own_line(self._host, event, words)[:-1].decode(), self._sent, missed)
+        self._said.append(said)
+        self._state.append([said._asdict()])
+        self._sent += 1
+        return said.text.encode() + b"\n"
 
     def _take_notes(self) -> list[tuple[str, str]]:
         notes, self._notes = self._notes, []
@@ -242,7 +243,7 @@ class Resumed:
             place = header["place"]
             if not isinstance(place, dict | None):
                 raise TypeError("no place")
-            base = _Base(int(header["lines"]), place, int(header["skip"]))
+            base = _Base(int(header["lines"]), place, int(header["skip"]), int(header["told"]))
             said = [_Said(str(record["text"]), int(record["at"]), int(record["missed"])) for record in records[1:]]
             changed = header["configuration"] != self._configuration
             self._session, self._newest_before = str(header["session"]), str(header["newest-before"])

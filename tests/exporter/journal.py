@@ -12,7 +12,7 @@ from pathlib import Path
 _JOURNALD = "/lib/systemd/systemd-journald"
 _REMOTE = "/lib/systemd/systemd-journal-remote"
 _MACHINE = "fedcba9876543210fedcba9876543210"
-_START = """
+_START = r"""
 set -e
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/journal "$1/$2" /run/lab
@@ -24,8 +24,8 @@ mount --bind /run/lab /var/log/journal
 echo $2 >/run/machine-id
 mount --bind /run/machine-id /etc/machine-id
 mount -t tmpfs tmpfs /etc/systemd
-printf '[Journal]\\nStorage=persistent\\nReadKMsg=no\\nAudit=no\\nRateLimitBurst=0\\nSystemMaxFileSize=%s\\nSyncIntervalSec=1h\\n' \
-    "$3" >/etc/systemd/journald.conf
+printf '%s\n' '[Journal]' Storage=persistent ReadKMsg=no Audit=no RateLimitBurst=0 "SystemMaxFileSize=$3" \
+    SyncIntervalSec=1h >/etc/systemd/journald.conf
 exec $4
 """
 
