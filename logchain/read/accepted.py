@@ -56,9 +56,9 @@ def read_accepted(store_id: bytes) -> Accepted | None:
             data = file.read(_MOST + 1)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
-    head, _, rows = data.partition(b"\n\n")
+    head, blank, rows = data.partition(b"\n\n")
     match = _HEAD.fullmatch(head)
-    if not match or len(data) > _MOST or len(rows) % _ROW or match[1].decode() != store_id.hex():
+    if not match or not blank or len(data) > _MOST or len(rows) % _ROW or match[1].decode() != store_id.hex():
         raise FormatError(f"{accepted_path(store_id)} cannot be read; remove it, and run 'logchain verify' again")
     return Accepted(int(match[2]), bytes.fromhex(match[3].decode()), rows)
 
