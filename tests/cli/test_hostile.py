@@ -105,9 +105,9 @@ def test_names_and_errors(terminal: Terminal) -> None:
         "logchain sessions",
     ]
     options = ("--vm", "--stream", "--since", "--until", "-g", "--boot", "-o", "-n", "--store", "--", "--frob")
-    for place, line in enumerate(hostile):
+    for turn, line in enumerate(hostile):
         quoted = "$'" + "".join(f"\\x{byte:02x}" for byte in line) + "'"
-        commands.append(f"logchain show --no-pager {options[place % len(options)]} {quoted}")
-        if place % 5 == 0:
+        commands.append(f"logchain show --no-pager {options[turn % len(options)]} {quoted}")
+        if turn % 5 == 0:
             commands += [f"logchain {quoted}", f"logchain show --frob{quoted}", f"logchain list --store {quoted}"]
     assert_harmless(terminal.run(*commands))
