@@ -51,6 +51,7 @@ __all__ = [
     "parse_entry",
     "parse_fingerprint",
     "split_entries",
+    "unverified_entry",
 ]
 
 NO_ENTRY = bytes(32)  # before the first
@@ -283,12 +284,17 @@ def open_entry(data: bytes, vkey: Vkey) -> Entry:
     return entry
 
 
+def unverified_entry(data: bytes) -> Entry:
+    """Return what an entry says, whoever signed it, or raise FormatError."""
+    return parse_entry(parse_note(data, MAX_ENTRY, most=1).text)
+
+
 def open_genesis(data: bytes) -> tuple[Entry, Genesis]:
     """Return entry 0, signed by the key that it names itself; FormatError, SignatureError.
 
     Whether that key is the one that a person kept the fingerprint of is for the caller to see.
     """
-    event = parse_entry(parse_note(data, MAX_ENTRY, most=1).text).event
+    event = unverified_entry(data).event
     if not isinstance(event, Genesis):
         raise FormatError("a ledger that does not begin with genesis")
     return open_entry(data, event.key), event

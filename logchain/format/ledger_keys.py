@@ -4,9 +4,9 @@ from struct import Struct
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError
-from logchain.format.ledger import entry_key_name, parse_entry
+from logchain.format.ledger import entry_key_name, unverified_entry
 from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY, MAX_NUMBER
-from logchain.format.signed_note import parse_note, public_key
+from logchain.format.signed_note import public_key
 from logchain.format.slots import newest
 from logchain.format.small_files import format_lines, parse_lines, unhex
 
@@ -45,7 +45,7 @@ def format_ledger_keys(keys: LedgerKeys) -> bytes:
         raise FormatError("a ledger's keys of the wrong size")
     if not 1 <= keys.number <= MAX_ENTRIES or not 0 <= keys.offset <= MAX_NUMBER or not 0 <= keys.running <= MAX_NUMBER:
         raise FormatError("a ledger's keys with a number out of range")
-    entry = parse_entry(parse_note(keys.entry, MAX_ENTRY, most=1).text)
+    entry = unverified_entry(keys.entry)
     if (entry.number + 1, entry.age) != (keys.number, keys.age):
         raise FormatError("a ledger's keys that do not follow their entry")
     if public_key(entry_key_name(entry.store_id), keys.seed) != entry.next:

@@ -17,9 +17,17 @@ from logchain.format.fields import (
     parse_line,
 )
 from logchain.format.limits import MAX_BLOCK, MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SEGMENT_RECORDS
-from logchain.format.signed_note import Vkey, open_note
+from logchain.format.signed_note import Vkey, open_note, parse_note
 
-__all__ = ["NO_MANIFEST", "Block", "Manifest", "format_manifest", "open_manifest", "parse_manifest"]
+__all__ = [
+    "NO_MANIFEST",
+    "Block",
+    "Manifest",
+    "format_manifest",
+    "open_manifest",
+    "parse_manifest",
+    "unverified_manifest",
+]
 
 NO_MANIFEST = bytes(32)  # before a stream's first
 
@@ -99,6 +107,11 @@ def open_manifest(data: bytes, vkey: Vkey) -> Manifest:
     if vkey.name != entry_key_name(manifest.store_id):
         raise FormatError("a manifest of another store")
     return manifest
+
+
+def unverified_manifest(data: bytes) -> Manifest:
+    """Return what a manifest says, whoever signed it, or raise FormatError."""
+    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
 
 
 def _check_blocks(manifest: Manifest) -> None:

@@ -3,10 +3,9 @@
 import os
 from typing import NamedTuple
 
-from logchain.format.errors import FormatError, LogchainError, SignatureError
-from logchain.format.ledger import Entry, fingerprint, open_genesis, parse_entry, split_entries
+from logchain.format.errors import FormatError, LogchainError
+from logchain.format.ledger import Entry, fingerprint, open_genesis, split_entries, unverified_entry
 from logchain.format.limits import MAX_ENTRY
-from logchain.format.signed_note import parse_note
 from logchain.store.layout import ENTRIES, LEDGER, Directory
 
 __all__ = ["Head", "read_head"]
@@ -39,7 +38,7 @@ def read_head(store: Directory) -> Head:
         return Head(problem="there is none")
     except ValueError:
         return Head(problem="it is empty")
-    except (SignatureError, LogchainError) as error:
+    except LogchainError as error:
         return Head(problem=str(error))
     return Head(last.number + 1, last.time, last.age, fingerprint(genesis.key))
 
@@ -51,6 +50,6 @@ def _last(tail: bytes) -> Entry:
         begin = tail.rfind(_BEGIN, 0, end)
         found, _ = split_entries(tail[max(0, begin) : end])
         if begin >= 0 and found:
-            return parse_entry(parse_note(found[0], MAX_ENTRY, most=1).text)
+            return unverified_entry(found[0])
         end = max(0, begin)
     raise FormatError("it does not end with an entry")

@@ -27,13 +27,13 @@ from logchain.format.ledger import (
     fingerprint,
     open_entry,
     open_genesis,
-    parse_entry,
     split_entries,
+    unverified_entry,
 )
 from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY
 from logchain.format.manifest import NO_MANIFEST
 from logchain.format.merkle import leaf_hash, root
-from logchain.format.signed_note import Vkey, parse_note
+from logchain.format.signed_note import Vkey
 from logchain.read.findings import Finding
 from logchain.read.live import reason
 from logchain.store.layout import ENTRIES, LEDGER, Directory
@@ -206,7 +206,7 @@ class Ledger:
                 self.findings.append(Finding(True, text, entry=self.size))
         if not entry:
             try:
-                entry = parse_entry(parse_note(data, MAX_ENTRY, most=1).text)
+                entry = unverified_entry(data)
             except FormatError:
                 self._junk += 1
         self._next = entry.next if entry else None

@@ -11,10 +11,10 @@ from itertools import accumulate
 from logchain.format.errors import FormatError, OddFile, SignatureError
 from logchain.format.ledger import entry_key_name
 from logchain.format.limits import MAX_MANIFEST, TIME_SIZE
-from logchain.format.manifest import Block, Manifest, open_manifest, parse_manifest
+from logchain.format.manifest import Block, Manifest, open_manifest, unverified_manifest
 from logchain.format.ratchet import chain
 from logchain.format.record import format_time
-from logchain.format.signed_note import Vkey, parse_note
+from logchain.format.signed_note import Vkey
 from logchain.read.ledger import SealedEntry
 from logchain.read.sealed import SealedText, open_tier
 from logchain.read.verify_heads import Beside, Prefix, lines
@@ -73,11 +73,11 @@ def _read_manifest(sealed: Directory, task: SealedTask) -> Manifest:
     """Return the manifest that the ledger names, or, where it names none, the one that is there."""
     data = sealed.read(manifest_name(task.number), MAX_MANIFEST)
     if not task.entry:
-        return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+        return unverified_manifest(data)
     if sha256(data).digest() != task.entry.manifest:
         raise FormatError(f"it is not the one that entry {task.entry.entry} of the ledger names")
     if not task.entry.key:  # the entry that named it cannot be read, and that was found
-        return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+        return unverified_manifest(data)
     return open_manifest(data, Vkey(entry_key_name(task.store_id), task.entry.key))
 
 

@@ -5,8 +5,7 @@ from contextlib import suppress
 from logchain.format.errors import FormatError
 from logchain.format.identity import parse_stream
 from logchain.format.limits import MAX_MANIFEST, MAX_SMALL_FILE
-from logchain.format.manifest import Manifest, parse_manifest
-from logchain.format.signed_note import parse_note
+from logchain.format.manifest import Manifest, unverified_manifest
 from logchain.store.durable import reading
 from logchain.store.layout import ID, SEALED, TIERS, Directory, manifest_name, manifests, sealed_name, stream_directory
 
@@ -17,7 +16,7 @@ def read_manifest(sealed: Directory, segment: int) -> Manifest:
     """Return what a manifest says; nobody's signature is checked. FormatError, FileNotFoundError."""
     with reading(f"{sealed.path}/{manifest_name(segment)}"):
         data = sealed.read(manifest_name(segment), MAX_MANIFEST)
-    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+    return unverified_manifest(data)
 
 
 def tier_of(sealed: Directory, segment: int) -> str | None:

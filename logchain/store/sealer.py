@@ -15,8 +15,7 @@ from logchain.format.identity import parse_stream
 from logchain.format.keystate import KeyState, Status
 from logchain.format.ledger import Birth, Broken, Recover, Seal
 from logchain.format.limits import MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SMALL_FILE
-from logchain.format.manifest import Block, Manifest, format_manifest, parse_manifest
-from logchain.format.signed_note import parse_note
+from logchain.format.manifest import Block, Manifest, format_manifest, unverified_manifest
 from logchain.format.tags import TAG_ENTRY
 from logchain.store.blocks import BLOCK_SIZE, TextCheck, cut_blocks
 from logchain.store.durable import make_directory, put, remove
@@ -117,7 +116,7 @@ def _is_taken(ledger: Ledger, sealed: Directory, segment: int) -> bool:
     """
     try:
         data = sealed.read(manifest_name(segment), MAX_MANIFEST)
-        manifest = parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+        manifest = unverified_manifest(data)
     except FileNotFoundError:
         return False
     except FormatError:
@@ -132,7 +131,7 @@ def _sealed_before(sealed: Directory, segment: int, digest: bytes) -> Manifest:
     data = sealed.read(manifest_name(segment), MAX_MANIFEST)
     if sha256(data).digest() != digest or not any(sealed_name(segment, tier) in names for tier in TIERS):
         raise FormatError(f"{sealed.path}/{manifest_name(segment)} or its text was changed; the one in live/ is kept")
-    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+    return unverified_manifest(data)
 
 
 @contextmanager
