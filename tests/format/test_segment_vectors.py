@@ -21,7 +21,7 @@ from logchain.format.keystate import (
 from logchain.format.ratchet import chain, seed, stream_id, stream_secret, successor
 from logchain.format.slots import format_slots
 from logchain.format.tags import TAG_ENTRY
-from logchain.read import verify_records
+from logchain.read import verify_keys
 from tests.conftest import Store
 from tests.format.vectors import Vector, raw, vectors
 
@@ -73,7 +73,7 @@ def store_of(tmp_path: Path, segments: list[Vector], monkeypatch: pytest.MonkeyP
         keys[number] = key
         (directory / f"{number:08}.log").write_bytes(text)
         (directory / f"{number:08}.tags").write_bytes(tags)
-    monkeypatch.setattr(verify_records, "segment_key", lambda _, __, number: keys.get(number, NO_KEY))
+    monkeypatch.setattr(verify_keys, "segment_key", lambda _, __, number: keys.get(number, NO_KEY))
     first = stream_secret(successor(seed(AUDIT, STORE_ID), birth - 1), STREAM)
     state = KeyState(
         birth=birth,
