@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from logchain.format.errors import FormatError, Full
 from logchain.format.heads import Head, format_heads, parse_heads
-from logchain.format.identity import parse_stream
 from logchain.format.ledger import Heads
 from logchain.format.limits import (
     MAX_HEADS,
     MAX_HEADS_FILE,
     MAX_SEGMENT_BYTES,
     MAX_SEGMENT_RECORDS,
-    MAX_SMALL_FILE,
 )
 from logchain.store.durable import put, reading, remove
 from logchain.store.layout import (
     HEADS,
-    ID,
     LEDGER,
     Directory,
     heads_name,
@@ -32,7 +29,7 @@ from logchain.store.layout import (
 )
 from logchain.store.ledger import Ledger
 from logchain.store.sealer import record_births
-from logchain.store.segments import durable_state, extent
+from logchain.store.segments import durable_state, extent, read_stream_id
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -76,7 +73,7 @@ class OpenHeads:
     def _of_stream(self, ledger: Ledger, live: Directory, vm: str, stream: str) -> Iterator[tuple[_Key, Head | None]]:
         """Yield the segments of a stream that are not sealed, with a head where there is more of it than was listed."""
         state = durable_state(live)
-        identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
+        identity = read_stream_id(live, vm, stream)
         record_births(ledger, live, identity, state)
         history = ledger.state.of(identity)
         for segment in segments(live):
@@ -119,7 +116,7 @@ class OpenHeads:
         with store.directory(LEDGER) as top, top.directory(HEADS) as directory:
             put(directory, name, [data], 0o440)
             try:
-                ledger.append(Heads(segments, sha256(data).digest()))
+                ledger.append(Heads(segments, sha256(data).digest()))  # the commit point
             except Full:
                 if ledger.usable:  # the entry was not made, and another may get its number
                     remove(directory, [name])

@@ -3,20 +3,24 @@
 from contextlib import suppress
 
 from logchain.format.errors import FormatError
-from logchain.format.identity import parse_stream
-from logchain.format.limits import MAX_MANIFEST, MAX_SMALL_FILE
+from logchain.format.limits import MAX_MANIFEST
 from logchain.format.manifest import Manifest, unverified_manifest
 from logchain.store.durable import reading
-from logchain.store.layout import ID, SEALED, TIERS, Directory, manifest_name, manifests, sealed_name, stream_directory
+from logchain.store.layout import SEALED, TIERS, Directory, manifest_name, manifests, sealed_name, stream_directory
+from logchain.store.segments import read_stream_id
 
-__all__ = ["read_manifest", "stream_id", "stream_ids", "tier_of"]
+__all__ = ["manifest_bytes", "read_manifest", "stream_id", "stream_ids", "tier_of"]
+
+
+def manifest_bytes(sealed: Directory, segment: int) -> bytes:
+    """Return a manifest's file; FormatError where it is odd or the disk refuses it, FileNotFoundError."""
+    with reading(f"{sealed.path}/{manifest_name(segment)}"):
+        return sealed.read(manifest_name(segment), MAX_MANIFEST)
 
 
 def read_manifest(sealed: Directory, segment: int) -> Manifest:
     """Return what a manifest says; nobody's signature is checked. FormatError, FileNotFoundError."""
-    with reading(f"{sealed.path}/{manifest_name(segment)}"):
-        data = sealed.read(manifest_name(segment), MAX_MANIFEST)
-    return unverified_manifest(data)
+    return unverified_manifest(manifest_bytes(sealed, segment))
 
 
 def tier_of(sealed: Directory, segment: int) -> str | None:
@@ -28,7 +32,7 @@ def tier_of(sealed: Directory, segment: int) -> str | None:
 def stream_id(store: Directory, vm: str, stream: str) -> bytes | None:
     """Return the id that a stream has now, None where it is lost."""
     with suppress(OSError, FormatError), stream_directory(store, vm, stream) as live:
-        return parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
+        return read_stream_id(live, vm, stream)
     return None
 
 

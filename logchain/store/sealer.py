@@ -11,18 +11,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 
 from logchain.format.errors import FormatError, StoreError
-from logchain.format.identity import parse_stream
 from logchain.format.keystate import KeyState, Status
 from logchain.format.ledger import Birth, Broken, Recover, Seal
-from logchain.format.limits import MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SMALL_FILE
+from logchain.format.limits import MAX_SEGMENT_BYTES
 from logchain.format.manifest import Block, Manifest, format_manifest, unverified_manifest
 from logchain.format.tags import TAG_ENTRY
 from logchain.store.blocks import BLOCK_SIZE, TextCheck, cut_blocks
 from logchain.store.durable import make_directory, put, remove
 from logchain.store.layout import (
-    ID,
     SEALED,
-    TIERS,
     Directory,
     log_name,
     manifest_name,
@@ -33,8 +30,8 @@ from logchain.store.layout import (
     tags_name,
 )
 from logchain.store.ledger import Ledger
-from logchain.store.sealed import read_manifest
-from logchain.store.segments import durable_state, first_note, will_not_change
+from logchain.store.sealed import manifest_bytes, read_manifest, tier_of
+from logchain.store.segments import durable_state, first_note, read_stream_id, will_not_change
 
 __all__ = ["record_births", "seal_segment"]
 
@@ -55,7 +52,7 @@ def seal_segment(
         state = durable_state(live)
         if not will_not_change(state, segment):
             raise StoreError(f"{live.path}/{log_name(segment)} may still change; close it first")
-        identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
+        identity = read_stream_id(live, vm, stream)
         record_births(ledger, live, identity, state)
         with _sealed_directory(store, vm, stream) as sealed:
             identity = _stream_id(ledger, sealed, identity, segment)
@@ -115,7 +112,7 @@ def _is_taken(ledger: Ledger, sealed: Directory, segment: int) -> bool:
     No crash of ours leads there. Collectors own `id` and all that is in live/; what is sealed they must not reach.
     """
     try:
-        data = sealed.read(manifest_name(segment), MAX_MANIFEST)
+        data = manifest_bytes(sealed, segment)
         manifest = unverified_manifest(data)
     except FileNotFoundError:
         return False
@@ -127,9 +124,8 @@ def _is_taken(ledger: Ledger, sealed: Directory, segment: int) -> bool:
 
 def _sealed_before(sealed: Directory, segment: int, digest: bytes) -> Manifest:
     """Return the manifest of a segment that the ledger calls sealed, if it and a text are there."""
-    names = sealed.names()
-    data = sealed.read(manifest_name(segment), MAX_MANIFEST)
-    if sha256(data).digest() != digest or not any(sealed_name(segment, tier) in names for tier in TIERS):
+    data = manifest_bytes(sealed, segment)
+    if sha256(data).digest() != digest or tier_of(sealed, segment) is None:
         raise FormatError(f"{sealed.path}/{manifest_name(segment)} or its text was changed; the one in live/ is kept")
     return unverified_manifest(data)
 

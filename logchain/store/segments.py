@@ -9,15 +9,16 @@ from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from logchain.format.errors import Busy, FormatError
+from logchain.format.identity import parse_stream
 from logchain.format.keystate import KeyState, Status, read_ratchet
-from logchain.format.limits import MAX_RECORD
-from logchain.format.record import NOTE, Note, Record, parse_note, parse_record
+from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE
+from logchain.format.record import NOTE, Note, parse_note, parse_record
 from logchain.format.slots import FILE_SIZE
 from logchain.format.tags import TAG_ENTRY, parse_tags
 from logchain.store.births import finish_birth
 from logchain.store.clock import Clock
 from logchain.store.durable import reading, sync
-from logchain.store.layout import RATCHET, Directory, log_name, segments, stream_directory, tags_name
+from logchain.store.layout import ID, LIVE, RATCHET, Directory, log_name, segments, stream_directory, tags_name
 from logchain.store.opening import hold_stream, stands
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
     "durable_state",
     "extent",
     "first_note",
-    "first_record",
+    "read_stream_id",
     "will_not_change",
 ]
 
@@ -46,6 +47,13 @@ def durable_state(directory: Directory) -> KeyState:
     finally:
         os.close(fd)
     return state
+
+
+def read_stream_id(live: Directory, vm: str, stream: str) -> bytes:
+    """Return a stream's id; FormatError where it is not its own or the disk refuses it, FileNotFoundError."""
+    with reading(f"{live.path}/{ID}"):
+        data = live.read(ID, MAX_SMALL_FILE)
+    return parse_stream(data, vm, stream)
 
 
 def _state(directory: Directory) -> KeyState:
@@ -85,7 +93,7 @@ def close_idle(store: Directory, vm: str, stream: str, clock: Clock, idle: int) 
     The lock is not waited for. A stream whose key state does not stand is left to the next who opens it: that takes a
     birth.
     """
-    with suppress(FileNotFoundError, FormatError, Busy), reading(f"{store.path}/live/{vm}/{stream}"):
+    with suppress(FileNotFoundError, FormatError, Busy), reading(f"{store.path}/{LIVE}/{vm}/{stream}"):
         with stream_directory(store, vm, stream) as directory:
             if not _reason(directory, clock, idle):
                 return False
@@ -141,19 +149,14 @@ def extent(directory: Directory, state: KeyState, segment: int) -> Extent:
     return Extent(size // TAG_ENTRY, end, tag)
 
 
-def first_record(directory: Directory, segment: int) -> Record:
-    """Return a segment's first record; FormatError, FileNotFoundError where there is none."""
+def first_note(directory: Directory, segment: int) -> Note:
+    """Return a segment's `segment` note; FormatError, FileNotFoundError where it does not begin with one."""
     fd = directory.file(log_name(segment))
     try:
         with reading(f"{directory.path}/{log_name(segment)}"):
-            return parse_record(os.pread(fd, MAX_RECORD + 1, 0).partition(b"\n")[0])
+            record = parse_record(os.pread(fd, MAX_RECORD + 1, 0).partition(b"\n")[0])
     finally:
         os.close(fd)
-
-
-def first_note(directory: Directory, segment: int) -> Note:
-    """Return a segment's `segment` note; FormatError, FileNotFoundError where it does not begin with one."""
-    record = first_record(directory, segment)
     note = parse_note(record.payload) if record.kind == NOTE else None
     if not note or note.event != "segment":
         raise FormatError("a segment that does not begin with its note")

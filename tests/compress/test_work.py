@@ -1,5 +1,6 @@
 """What a round does: each thing at its age, once, and nothing twice."""
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -11,7 +12,7 @@ from logchain.compress.work import Stopped
 from logchain.format.errors import Busy, Full
 from logchain.format.settings import parse_settings
 from logchain.store.clock import SystemClock
-from logchain.store.layout import open_store
+from logchain.store.layout import Directory, open_store
 from logchain.store.ledger import open_ledger
 from logchain.store.stream import Rolling
 from tests.compress.conftest import Working
@@ -235,6 +236,30 @@ def test_who_has_many_segments_does_not_hold_up_the_others(store: Store, working
     while working.compressor.round(working.settings):
         pass
     assert len([name for name in working.sealed() if name.startswith("a/")]) >= 30
+
+
+@pytest.mark.parametrize("name", ["id", "00000001.manifest"])
+def test_a_file_that_the_disk_refuses_is_of_its_stream_alone(
+    store: Store, working: Working, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """EIO in one stream's id, or in place of its manifest, is told once; the others are sealed."""
+    for vm in ("a", "b"):
+        store.log(b"one", vm=vm)
+        writer = store.open(vm)
+        writer.roll("size")
+        writer.close()
+    read = Directory.read
+
+    def refuse(directory: Directory, wanted: str, limit: int) -> bytes:
+        if wanted == name and directory.path.endswith("/a/main"):
+            raise OSError(errno.EIO, "Input/output error")
+        return read(directory, wanted, limit)
+
+    monkeypatch.setattr(Directory, "read", refuse)
+    working.round()
+    working.round()
+    assert working.sealed() == ["b/main/00000001.log"]
+    assert len([line for line in working.logged if line.startswith("a/main: ")]) == 1
 
 
 def test_a_full_disk_does_not_keep_the_old_from_going(
