@@ -1,6 +1,6 @@
 """What becomes of sealed segments: compressed tier after tier, evicted, deleted; and whole qubes forgotten.
 
-A removal is in the ledger first, and then done; `finish_removals` does what a crash left to do.
+A removal is in the ledger first (the commit point), and then done; `finish_removals` does what a crash left to do.
 """
 
 import os
@@ -91,12 +91,11 @@ def delete(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int)
 
 def _find(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) -> tuple[bytes, Sealed]:
     """Return the stream id under which the ledger has a segment, and what it says of it."""
-    ids = [stream_id(store, vm, stream)]
+    ids = [stream_id(store, vm, stream) or b""]
     with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
         ids.insert(0, read_manifest(sealed, segment).stream_id)  # from before an id was lost, perhaps
     for identity in ids:
-        found = ledger.state.of(identity).sealed.get(segment) if identity else None
-        if identity and found:
+        if found := ledger.state.of(identity).sealed.get(segment):
             return identity, found
     raise StoreError(f"{store.path}: the ledger knows no sealed segment {segment} of {vm}/{stream}")
 

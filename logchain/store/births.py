@@ -20,14 +20,15 @@ def give_birth(store: Directory, vm: str, stream: str, accept: Callable[[int, by
     """Give the next birth to a stream.
 
     `accept` gets its number and secret (32 bytes) and makes the stream's key state durable. Whoever calls holds
-    the stream's lock; the lock of `births` is taken inside it, never the other way round.
+    the stream's lock; the lock of `births` is taken inside it, never the other way round. Raises Full, WriteFailed, or
+    StoreError where births are lost or used up.
     """
     with _locked(store) as slots:
         state = _finish(store, slots)
         if state.birth > MAX_BIRTHS:
             raise StoreError("the store has given all the births it may; begin a new store")
         slots.commit(format_births(state._replace(pending=(vm, stream))))
-        accept(state.birth, state.secret)
+        accept(state.birth, state.secret)  # the commit point: with the key state the birth is given, whatever comes
         slots.commit(format_births(BirthState(state.birth + 1, successor(state.secret))))
         slots.settle()
 
@@ -61,6 +62,9 @@ def skip_births(store: Directory, first: int) -> None:
 class _Lost(StoreError):
     """There is nothing to read births from."""
 
+    def __init__(self) -> None:
+        super().__init__("the store's births are lost; 'logchain verify' tells what is left")
+
 
 @contextmanager
 def _locked(store: Directory) -> Iterator[SlotFile]:
@@ -69,7 +73,7 @@ def _locked(store: Directory) -> Iterator[SlotFile]:
         fcntl.flock(fd, fcntl.LOCK_EX)  # released when SlotFile closes it
         slots = SlotFile(fd, BIRTHS_MAGIC)
     except (FileNotFoundError, FormatError) as error:
-        raise _Lost("the store's births are lost; 'logchain verify' tells what is left") from error
+        raise _Lost from error
     try:
         yield slots
     finally:
@@ -81,7 +85,7 @@ def _finish(store: Directory, slots: SlotFile) -> BirthState:
     try:
         state = parse_births(slots.body)
     except FormatError as error:
-        raise _Lost("the store's births are lost; 'logchain verify' tells what is left") from error
+        raise _Lost from error
     if state.pending:
         if _was_given(store, *state.pending, state.birth):
             state = BirthState(state.birth + 1, successor(state.secret))

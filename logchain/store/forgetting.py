@@ -2,6 +2,9 @@
 
 A stream that is being forgotten holds the file `forgetting` until the last of it is gone, and nobody opens it
 meanwhile: else a crash in between could let it go on under an id that the ledger calls forgotten.
+
+The order, stream after stream: the mark; its births are in the ledger; its entry `forget` (the commit point); what is
+sealed goes, then what is live, the mark last.
 """
 
 import errno

@@ -3,6 +3,9 @@
 The file `restoring` is there until all is done, and nobody opens a stream meanwhile: else a crash in between could let
 one go on with the keys of the backup. It holds the number of the first new birth. Births before it are left out, a
 random number of them: else the same backup, brought back twice, would give the same keys twice.
+
+The order: `restoring`; the births of before are in the ledger; its entry `restored` (the commit point: from here on it
+can only be finished); `births` moves on; each stream's new key state; their births in the ledger; `restoring` goes.
 """
 
 import os
@@ -10,6 +13,7 @@ import secrets
 from contextlib import ExitStack, suppress
 
 from logchain.format.errors import Busy, FormatError, StoreError
+from logchain.format.fields import BIRTH
 from logchain.format.identity import parse_stream
 from logchain.format.keystate import read_ratchet
 from logchain.format.ledger import Restored
@@ -65,14 +69,14 @@ def restore(store: Directory, ledger: Ledger) -> int:
 
 
 def _first(store: Directory, ledger: Ledger) -> int:
-    """Return the first new birth, and see that nobody opens a stream from here on."""
+    """Return the first new birth, and see that nobody opens a stream from here on; FormatError on an odd mark."""
     with suppress(FileNotFoundError):
         (birth,) = parse_lines(store.read(RESTORING, MAX_SMALL_FILE), _MARK, "birth")
-        return int(birth)
+        return int(BIRTH.parse(birth))
     first = max(next_birth(store), ledger.state.restored) + 1 + secrets.randbelow(_MOST_SKIPPED)
     if first > MAX_BIRTHS:
         raise StoreError("the store has given all the births it may; begin a new store")
-    put(store, RESTORING, [format_lines(_MARK, birth=str(first))])
+    put(store, RESTORING, [format_lines(_MARK, birth=BIRTH.format(first))])
     return first
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from logchain.format.errors import FormatError, StoreError
-from logchain.format.fields import number, parse_line
-from logchain.format.limits import MAX_MANIFEST, MAX_NUMBER, MAX_SEGMENT
+from logchain.format.fields import SEGMENT, number, parse_line
+from logchain.format.limits import MAX_MANIFEST, MAX_NUMBER
 from logchain.store.layout import (
     ENTRIES,
     LEDGER,
@@ -27,7 +27,7 @@ def last_sealed(store: Directory, vm: str, stream: str, stream_id: bytes) -> int
     if stream_id:
         with suppress(FileNotFoundError, FormatError, StoreError), store.directory(LEDGER) as ledger:
             found = max([found, *_seals(ledger.file(ENTRIES), stream_id)])  # those that were evicted, too
-    return min(found, MAX_SEGMENT)
+    return found
 
 
 def _seals(entries: int, stream_id: bytes) -> Iterator[int]:
@@ -35,8 +35,8 @@ def _seals(entries: int, stream_id: bytes) -> Iterator[int]:
     with open(entries, "rb") as lines:
         for line in lines:
             if line.startswith(begin):
-                with suppress(ValueError):
-                    yield int(line[len(begin) :].split(b" ")[0])
+                with suppress(FormatError):
+                    yield SEGMENT.parse(line[len(begin) :].partition(b" ")[0].decode("ascii", "replace"))
 
 
 def number_behind(store: Directory, vm: str, stream: str, segment: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logchain.format.errors import Busy, StoreError
+from logchain.format.errors import Busy, FormatError, StoreError
 from logchain.format.keystate import (
     BIRTHS_MAGIC,
     NO_KEY,
@@ -302,6 +302,16 @@ def test_when_all_births_are_given(backup: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="begin a new store"):
         told(store)
     assert not (store.path / "restoring").exists()
+
+
+@pytest.mark.parametrize("number", ["x", "0", "007", "+7", "7_0", "10000001"])
+def test_a_mark_that_is_none(backup: Store, tmp_path: Path, number: str) -> None:
+    """A number that does not print back to the same bytes, or no birth can have, is refused, and nothing is done."""
+    store = brought_back(backup, tmp_path / "store")
+    (store.path / "restoring").write_text(f"logchain restoring v1\nbirth {number}\n")
+    with pytest.raises(FormatError):
+        told(store)
+    assert (store.path / "restoring").exists()
 
 
 def test_the_verdict_is_intact(tmp_path: Path) -> None:
