@@ -1,6 +1,7 @@
 // The event log of Windows. The only file that the tests cannot run: Mono has no event log. Keep it without decisions.
 
 using System;
+using System.Collections.Generic;
 using System.Diagnostics.Eventing.Reader;
 using System.Globalization;
 using System.IO;
@@ -10,6 +11,8 @@ namespace Logchain
     /// <summary>Reads channels with EventLogReader and follows them with EventLogWatcher, from a bookmark on.</summary>
     public sealed class EventLogs : ILogs
     {
+        private readonly List<EventLogWatcher> watchers = new List<EventLogWatcher>(); // so that none is collected
+
         public string TimeOf(string channel, long number)
         {
             using (EventRecord record = Find(channel, number))
@@ -25,10 +28,15 @@ namespace Logchain
             try
             {
                 var watcher = new EventLogWatcher(new EventLogQuery(channel, PathType.LogName), bookmark, bookmark == null);
+                watchers.Add(watcher);
                 watcher.EventRecordWritten += (sender, written) => Hand(channel, written, happened);
                 watcher.Enabled = true; // what is there comes first, then what happens; one at a time
             }
             catch (EventLogException error)
+            {
+                throw new IOException(error.Message, error);
+            }
+            catch (UnauthorizedAccessException error)
             {
                 throw new IOException(error.Message, error);
             }
@@ -62,7 +70,7 @@ namespace Logchain
                     Channel = channel,
                     Number = record.RecordId ?? 0,
                     Time = TimeOf(record),
-                    Xml = record.ToXml(),
+                    Xml = Rendered(record),
                     Message = Words(record),
                 });
         }
@@ -70,6 +78,19 @@ namespace Logchain
         private static string TimeOf(EventRecord record)
         {
             return record.TimeCreated.HasValue ? record.TimeCreated.Value.ToUniversalTime().ToString("o", CultureInfo.InvariantCulture) : "-";
+        }
+
+        // An event that cannot be rendered still has a line, with its number: else no later one would ever be reached.
+        private static string Rendered(EventRecord record)
+        {
+            try
+            {
+                return record.ToXml();
+            }
+            catch (EventLogException error)
+            {
+                return "this event cannot be rendered: " + error.Message;
+            }
         }
 
         private static string Words(EventRecord record)
