@@ -39,7 +39,7 @@ def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> i
     with open_to_write(store) as directory:
         check_known(directory, read_selection(() if vm is None else (vm,), (), None, None, utc=False))
         with take_ledger(directory, clock) as ledger:
-            for name, stream, segment, result in seal_now(directory, ledger, clock, settings, vm or ""):
+            for name, stream, segment, result in seal_now(directory, ledger, clock, settings, vm):
                 sealed += isinstance(result, Manifest)
                 failed += isinstance(result, Stays) and not result.waits
                 where = {"vm": name, "stream": stream, "segment": segment}

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from logchain.collect.allowance import Quota
+from logchain.format.limits import QUOTA_BEYOND
 from logchain.store.layout import Directory
 
 if TYPE_CHECKING:  # who forks instances has no settings, and they have no room for what reads them
@@ -13,7 +14,6 @@ if TYPE_CHECKING:  # who forks instances has no settings, and they have no room 
 __all__ = ["LEDGER", "compare", "parse_weights", "weigh"]
 
 LEDGER = "-"  # what no VM is called
-_BEYOND = 4  # a VM over its quota may take so much again, slowly: a quarter of it
 
 
 def weigh(store: Directory, pipe: int) -> None:
@@ -46,7 +46,7 @@ def compare(weights: dict[str, int], settings: "Settings") -> dict[str, Quota]:
             quotas[budget] = settings.of(vm).quota
     capped = sum(weights.values()) >= settings.store.cap
     return {
-        budget: Quota.SPENT if size >= quotas[budget] + quotas[budget] // _BEYOND else Quota.OVER
+        budget: Quota.SPENT if size >= quotas[budget] + quotas[budget] // QUOTA_BEYOND else Quota.OVER
         for budget, size in used.items()
         if capped or size >= quotas[budget]
     }

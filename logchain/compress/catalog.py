@@ -9,15 +9,12 @@ import sqlite3
 import time
 from contextlib import suppress
 
-from logchain.format.catalog import CATALOG_VERSION, SCHEMA, SegmentRow
-from logchain.format.errors import FormatError, OddFile, UsageError
-from logchain.format.limits import MAX_NUMBER
-from logchain.format.names import check_stream, check_vm
+from logchain.format.catalog import CATALOG_VERSION, SCHEMA, SegmentRow, parse_row
+from logchain.format.errors import FormatError, OddFile
 from logchain.store.layout import (
     CATALOG,
     CATALOG_JOURNAL,
     SEALED,
-    TIERS,
     Directory,
     manifest_name,
     manifests,
@@ -25,7 +22,7 @@ from logchain.store.layout import (
     stream_directory,
     streams,
 )
-from logchain.store.sealed import read_manifest
+from logchain.store.sealed import read_manifest, tier_of
 
 __all__ = ["Catalog"]
 
@@ -138,16 +135,18 @@ class Catalog:
         """Bring a stream's rows up to its directory; say whether they are all there."""
         query = f"SELECT segment, tier FROM segments {_OF_STREAM}"
         known = dict(self._database.execute(query, (vm, stream)).fetchall())
-        there, names = manifests(sealed), set(sealed.names())
+        there, names = manifests(sealed), frozenset(sealed.names())
         gone = [(vm, stream, segment) for segment in known.keys() - there]
         self._database.executemany(f"DELETE FROM segments {_OF_STREAM} AND segment = ?", gone)
         whole = True
         for segment in there:
-            tier = next((tier for tier in TIERS if sealed_name(segment, tier) in names), None)
-            if tier is None or known.get(segment) != tier:
+            tier = tier_of(names, segment)
+            if tier is None:  # damage is for `logchain verify`
+                whole = False
+            elif known.get(segment) != tier:
                 try:
                     self._put(_row(sealed, vm, stream, segment, tier))
-                except (FormatError, FileNotFoundError):  # damage is for `logchain verify`
+                except (FormatError, FileNotFoundError):
                     whole = False
         return whole
 
@@ -159,21 +158,13 @@ class Catalog:
         with suppress(sqlite3.Error):
             self._database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(values.items()))
 
-    def sealed(self) -> list[tuple[str, str, int, str, int, int]]:
-        """Return (vm, stream, segment, tier, bytes on disk, age) of every sealed segment."""
-        query = "SELECT vm, stream, segment, tier, room, age FROM segments ORDER BY vm, stream, segment"
-        return [row for row in self._database.execute(query).fetchall() if _is_ours(row)]
-
-
-def _is_ours(row: tuple[object, ...]) -> bool:
-    """Tell whether a row is such as we write: the file may be anybody's."""
-    vm, stream, segment, tier, room, age = row
-    try:
-        check_vm(str(vm))
-        check_stream(str(stream))
-    except UsageError:
-        return False
-    return tier in TIERS and all(type(number) is int and 0 <= number <= MAX_NUMBER for number in (segment, room, age))
+    def sealed(self) -> list[SegmentRow]:
+        """Return the sealed segments, in order; rows that are not such as we write are left out."""
+        found = []
+        for values in self._database.execute("SELECT * FROM segments ORDER BY vm, stream, segment").fetchall():
+            with suppress(FormatError):  # the file may be anybody's
+                found.append(parse_row(values))
+        return found
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -188,12 +179,8 @@ def _make_tables(database: sqlite3.Connection) -> None:
     database.executescript(f"BEGIN; {'; '.join(SCHEMA)}; PRAGMA user_version = {CATALOG_VERSION}; COMMIT")
 
 
-def _row(sealed: Directory, vm: str, stream: str, segment: int, tier: str | None) -> SegmentRow:
-    if tier is None:
-        raise FileNotFoundError(sealed_name(segment, ""))
-    room = 0
-    for name in (sealed_name(segment, tier), manifest_name(segment)):
-        room += os.stat(name, dir_fd=sealed.fd, follow_symlinks=False).st_blocks * 512
+def _row(sealed: Directory, vm: str, stream: str, segment: int, tier: str) -> SegmentRow:
+    room = sum(sealed.allocated(name) for name in (sealed_name(segment, tier), manifest_name(segment)))
     one = read_manifest(sealed, segment)
     times = one.first_time, one.last_time, one.age
     return SegmentRow(vm, stream, segment, tier, room, one.records, one.first, one.size, *times)

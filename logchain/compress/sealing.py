@@ -33,19 +33,19 @@ class Stays(NamedTuple):
 
 
 def seal_now(
-    store: Directory, ledger: Ledger, clock: Clock, settings: StoreSettings, vm: str = ""
+    store: Directory, ledger: Ledger, clock: Clock, settings: StoreSettings, vm: str | None = None
 ) -> Iterator[tuple[str, str, int, Manifest | Written | Stays]]:
     """Close and seal what nobody writes, of one VM or of all; yield VM, stream, segment, and what became of it.
 
     Raises Full, WriteFailed: what was yielded is sealed, the rest is as it was.
     """
     for name, stream in streams(store, LIVE):
-        if vm not in ("", name):
+        if vm not in (None, name):
             continue
         with suppress(FileNotFoundError):  # forgotten meanwhile
             close_error = _close(store, name, stream, clock)
             yield from ((name, stream, *found) for found in _seal(store, ledger, name, stream))
-            still_open = _open(store, name, stream, clock, settings.segment_age, close_error)
+            still_open = _still_open(store, name, stream, clock, settings.segment_age, close_error)
             yield from ((name, stream, *found) for found in still_open)
 
 
@@ -73,7 +73,7 @@ def _seal(store: Directory, ledger: Ledger, vm: str, stream: str) -> Iterator[tu
             return  # later ones are sealed after it, or not at all
 
 
-def _open(
+def _still_open(
     store: Directory, vm: str, stream: str, clock: Clock, age: int, error: str
 ) -> Iterator[tuple[int, Written | Stays]]:
     """Yield the segment that is still open."""

@@ -125,28 +125,31 @@ class Compressor:
 
     def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> bool:
         tiers, done = settings.tiers, 0
-        for vm, stream, segment, tier, _, sealed_at in catalog.sealed():
-            age = ledger.age() - sealed_at
-            if age >= tiers.xz_after and tier != ".xz":
+        for row in catalog.sealed():
+            age = ledger.age() - row.age
+            if age >= tiers.xz_after and row.tier != ".xz":
                 target, level = ".xz", tiers.xz_level
-            elif age >= tiers.lz4_after and not tier:
+            elif age >= tiers.lz4_after and not row.tier:
                 target, level = ".lz4", tiers.lz4_level
             else:
                 continue
             if done == _AT_ONCE:
                 return True
-            self._turn(f"compressing {vm}/{stream} {segment}")
+            self._turn(f"compressing {row.vm}/{row.stream} {row.segment}")
             try:
-                compress_segment(self._store, vm, stream, segment, target, level)
+                compress_segment(self._store, row.vm, row.stream, row.segment, target, level)
                 done += 1  # one that cannot be must not stand in the way of others for ever
             except (FormatError, FileNotFoundError) as error:
-                self._complain(f"{vm}/{stream}: segment {segment} cannot be compressed: {error}")
+                self._complain(f"{row.vm}/{row.stream}: segment {row.segment} cannot be compressed: {error}")
         return False
 
     def _evict(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> None:
         catalog.refresh()  # what was compressed takes less
         room = Room(usage(self._store), ledger_usage(self._store), self._store.free())
-        sealed = [Sealed(*row[:3], size=row[4] + SEGMENT_ROOM, age=ledger.age() - row[5]) for row in catalog.sealed()]
+        sealed = [
+            Sealed(row.vm, row.stream, row.segment, size=row.room + SEGMENT_ROOM, age=ledger.age() - row.age)
+            for row in catalog.sealed()
+        ]
         for gone, reason in to_evict(sealed, room, settings):
             self._turn(f"evicting {gone.vm}/{gone.stream} {gone.segment}")
             try:

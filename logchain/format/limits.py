@@ -22,4 +22,5 @@ MAX_HEADS = 64  # lines of a list of heads, for its entry names them all (docs/s
 MAX_HEADS_FILE = 16 << 10  # each line has at most 230 bytes
 MAX_SIGNATURES = 16  # of a note (docs/spec/note.md)
 MAX_CHECKPOINT = 128 << 10  # 16 signatures, each of 5 kB as the longest there are (docs/spec/checkpoint.md)
+QUOTA_BEYOND = 4  # a VM over its quota is read, slowly, until it is a quarter beyond it (docs/adr/0008)
 SEGMENT_ROOM = 16 << 10  # bytes that a segment counts for beyond its files' blocks: what a file system needs besides

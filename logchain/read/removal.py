@@ -1,6 +1,5 @@
 """What would go if a person removed it, and what would stay, as the files say: no catalog decides what is removed."""
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -65,5 +64,5 @@ def _room(sealed: Directory, number: int) -> int:
     room = SEGMENT_ROOM
     for name in (manifest_name(number), *(sealed_name(number, tier) for tier in TIERS)):
         with suppress(FileNotFoundError):
-            room += os.stat(name, dir_fd=sealed.fd, follow_symlinks=False).st_blocks * 512
+            room += sealed.allocated(name)
     return room

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from logchain.format.errors import FormatError, OddFile, StoreError
 from logchain.format.keystate import KeyState
-from logchain.format.limits import SEGMENT_ROOM
+from logchain.format.limits import QUOTA_BEYOND, SEGMENT_ROOM
 from logchain.format.settings import UNLIMITED, Settings
 from logchain.read.catalog import Catalog, read_catalog
 from logchain.read.head import Head, read_head
@@ -27,7 +27,6 @@ __all__ = ["BudgetStatus", "CompressorStatus", "SegmentCounts", "Status", "read_
 
 _DAY = 86_400_000_000  # µs
 _LATELY = 7 * _DAY
-_BEYOND = 4  # a VM over its quota is read, slowly, until it is a quarter beyond it (docs/adr/0008)
 _STALE = 3_600_000_000  # µs without the end of a round: a long one compresses a hundred segments
 
 
@@ -128,7 +127,7 @@ def read_status(store: Directory, settings: Settings, now: int) -> Status:
     capped = cap is not None and status.total >= cap
     for budget in status.budgets:
         if capped or budget.used >= budget.quota:
-            spent = budget.used >= budget.quota + budget.quota // _BEYOND
+            spent = budget.used >= budget.quota + budget.quota // QUOTA_BEYOND
             budget.standing = "spent" if spent else "over"
     return status
 
@@ -235,15 +234,15 @@ def _room(directory: Directory | None) -> int:
             with suppress(FileNotFoundError, OddFile):  # it went meanwhile
                 if entry.is_dir(follow_symlinks=False):
                     with directory.directory(entry.name) as inner:
-                        size += sum(_allocated(file) for file in os.scandir(inner.fd))
+                        size += sum(_allocated(inner, name) for name in inner.names())
                 else:
-                    size += _allocated(entry) + (SEGMENT_ROOM if ".log" in entry.name else 0)
+                    size += _allocated(directory, entry.name) + (SEGMENT_ROOM if ".log" in entry.name else 0)
     return size
 
 
-def _allocated(entry: "os.DirEntry[str]") -> int:
+def _allocated(directory: Directory, name: str) -> int:
     with suppress(FileNotFoundError):
-        return entry.stat(follow_symlinks=False).st_blocks * 512  # stat(2)
+        return directory.allocated(name)
     return 0
 
 

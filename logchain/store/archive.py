@@ -43,7 +43,7 @@ def compress_segment(
     """
     with stream_directory(store, vm, stream, SEALED) as sealed:
         manifest = manifest or read_manifest(sealed, segment)
-        before = tier_of(sealed, segment)
+        before = tier_of(sealed.names(), segment)
         if before is None:
             raise FileNotFoundError(f"{sealed.path}/{log_name(segment)}")
         if TIERS.index(before) < TIERS.index(tier):

@@ -148,6 +148,10 @@ class Directory:
         """Return the names in it, sorted."""
         return sorted(os.listdir(self.fd))
 
+    def allocated(self, name: str) -> int:
+        """Return the bytes that a file in it takes on the disk; FileNotFoundError where there is none."""
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512  # stat(2), whatever the block size
+
     def free(self) -> int:
         """Return the bytes that are free on its disk for those who are not root."""
         found = os.fstatvfs(self.fd)

@@ -9,7 +9,6 @@ from logchain.store.layout import LEDGER, LIVE, SEALED, Directory, stream_direct
 
 __all__ = ["ledger_usage", "usage"]
 
-_BLOCK = 512  # bytes in st_blocks, whatever the file system (stat(2))
 _UNREADABLE = (OSError, OddFile, StoreError)  # gone meanwhile, or damage: nobody else is weighed wrong for it
 
 
@@ -38,13 +37,13 @@ def _below(directory: Directory) -> int:
             with suppress(*_UNREADABLE):
                 if entry.is_dir(follow_symlinks=False):
                     with directory.directory(entry.name) as inner:
-                        size += sum(_allocated(file) for file in os.scandir(inner.fd))
+                        size += sum(_allocated(inner, name) for name in inner.names())
                 else:
-                    size += _allocated(entry) + (SEGMENT_ROOM if ".log" in entry.name else 0)
+                    size += _allocated(directory, entry.name) + (SEGMENT_ROOM if ".log" in entry.name else 0)
     return size
 
 
-def _allocated(entry: "os.DirEntry[str]") -> int:
+def _allocated(directory: Directory, name: str) -> int:
     with suppress(FileNotFoundError):
-        return entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+        return directory.allocated(name)
     return 0

@@ -1,5 +1,6 @@
 """What is in sealed/, as far as those who write it have to read it; proving it is for `logchain verify`."""
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from logchain.format.errors import FormatError
@@ -23,9 +24,8 @@ def read_manifest(sealed: Directory, segment: int) -> Manifest:
     return unverified_manifest(manifest_bytes(sealed, segment))
 
 
-def tier_of(sealed: Directory, segment: int) -> str | None:
-    """Return the tier that readers take a segment's text from, None where there is none."""
-    names = sealed.names()
+def tier_of(names: Collection[str], segment: int) -> str | None:
+    """Return the tier that readers take a segment's text from, given the names in its directory; None without one."""
     return next((tier for tier in TIERS if sealed_name(segment, tier) in names), None)
 
 

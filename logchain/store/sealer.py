@@ -125,7 +125,7 @@ def _is_taken(ledger: Ledger, sealed: Directory, segment: int) -> bool:
 def _sealed_before(sealed: Directory, segment: int, digest: bytes) -> Manifest:
     """Return the manifest of a segment that the ledger calls sealed, if it and a text are there."""
     data = manifest_bytes(sealed, segment)
-    if sha256(data).digest() != digest or tier_of(sealed, segment) is None:
+    if sha256(data).digest() != digest or tier_of(sealed.names(), segment) is None:
         raise FormatError(f"{sealed.path}/{manifest_name(segment)} or its text was changed; the one in live/ is kept")
     return unverified_manifest(data)
 
