@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-status bench-verify bench-compression vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-verify bench-compression vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -47,6 +47,9 @@ bench-door: $(READY) ## measure the acceptor: latency, lock-step, idle connectio
 
 bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng
 	$(BIN)/python -m bench.peers
+
+bench-syslog: $(READY) ## measure rsyslog and syslog-ng with the snippets of examples/syslog
+	$(BIN)/python -m bench.syslog
 
 bench-status: $(READY) ## measure status and list on a store of ten million lines
 	$(BIN)/python bench/status.py
