@@ -32,6 +32,8 @@ def lacking() -> str:
         return "only root can boot a container"
     if not shutil.which("systemd-nspawn"):
         return "systemd-nspawn is missing: apt install systemd-container"
+    if subprocess.run(["/usr/bin/env", "-i", "/usr/bin/python3", "-c", "import tomllib"], check=False).returncode:
+        return "the system's own python3 is missing, or older than 3.11"
     return ""
 
 

@@ -85,7 +85,7 @@ def test_the_unit_runs_confined_and_ships(machine: Machine, store: Store) -> Non
     machine.run("touch", SWITCH)
     machine.run("systemctl", "start", NAME)
     pid = machine.property(NAME, "MainPID")
-    assert machine.run("ps", "-o", "user:20=", "-p", pid) == "log-exporter"
+    assert machine.run("stat", "-c", "%U", f"/proc/{pid}") == "log-exporter"
     machine.run("logger", "-t", "lab", "before the restart")
     until(lambda: logged(store, "journal", "before the restart"))
     message = "<13>1 2026-11-23T03:45:00Z h app 1 - - over tcp"
