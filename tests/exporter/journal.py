@@ -74,11 +74,14 @@ class Journald:
 
 def write(path: Path, entries: list[Mapping[bytes, bytes]]) -> None:
     """Append entries to a journal file, as they would be exported."""
-    data = b"".join(
-        b"".join(name + b"\n" + struct.pack("<Q", len(value)) + value + b"\n" for name, value in entry.items()) + b"\n"
-        for entry in entries
-    )
+    data = b"".join(b"".join(_field(*item) for item in entry.items()) + b"\n" for entry in entries)
     subprocess.run([_REMOTE, f"--output={path}", "-"], input=data, check=True, stderr=subprocess.DEVNULL)
+
+
+def _field(name: bytes, value: bytes) -> bytes:
+    if name == b"MESSAGE":
+        return name + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
+    return name + b"=" + value + b"\n"
 
 
 def entry(number: int, message: bytes = b"", boot: str = "b" * 32, **fields: str) -> dict[bytes, bytes]:

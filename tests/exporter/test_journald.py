@@ -1,0 +1,336 @@
+"""The journal, with a real journald and real journal files: through libsystemd and through journalctl."""
+
+import re
+import select
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from log_exporter.choice import Choice, Names
+from log_exporter.line import unescape
+from log_exporter.sources import Gap, Place, libsystemd
+from log_exporter.sources.entry import FIELDS, MESSAGE_ID, USER_UNIT, Entries
+from log_exporter.sources.journalctl import Journalctl
+from log_exporter.sources.journald import Journald
+from tests.exporter.journal import Journald as Daemon
+from tests.exporter.journal import entry, write
+
+Reader: TypeAlias = Journald | Journalctl
+Make: TypeAlias = Callable[[Path], Reader]
+
+
+def through_libsystemd(directory: Path) -> Journald:
+    """Return the reader that is used where it can be."""
+    return Journald(libsystemd.load(), Entries("work", Choice(), Names(), 7), str(directory), current_boot=False)
+
+
+def through_journalctl(directory: Path) -> Journalctl:
+    """Return the one for where it cannot."""
+    return Journalctl(Entries("work", Choice(), Names(), 7), str(directory), current_boot=False)
+
+
+@pytest.fixture(params=[through_libsystemd, through_journalctl], ids=["libsystemd", "journalctl"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Each of both."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """A journald of this test's own."""
+    daemon = Daemon(tmp_path)
+    yield daemon
+    daemon.stop()
+
+
+class Seen:
+    """What a reader has given so far."""
+
+    def __init__(self, reader: Reader, place: Place | None = None) -> None:
+        self.reader = reader
+        self.gaps: list[Gap] = []
+        self.lines: list[bytes] = []
+        self.place: Place = {}
+        if gap := reader.go(place):
+            self.gaps.append(gap)
+
+    def until(self, condition: Callable[["Seen"], bool]) -> None:
+        """Read until it holds."""
+        deadline = time.monotonic() + 20
+        while not condition(self):
+            assert time.monotonic() < deadline, (self.lines[-3:], self.gaps)
+            found = self.reader.read()
+            if isinstance(found, Gap):
+                self.gaps.append(found)
+            elif found:
+                assert found.lines == found.data.count(b"\n")
+                self.lines += found.data.splitlines()
+                self.place = found.place
+            else:
+                descriptor = self.reader.fileno()
+                if descriptor is None:
+                    time.sleep(0.05)
+                elif select.select([descriptor], [], [], 0.5)[0]:
+                    self.reader.take()
+
+    def messages(self, word: bytes = b"say ") -> list[bytes]:
+        """Return the messages that begin with a word."""
+        found = (re.search(rb'monotonic="[0-9.]+"\] (.*)', line) for line in self.lines)
+        return [match[1] for match in found if match and match[1].startswith(word)]
+
+    def has(self, *messages: bytes) -> None:
+        """Read until there are as many messages, which are these."""
+        self.until(lambda seen: len(seen.messages()) >= len(messages))
+        assert self.messages() == list(messages)
+
+
+def on_disk(daemon: Daemon, message: bytes) -> None:
+    """Wait until a message can be read."""
+    seen = Seen(through_libsystemd(daemon.directory))
+    seen.until(lambda seen: message in seen.messages())
+    seen.reader.close()
+
+
+def test_entries_come_as_they_are_logged(daemon: Daemon, make: Make) -> None:
+    """Also such as have newlines, and bytes that are no text."""
+    seen = Seen(make(daemon.directory))
+    daemon.log(b"say one", SYSLOG_IDENTIFIER="me", PRIORITY="3", SYSLOG_FACILITY="4")
+    seen.has(b"say one")
+    daemon.log(b"say \x1b[31m two\nlines \xff\xfe", SYSLOG_IDENTIFIER="me")
+    seen.has(b"say one", rb"say \x1b[31m two\nlines \xff\xfe")
+    pattern = (
+        rb'<35>1 20\d\d-\d\d-\d\dT[0-9:.]{15}Z work me \d+ - \[journal@32473 (.*) monotonic="\d+\.\d{6}"\] say one'
+    )
+    (match,) = [found for line in seen.lines if (found := re.fullmatch(pattern, line))]
+    assert re.search(rb'transport="journal" comm="[^"]+" uid="\d+" exe="/[^"]+" boot="[0-9a-f]{32}"', match[1])
+    seen.reader.close()
+
+
+def test_rotation_loses_nothing(daemon: Daemon, make: Make) -> None:
+    """A new file while it is followed, and another before a new reader starts."""
+    seen = Seen(make(daemon.directory))
+    for number in range(5):
+        daemon.log(b"say %d" % number)
+        daemon.rotate()
+    messages = [b"say %d" % number for number in range(5)]
+    seen.has(*messages)
+    place = seen.place
+    seen.reader.close()
+    daemon.log(b"say 5")
+    daemon.rotate()
+    daemon.log(b"say 6")
+    again = Seen(make(daemon.directory), place)
+    again.has(b"say 5", b"say 6")
+    assert seen.gaps == again.gaps == []
+    again.reader.close()
+
+
+def test_what_is_vacuumed_before_it_was_read_is_counted(daemon: Daemon, make: Make) -> None:
+    """The entry where it left off is gone with some behind it: how many, and then on with what there is."""
+    seen = Seen(make(daemon.directory))
+    daemon.log(b"say first")
+    seen.has(b"say first")
+    seen.reader.close()
+    for number in range(7):
+        daemon.log(b"say lost %d" % number)
+    on_disk(daemon, b"say lost 6")
+    daemon.rotate()
+    daemon.vacuum()
+    daemon.log(b"say last")
+    on_disk(daemon, b"say last")
+    again = Seen(make(daemon.directory), seen.place)
+    again.has(b"say last")
+    (gap,) = again.gaps
+    # journald logs of its own when it rotates.
+    assert gap.lines is not None
+    assert 7 <= gap.lines <= 12
+    assert re.fullmatch(r"the journal behind 20[0-9T:.-]+Z was deleted before it was sent", gap.words)
+    assert again.reader.go(again.place) is None
+    again.reader.close()
+
+
+def test_a_vacuum_under_a_slow_reader_is_noticed(daemon: Daemon) -> None:
+    """Nobody restarts: it stands at an entry that goes, and says how many are missing."""
+    seen = Seen(through_libsystemd(daemon.directory))
+    daemon.log(b"say first")
+    seen.has(b"say first")
+    for number in range(7):
+        daemon.log(b"say lost %d" % number)
+    on_disk(daemon, b"say lost 6")
+    daemon.rotate()
+    daemon.vacuum()
+    daemon.log(b"say last")
+    on_disk(daemon, b"say last")
+    seen.until(lambda seen: b"say last" in seen.messages())
+    assert seen.messages() == [b"say first", b"say last"]
+    assert [gap.lines is not None and 7 <= gap.lines <= 12 for gap in seen.gaps] == [True]
+    seen.reader.close()
+
+
+def test_a_new_file_is_read_in_order(daemon: Daemon) -> None:
+    """Entries of a file that was not there when the reader looked come before later ones of others."""
+    seen = Seen(through_libsystemd(daemon.directory))
+    for number in range(40):
+        daemon.log(b"say %d" % number)
+        if number % 4 == 0:
+            daemon.rotate()
+        seen.has(*[b"say %d" % before for before in range(number + 1)])
+    seen.reader.close()
+
+
+def test_a_journal_of_another_boot_is_new(tmp_path: Path, make: Make) -> None:
+    """The qube forgot its journal, and its clock went back: nothing of the new one is left out."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    write(old / "system.journal", [entry(1000, b"say old", boot="a" * 32)])
+    seen = Seen(make(old))
+    seen.has(b"say old")
+    seen.reader.close()
+    write(new / "system.journal", [entry(number, b"say %d" % number, boot="b" * 32) for number in range(3)])
+    again = Seen(make(new), seen.place)
+    again.has(b"say 0", b"say 1", b"say 2")
+    assert [gap.lines for gap in again.gaps] == [None]
+    again.reader.close()
+
+
+@pytest.mark.parametrize("kind", [through_libsystemd, through_journalctl])
+def test_many_entries_come_in_pieces(tmp_path: Path, kind: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over several pieces, and over reopening, each one once; from any piece's place the rest."""
+    monkeypatch.setattr("log_exporter.sources.journald._REOPEN", 700)
+    write(tmp_path / "system.journal", [entry(number, b"say %d" % number) for number in range(2500)])
+    seen = Seen(kind(tmp_path))
+    seen.until(lambda seen: bool(seen.lines))
+    place, count = seen.place, len(seen.lines)
+    seen.has(*[b"say %d" % number for number in range(2500)])
+    seen.reader.close()
+    again = Seen(kind(tmp_path), place)
+    again.has(*[b"say %d" % number for number in range(count, 2500)])
+    again.reader.close()
+
+
+def test_current_boot_only(tmp_path: Path) -> None:
+    """`boot = "current"` leaves out what other boots have said."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+    write(tmp_path / "system.journal", [entry(0, b"say old"), entry(1, b"say new", boot=boot)])
+    entries = Entries("work", Choice(), Names(), 7)
+    for reader in (Journald(libsystemd.load(), entries, str(tmp_path), current_boot=True),):
+        seen = Seen(reader)
+        seen.has(b"say new")
+        reader.close()
+
+
+def test_journalctl_that_is_killed_is_started_again(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it had begun to say is said again, once."""
+    monkeypatch.setattr("log_exporter.sources.journalctl._RESTART", 0.0)
+    seen = Seen(through_journalctl(daemon.directory))
+    for number in range(20):
+        daemon.log(b"say %d" % number)
+        if number % 5 == 2:
+            assert isinstance(seen.reader, Journalctl)
+            assert seen.reader._process
+            seen.reader._process.kill()
+        seen.has(*[b"say %d" % before for before in range(number + 1)])
+    seen.reader.close()
+
+
+# Entries as lines
+
+BYTES = st.binary(max_size=40)
+BOOT = bytes(range(16))
+
+
+def line(values: dict[bytes, bytes], entries: Entries | None = None) -> bytes:
+    """Return the line of an entry."""
+    entries = entries or Entries("work", Choice(), Names(), 7)
+    fields = [values.get(name, b"") for name in FIELDS]
+    return entries.line(1795000000123456, 12000345, BOOT, fields, lambda name: values.get(name, b""))
+
+
+def parsed(text: bytes) -> dict[str, bytes]:
+    """Read a line back as docs/spec/line.md says, and nothing else."""
+    match = re.fullmatch(
+        rb'<(\d+)>1 (\S+) (\S+) (\S+) (\S+) (\S+) \[journal@32473((?: [a-z_]+="(?:[^"\\\]]|\\.)*")*)\] (.*)\n', text
+    )
+    assert match, text
+    named = dict(re.findall(rb' ([a-z_]+)="((?:[^"\\\]]|\\.)*)"', match[7]))
+    found = {key.decode(): unescape(re.sub(rb'\\(["\\\]])', rb"\1", value)) for key, value in named.items()}
+    return found | {
+        "pri": match[1],
+        "time": match[2],
+        "app": match[4],
+        "pid": match[5],
+        "id": match[6],
+        "message": unescape(match[8]),
+    }
+
+
+NAMED = {
+    "unit": b"_SYSTEMD_UNIT",
+    "transport": b"_TRANSPORT",
+    "comm": b"_COMM",
+    "uid": b"_UID",
+    "exe": b"_EXE",
+}
+
+
+@given(BYTES, st.fixed_dictionaries(dict.fromkeys(NAMED.values(), BYTES)), st.integers(0, 7), st.integers(0, 23))
+@settings(deadline=None)
+def test_every_field_comes_back(message: bytes, fields: dict[bytes, bytes], priority: int, facility: int) -> None:
+    """Whatever bytes a field has; both times to the microsecond; priority and facility; one line, and no control."""
+    values = {b"MESSAGE": message, b"PRIORITY": b"%d" % priority, b"SYSLOG_FACILITY": b"%d" % facility} | fields
+    text = line(values)
+    assert text.count(b"\n") == 1
+    text.decode()
+    found = parsed(text)
+    assert found["message"] == message
+    assert {name: found.get(name, b"") for name in NAMED} == {name: fields[field] for name, field in NAMED.items()}
+    assert found["pri"] == b"%d" % (facility * 8 + priority)
+    assert (found["time"], found["monotonic"]) == (b"2026-11-18T11:06:40.123456Z", b"12.000345")
+    assert found["boot"] == BOOT.hex().encode()
+
+
+def test_an_entry_of_a_user_s_unit_names_both() -> None:
+    """The unit of the user's manager, and the one in it."""
+    values = {b"_SYSTEMD_UNIT": b"user@1000.service", USER_UNIT: b"app.service", b"_TRANSPORT": b"journal"}
+    found = parsed(line(values | {MESSAGE_ID: b"f" * 32, b"_PID": b"7", b"SYSLOG_IDENTIFIER": b"me"}))
+    assert (found["unit"], found["user_unit"]) == (b"user@1000.service", b"app.service")
+    assert (found["id"], found["pid"], found["app"]) == (b"f" * 32, b"7", b"me")
+
+
+@pytest.mark.parametrize(
+    ("values", "pri"),
+    [
+        ({}, b"14"),
+        ({b"PRIORITY": b"9", b"SYSLOG_FACILITY": b"24"}, b"14"),
+        ({b"PRIORITY": b"\xb2", b"SYSLOG_FACILITY": b"-1"}, b"14"),
+        ({b"_TRANSPORT": b"kernel", b"PRIORITY": b"4"}, b"4"),
+    ],
+)
+def test_a_priority_that_is_none(values: dict[bytes, bytes], pri: bytes) -> None:
+    """A program may write anything into these fields."""
+    assert parsed(line(values))["pri"] == pri
+
+
+def test_what_is_not_wanted_is_left_out() -> None:
+    """By priority, by unit, by pattern, and what the exporter itself logs."""
+    choice = Choice(["wanted"], ["secret"], ["pass=[^ ]+"])
+    entries = Entries("work", choice, Names(["s*", "kernel"], ["sudo*"]), 4, b"self.service")
+    kept = {b"MESSAGE": b"wanted pass=x y", b"PRIORITY": b"4", b"_SYSTEMD_UNIT": b"ssh.service"}
+    assert parsed(line(kept, entries))["message"] == b"wanted [redacted] y"
+    for change in (
+        {b"PRIORITY": b"5"},
+        {b"_SYSTEMD_UNIT": b"sudo.service"},
+        {b"_SYSTEMD_UNIT": b"cron.service"},
+        {b"_SYSTEMD_UNIT": b""},
+        {b"_SYSTEMD_UNIT": b"self.service"},
+        {b"MESSAGE": b"other"},
+        {b"MESSAGE": b"wanted secret"},
+    ):
+        assert line(kept | change, entries) == b""
+    assert line(kept | {b"_SYSTEMD_UNIT": b"", b"_TRANSPORT": b"kernel"}, entries)

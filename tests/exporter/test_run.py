@@ -1,0 +1,401 @@
+"""The daemon: several streams in one process, what it tells systemd and people, and what it costs."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from log_exporter import notify, status
+from log_exporter.errors import NotRunning
+from log_exporter.main import main
+from tests.exporter.bench import COLLECTOR, IMPATIENT, ROOT, children
+from tests.exporter.journal import Journald
+
+
+class Daemon:
+    """A configuration, the exporter that runs it, and what the collector has stored of each stream."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = directory / "exporter.toml"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.bad = ""
+        (directory / "logs").mkdir()
+
+    def configure(self, streams: str) -> None:
+        """Write the configuration."""
+        collector = shlex.join([sys.executable, str(COLLECTOR)])
+        where = self.directory
+        self.config.write_text(
+            f'transport = "{collector} {where}/store-STREAM {self.bad}"\nstate = "{where}/state"\n'
+            f'spool = "{where}/spool"\nstatus = "{where}/run/status"\n{streams}\n'
+        )
+
+    def start(self, **environment: str) -> None:
+        """Start it."""
+        command = [sys.executable, str(IMPATIENT), "run", "--config", str(self.config)]
+        variables = os.environ | {"PYTHONPATH": f"{ROOT / 'exporter'}"} | environment
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=variables)
+
+    def kill(self) -> None:
+        """Kill it, and wait until its calls have ended."""
+        assert self.process
+        self.process.kill()
+        self.process.communicate()
+
+    def stop(self) -> str:
+        """Stop it in order; return what it said."""
+        assert self.process
+        self.process.terminate()
+        said = self.process.communicate(timeout=30)[1].decode()
+        assert self.process.returncode == 0, said
+        return said
+
+    def stored(self, stream: str) -> list[bytes]:
+        """Return the stream's lines."""
+        with suppress(FileNotFoundError):
+            data = (self.directory / f"store-{stream}" / "stored").read_bytes()
+            return [line[17:] for line in data.split(b"\n")[:-1]]
+        return []
+
+    def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
+        """Wait for something."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline
+            assert self.process is None or self.process.poll() is None, self.process.communicate()
+            time.sleep(0.02)
+
+    def until_stored(self, stream: str, *words: bytes) -> None:
+        """Wait until exactly these lines are stored, of each the last words."""
+        self.until(lambda: len(self.stored(stream)) >= len(words))
+        assert [line.rpartition(b"] ")[2].rpartition(b" - - - ")[2] for line in self.stored(stream)] == list(words)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command on the same configuration."""
+        command = [sys.executable, "-m", "log_exporter.main", *arguments, "--config", str(self.config)]
+        variables = os.environ | {"PYTHONPATH": f"{ROOT / 'exporter'}"}
+        return subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon that is gone when the test is."""
+    daemon = Daemon(tmp_path)
+    yield daemon
+    if daemon.process and daemon.process.poll() is None:
+        daemon.process.kill()
+        daemon.process.communicate()
+
+
+THREE = """
+[streams.files]
+source = "files"
+paths = ["{}/logs/*.log"]
+[streams.tick]
+source = "exec"
+command = ["sh", "-c", "echo one; echo two; exec sleep 600"]
+[streams.syslog]
+source = "syslog"
+listen = ["unix:{}/log"]
+"""
+
+
+def test_several_streams_in_one_process(daemon: Daemon) -> None:
+    """Each has its call, and its lines arrive; a stop ends all, and leaves no child."""
+    daemon.configure(THREE.replace("{}", str(daemon.directory)))
+    (daemon.directory / "logs" / "a.log").write_bytes(b"line\n")
+    daemon.start()
+    daemon.until_stored("files", b"line")
+    daemon.until_stored("tick", b"one", b"two")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.sendto(b"<13>me: hello", str(daemon.directory / "log"))
+    daemon.until_stored("syslog", b"hello")
+    assert daemon.process
+    ours = children(daemon.process.pid)
+    assert len(ours) == 4
+    assert daemon.stop() == ""
+    daemon.process = None
+    daemon.until(lambda: not any(os.path.exists(f"/proc/{child}") for child in ours))
+
+
+def test_a_command_that_ends_is_started_again(daemon: Daemon) -> None:
+    """What it said is sent once; that it ended is told."""
+    daemon.configure('[streams.tick]\nsource = "exec"\ncommand = ["sh", "-c", "printf \'a\\nb\'; exit 3"]\n')
+    daemon.start()
+    daemon.until_stored("tick", b"a", b"b")
+    assert daemon.stop() == "log-exporter: tick: sh ended with 3; it is started again, every 10 s\n"
+
+
+def test_one_stream_that_is_refused_keeps_nobody_waiting(daemon: Daemon) -> None:
+    """The calls of one stream fail again and again, and those of the other go on."""
+    daemon.configure(THREE.replace("{}", str(daemon.directory)))
+    script = daemon.directory / "carry"
+    script.write_text(
+        f"#!/bin/sh\n[ $1 = tick ] && exit 126\n[ $1 = syslog ] && exec sleep 600\n"
+        f"exec {sys.executable} {COLLECTOR} {daemon.directory}/store-$1\n"
+    )
+    script.chmod(0o755)
+    text = daemon.config.read_text().splitlines()
+    daemon.config.write_text("\n".join([f'transport = "{script} STREAM"', *text[1:]]))
+    daemon.start(WATCHDOG_USEC="100000")
+    log = daemon.directory / "logs" / "a.log"
+    for number in range(30):
+        with log.open("ab") as file:
+            file.write(b"%d\n" % number)
+        time.sleep(0.05)
+    daemon.until_stored("files", *[b"%d" % number for number in range(30)])
+    daemon.until(lambda: "no greeting came" in (daemon.directory / "run" / "status").read_text())
+    assert daemon.stop() == "log-exporter: syslog: no greeting came; trying again\n"
+
+
+def test_the_spool_keeps_what_comes_while_nobody_answers(daemon: Daemon) -> None:
+    """The LogVM is off, the exporter is killed and started: each message is stored once, in order."""
+    daemon.bad = "--bad busy"
+    streams = f'[streams.syslog]\nsource = "syslog"\nlisten = ["unix:{daemon.directory}/log"]\n'
+    daemon.configure(streams)
+    for sent in (100, 200, 300):
+        daemon.start()
+        daemon.until(lambda: (daemon.directory / "run" / "status").exists() and is_listening(daemon))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            for number in range(sent - 100, sent):
+                log.sendto(b"<13>me: %d" % number, str(daemon.directory / "log"))
+        until_spooled(daemon, sent)
+        daemon.kill()
+    daemon.bad = ""
+    daemon.configure(streams)
+    daemon.start()
+    daemon.until_stored("syslog", *[b"%d" % number for number in range(sent)])
+    daemon.stop()
+
+
+def is_listening(daemon: Daemon) -> bool:
+    """Whether its socket takes messages: a path that is left over from a kill does not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        try:
+            log.connect(str(daemon.directory / "log"))
+        except OSError:
+            return False
+    return True
+
+
+def until_spooled(daemon: Daemon, lines: int) -> None:
+    """Wait until so many lines are in the spool."""
+    directory = daemon.directory / "spool" / "syslog"
+    daemon.until(lambda: sum(path.read_bytes().count(b"\n") for path in directory.glob("*.lines")) >= lines)
+
+
+def test_systemd_is_told(daemon: Daemon, tmp_path: Path) -> None:
+    """READY once the sources are open, WATCHDOG in half of the time that it has, STOPPING."""
+    daemon.configure(THREE.replace("{}", str(daemon.directory)))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        daemon.start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
+        assert systemd.recv(1000) == b"READY=1"
+        told = [systemd.recv(1000).decode() for _ in range(8)]
+        assert all(words.startswith("WATCHDOG=1\nSTATUS=") for words in told)
+        daemon.until(lambda: b"STATUS=3 of 3 streams connected, 2 lines stored" in systemd.recv(1000))
+        daemon.stop()
+        systemd.setblocking(False)
+        rest = []
+        with suppress(BlockingIOError):
+            while True:
+                rest.append(systemd.recv(1000))
+        assert rest[-1] == b"STOPPING=1"
+
+
+def test_nobody_is_told_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without systemd, or when its socket is gone, nothing happens; a watchdog may be meant for another process."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notify.tell("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "@/no/such")
+    notify.tell("READY=1")
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
+    assert notify.watchdog() == 3.0
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    assert notify.watchdog() is None
+
+
+def test_status_shows_each_stream(daemon: Daemon) -> None:
+    """Lines, bytes, lag, spool and the last acknowledgement; as a table and as JSON."""
+    daemon.configure(THREE.replace("{}", str(daemon.directory)))
+    gone = daemon.command("status")
+    assert (gone.returncode, gone.stdout) == (3, "")
+    assert gone.stderr.endswith("run/status: No such file or directory: log-exporter run does not run here\n")
+    daemon.start(WATCHDOG_USEC="100000")
+    daemon.until_stored("tick", b"one", b"two")
+
+    def lines() -> dict[str, int]:
+        found = daemon.command("status", "--json")
+        return {
+            stream["stream"]: stream["lines"] for stream in json.loads(found.stdout or '{"streams": []}')["streams"]
+        }
+
+    daemon.until(lambda: lines().get("tick") == 2)
+    head, *rows = daemon.command("status").stdout.splitlines()
+    assert head.split() == ["STREAM", "SOURCE", "STATE", "LINES", "BYTES", "LAG", "SPOOL", "DROPPED", "LAST", "OK"]
+    assert [row.split()[:4] for row in rows] == [
+        ["files", "files", "connected", "0"],
+        ["tick", "exec", "connected", "2"],
+        ["syslog", "syslog", "connected", "0"],
+    ]
+    assert " of 65,536 KiB  0" in rows[1]
+    assert rows[0].endswith("never")
+    assert rows[1].endswith(" s ago")
+    daemon.stop()
+    ended = daemon.command("status")
+    assert ended.returncode == 3
+    assert "log-exporter run has ended or hangs" in ended.stderr
+
+
+def test_a_status_that_is_none(tmp_path: Path) -> None:
+    """Another file, or one that somebody made up, is no status and no traceback."""
+    path = tmp_path / "status"
+    for data in ("", "[]", "{}", '{"at": 0, "pid": "x", "streams": []}', '{"at": 0, "pid": 1, "streams": [{}]}'):
+        path.write_text(data)
+        with pytest.raises(NotRunning, match="is no status of log-exporter"):
+            status.load(str(path))
+
+
+def test_check_says_that_all_is_well(daemon: Daemon) -> None:
+    """The collector greets, and hears no line."""
+    daemon.configure(THREE.replace("{}", str(daemon.directory)))
+    found = daemon.command("check")
+    assert found.returncode == 0, found.stdout
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["good"] * 7
+    assert "good   tick: the LogVM answers\n" in found.stdout
+    assert daemon.stored("tick") == []
+
+
+@pytest.mark.parametrize(
+    ("transport", "words", "advice"),
+    [
+        ("sh -c 'exit 126'", "a: the call was refused", "Either the policy in dom0"),
+        ("sh -c 'exit 127'", "a: the LogVM has no such service", "Install logchain there"),
+        ("sh -c 'exit 1'", "a: nobody answers (exit status 1)", "Look whether the LogVM runs"),
+        ("echo full", "a: the LogVM says: full", "Look there: logchain status."),
+        ("echo nonsense", "a: no greeting of logchain/1 came", "look at `transport`"),
+        ("no-such-program", "transport: cannot find no-such-program", "qubes-core-agent-qrexec"),
+        ("echo busy", "good   a: the LogVM answers, and somebody sends this stream", ""),
+    ],
+)
+def test_check_explains_what_is_wrong(daemon: Daemon, transport: str, words: str, advice: str) -> None:
+    """In plain words, and with what to do about it."""
+    daemon.config.write_text(
+        f'transport = "{transport}"\nstate = "{daemon.directory}"\nspool = "{daemon.directory}"\n'
+        f'[streams.a]\nsource = "files"\npaths = ["{daemon.directory}/none"]\n'
+    )
+    found = daemon.command("check")
+    assert words in found.stdout
+    assert advice in found.stdout
+    assert "good   a: " in found.stdout
+    assert found.returncode == (3 if advice else 0)
+    assert bool(found.stderr) == bool(advice)
+
+
+def test_check_finds_missing_rights(daemon: Daemon) -> None:
+    """Another user than the one of the service: its groups, what it cannot read, and where it cannot write."""
+    secret = daemon.directory / "secret"
+    secret.write_bytes(b"")
+    secret.chmod(0)
+    daemon.config.write_text(
+        f'transport = "echo busy"\nstate = "/proc/none"\nspool = "{daemon.directory}/file/x"\n'
+        f'[streams.j]\nsource = "journald"\n[streams.f]\nsource = "files"\npaths = ["{secret}"]\n'
+        f'[streams.k]\nsource = "kmsg"\ndevice = "/none"\n[streams.e]\nsource = "exec"\ncommand = ["no-such"]\n'
+    )
+    for path in (daemon.directory, *list(daemon.directory.parents)[:2]):
+        path.chmod(0o755)
+    user = os.getuid() or 65534
+    program = f"import os, sys; sys.path.insert(0, {str(ROOT / 'exporter')!r}); import gettext, shutil, tomllib; "
+    program += "from log_exporter import main, command; from log_exporter.sources import exec, files, journald, kmsg, libsystemd; "
+    program += f"os.getuid() or (os.setgroups([]), os.setgid({user}), os.setuid({user})); "
+    program += f"sys.exit(main.main(['check', '--config', {str(daemon.config)!r}]))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert found.returncode == 3, found
+    for words in (
+        f"WRONG  /proc/none cannot be written by user {user}",
+        f"WRONG  j: user {user} is not in the group systemd-journal" if user == 65534 else "good   configuration",
+        f"WRONG  f: {secret} cannot be read by user {user}",
+        "WRONG  k: /none cannot be read",
+        "WRONG  e: cannot find no-such",
+    ):
+        assert words in found.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status"])
+def test_a_bad_configuration_is_exit_code_2(daemon: Daemon, command: str) -> None:
+    """One line, from every command, with the line's number."""
+    daemon.configure("[streams.a]\nsource = 'x'\n")
+    found = daemon.command(command)
+    assert found.returncode == 2
+    assert found.stderr.startswith(f"log-exporter: {daemon.config}: line 6: streams.a.source: must be one of ")
+    assert found.stderr.count("\n") == 1
+
+
+def test_a_source_that_cannot_be_opened_is_exit_code_2(daemon: Daemon) -> None:
+    """It says which stream, and why."""
+    daemon.configure('[streams.k]\nsource = "kmsg"\ndevice = "/none"\n')
+    found = daemon.command("run")
+    assert (found.returncode, found.stderr) == (2, "log-exporter: k: /none: No such file or directory\n")
+
+
+def test_the_command_line_of_run_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    """The short way to the daemon does not swallow what is wrong."""
+    assert main(["run", "--confi"]) == 2
+    assert "--config" in capsys.readouterr().err
+    assert main(["run", "x"]) == 2
+
+
+def resident(process: int) -> int:
+    """Return the KiB that a process has in memory."""
+    status_of = Path(f"/proc/{process}/status").read_text()
+    return int(status_of.split("VmRSS:")[1].split()[0])
+
+
+def test_three_sources_need_less_than_20_mib(daemon: Daemon, tmp_path: Path) -> None:
+    """Resident, with the journal, files and syslog, after ten thousand lines; started as a service is."""
+    directory = tmp_path / "journal"
+    directory.mkdir()
+    journal = Journald(directory)
+    python = [sys.executable, "-I", "-S", "-c"]
+    try:
+        sources = THREE.replace("{}", str(daemon.directory)).split("[streams.")
+        sources[2] = f'journal]\nsource = "journald"\ndirectory = "{journal.directory}"\n'
+        daemon.configure("[streams.".join(sources))
+        for number in range(10_000):
+            journal.log(b"message %d" % number, SYSLOG_IDENTIFIER="test")
+        (daemon.directory / "logs" / "a.log").write_bytes(b"x" * 100 + b"\n")
+        program = f"import sys; sys.path.insert(0, {str(ROOT / 'exporter')!r}); "
+        program += "from log_exporter.main import main; main()"
+        daemon.process = subprocess.Popen([*python, program, "run", "--config", str(daemon.config)])
+        daemon.until(lambda: len(daemon.stored("journal")) >= 10_000 and daemon.stored("files"), 60)
+        ours = resident(daemon.process.pid)
+        print_own = "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
+        bare = subprocess.run([*python, print_own], capture_output=True, check=True)
+        # Debian's interpreter alone takes 8 MiB, one that was built otherwise up to 12.
+        assert ours - int(bare.stdout) < 12 << 10, (ours, bare.stdout)
+    finally:
+        journal.stop()
+
+
+def test_sigterm_during_a_refused_call_ends_at_once(daemon: Daemon) -> None:
+    """A stop does not wait for the next try."""
+    daemon.configure(THREE.replace("{}", str(daemon.directory)))
+    _, *others = daemon.config.read_text().splitlines()
+    daemon.config.write_text("\n".join(["transport = \"sh -c 'exit 126'\"", *others]))
+    daemon.start()
+    daemon.until(lambda: (daemon.directory / "run" / "status").exists())
+    assert daemon.process
+    daemon.process.send_signal(signal.SIGINT)
+    assert daemon.process.wait(20) == 0
+    daemon.process.communicate()
