@@ -71,15 +71,13 @@ class Short:
         """Return a line for each record."""
         minutes, where = self._minutes, f" {run.vm}/{run.stream}: ".encode()
         if run.untrusted_text.translate(None, _PLAIN) or self._colour:
-            return [
-                b"%b%b%b%b\n" % (minutes[line[:16]], line[16:23], where, self._show(line[PREFIX:])) for line in lines
-            ]
-        return [b"".join((minutes[line[:16]], line[16:23], where, line[PREFIX:], b"\n")) for line in lines]
+            return [b"".join((minutes[line[:16]], line[16:23], where, self._show(line[PREFIX:]))) for line in lines]
+        return [b"".join((minutes[line[:16]], line[16:23], where, line[PREFIX:])) for line in lines]
 
     def entry(self, entry: Entry) -> bytes:
         """Return a line."""
         head = f"{format_local(entry.time, self._zone)} {entry.vm}/{entry.stream}{_SIGNS[entry.kind]} "
-        return head.encode() + self._show(entry.untrusted_payload, entry.kind) + b"\n"
+        return head.encode() + self._show(entry.untrusted_payload, entry.kind)
 
     def _show(self, untrusted_payload: bytes, kind: Kind = Kind.LINE) -> bytes:
         shown = escape(untrusted_payload).encode()
@@ -91,7 +89,7 @@ class Short:
 
     def join(self, items: Sequence[bytes]) -> bytes:
         """Return the lines."""
-        return b"".join(items)
+        return b"\n".join((*items, b"")) if items else b""
 
 
 class ShortFull(Short):
@@ -105,7 +103,7 @@ class ShortFull(Short):
         """Return a line."""
         when = format_local(entry.time, self._zone, full=True)
         head = f"{when} {entry.vm}/{entry.stream} {entry.number}{_SIGNS[entry.kind]} "
-        return head.encode() + self._show(entry.untrusted_payload, entry.kind) + b"\n"
+        return head.encode() + self._show(entry.untrusted_payload, entry.kind)
 
 
 class _Piece(bytes):
@@ -141,7 +139,7 @@ class Raw:
     def join(self, items: Sequence[bytes]) -> bytes:
         """Return payloads with newlines."""
         if self._is_plain:
-            return b"\n".join((*items, b""))
+            return b"\n".join((*items, b"")) if items else b""
         joined = []
         for item in items:
             joined += [self._owed, item, b"" if isinstance(item, _Piece | _Cut) else b"\n"]

@@ -3,6 +3,7 @@
 import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 __all__ = ["Batch", "Source", "merge"]
@@ -73,6 +74,6 @@ def merge(sources: Sequence[Source[T]]) -> Iterator[list[T]]:
             if is_last and not source.load():
                 del active[place]
         if parts > 1:
-            items = [items[place] for place in sorted(range(len(items)), key=times.__getitem__)]
+            items = list(itemgetter(*sorted(range(len(items)), key=times.__getitem__))(items))
         if items:
             yield items

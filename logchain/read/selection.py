@@ -33,9 +33,11 @@ class Selection(NamedTuple):
 
     def names(self, store: Directory) -> Iterator[tuple[str, str]]:
         """Yield VM and stream of what is wanted, sorted."""
-        for vm, stream in all_streams(store):
-            if _is_one(vm, self.vms) and _is_one(stream, self.streams):
-                yield vm, stream
+        return (name for name in all_streams(store) if self.has(*name))
+
+    def has(self, vm: str, stream: str) -> bool:
+        """Tell whether a stream is wanted."""
+        return _is_one(vm, self.vms) and _is_one(stream, self.streams)
 
     def wants(self, entry: Entry) -> bool:
         """Tell whether an entry is to be shown; a gap always is."""

@@ -70,10 +70,10 @@ class Show(Generic[T]):
         readers: dict[tuple[str, str], StreamReader] = {}
         is_first = True
         while True:
-            names = set(changes.changed()).intersection(wanted.names(self._view.store))
-            for name in names - readers.keys():
+            names = [name for name in changes.changed() if wanted.has(*name)]
+            for name in set(names) - readers.keys():
                 readers[name] = self._reader(name, wanted, begin if is_first else wanted.since)
-            fresh = [readers[name] for name in sorted(names)]
+            fresh = [readers[name] for name in names]
             if is_first and wanted.last is not None:
                 yield from self._last(fresh, begin)
             else:

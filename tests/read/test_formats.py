@@ -69,7 +69,7 @@ def test_short_full_has_all_of_the_time(filled: Store) -> None:
     with open_store(filled.path) as directory:
         made = FORMATS["short-full"](UTC, False)
         first = next(select(directory, Selection(vms=("work",))))
-        assert made.entry(first) == b"2026-11-23T03:45:01.123456+00:00 work/main 2: plain\n"
+        assert made.entry(first) == b"2026-11-23T03:45:01.123456+00:00 work/main 2: plain"
 
 
 def test_colours_are_of_severities(filled: Store) -> None:
