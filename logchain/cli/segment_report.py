@@ -20,7 +20,7 @@ def print_segments(reports: Sequence[SegmentReport], *, as_json: bool) -> int:
     verdict = _verdict(reports)
     if as_json:
         rows = [asdict(report) | {"time": json_time(report.time)} for report in reports]
-        click.echo(json.dumps({"verdict": verdict.name.lower().replace("_", "-"), "segments": rows}))
+        click.echo(json.dumps({"verdict": verdict.word, "segments": rows}))
         return verdict.value
     for report in reports:
         click.echo(f"{report.vm}/{report.stream}, segment {report.segment}: {_records(report)}: {_state(report)}")

@@ -249,7 +249,7 @@ def _as_json(report: Report) -> dict[str, object]:
     times = {name: json_time(ledger[name]) for name in ("head_time", "listed_time")}
     return {
         "store": report.store_id.hex(),
-        "verdict": report.verdict.name.lower().replace("_", "-"),
+        "verdict": report.verdict.word,
         "audited": report.audited,
         "streams": [asdict(row) | {"time": json_time(row.time)} for row in report.streams],
         "ledger": ledger | times,

@@ -105,5 +105,5 @@ def format_seed(seed: Seed) -> bytes:
 
 def parse_seed(data: bytes) -> Seed:
     """Return what a seed's file says, or raise FormatError."""
-    store, secret = parse_lines(data, _SEED, "store", "seed")
-    return Seed(unhex(store, 16), unhex(secret, 32))
+    store, found = parse_lines(data, _SEED, "store", "seed")
+    return Seed(unhex(store, 16), unhex(found, 32))

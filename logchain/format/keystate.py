@@ -107,7 +107,7 @@ def parse_keystate(body: bytes) -> KeyState:
         or state.segment > MAX_SEGMENT
         or state.records > MAX_SEGMENT_RECORDS
         or state.time > MAX_TIME
-        or max(state.opened, state.first, state.end, *(lines for _, lines in resume), 0) > MAX_NUMBER
+        or max(state.opened, state.first, state.end, *(lines for _, lines in resume)) > MAX_NUMBER
     ):
         raise FormatError("a key state with a number out of range")
     if state.status not in list(Status):

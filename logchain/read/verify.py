@@ -41,6 +41,11 @@ class Verdict(Enum):
     DAMAGED = 1
     CANNOT_TELL = 3
 
+    @property
+    def word(self) -> str:
+        """How JSON has it: `intact`, `damaged`, `cannot-tell`."""
+        return self.name.lower().replace("_", "-")
+
 
 @dataclass
 class Report:

@@ -27,9 +27,8 @@ class Births:
         self._names: dict[bytes, tuple[str, str]] = {}  # of streams that are there
         self._unopened: dict[tuple[bytes, int], int] = {}  # stream id and segment to come: birth it will show
         self._recorded: set[int] = set()  # that the ledger has
-        self._left_out = (
-            0  # behind a backup that came back births went on here: those that nobody recorded are not missing
-        )
+        # behind a backup that came back births went on here: those before that nobody recorded are not missing
+        self._left_out = 0
 
     def excuse(self, numbers: set[int]) -> None:
         """Take these for given, though nothing proves it: where they belong is damaged already."""

@@ -91,10 +91,12 @@ class GivenKey:
 
     def of(self, stream_id: bytes) -> StreamKeys:
         """Return what there is of a stream."""
-        return _One(self._given, stream_id)
+        return _OnlyKey(self._given, stream_id)
 
 
-class _One:
+class _OnlyKey:
+    """The keys of a stream where one is all there is."""
+
     def __init__(self, given: SegmentKey, stream_id: bytes) -> None:
         self._given, self.audited = given, stream_id == given.stream_id
 
