@@ -8,13 +8,12 @@ import click
 
 from logchain.cli.options import store_option
 from logchain.cli.selection import check_known, read_selection
-from logchain.cli.table import format_size, print_table
+from logchain.cli.table import format_second, format_size, print_table
 from logchain.cli.writing import agree, open_to_write, refresh_catalog, take_ledger, yes_option
 from logchain.format.errors import Full, StoreError, WriteFailed
 from logchain.read.display import escape_text
 from logchain.read.removal import Removal, find_removal
 from logchain.read.segments import all_streams
-from logchain.read.times import format_local
 from logchain.store.archive import delete
 from logchain.store.layout import SEALED, Directory, manifests, stream_directory
 from logchain.store.ledger import Ledger
@@ -69,7 +68,7 @@ def _show(vm: str, found: list[Removal], utc: bool) -> None:
     for stream, segments, room, _ in found:
         if segments:
             times = segments[0].first_time, max(segment.last_time for segment in segments)
-            first, last = (format_local(time, UTC if utc else None)[:19] for time in times)
+            first, last = (format_second(time, UTC if utc else None) for time in times)
             records = sum(segment.records for segment in segments)
             rows.append((f"{vm}/{stream}", f"{len(segments):,}", f"{records:,}", format_size(room), first, last))
     if len(rows) > 1:

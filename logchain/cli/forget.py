@@ -6,11 +6,10 @@ import click
 
 from logchain.cli.options import config_option, store_option
 from logchain.cli.selection import check_known, read_selection
-from logchain.cli.table import format_size, print_table
+from logchain.cli.table import format_second, format_size, print_table
 from logchain.cli.writing import agree, open_to_write, refresh_catalog, take_ledger, yes_option
 from logchain.format.errors import Busy
 from logchain.read.listing import StreamRow, list_streams
-from logchain.read.times import format_local
 from logchain.store.configuration import read_settings
 from logchain.store.forgetting import forget
 from logchain.store.layout import DEFAULT_CONFIG
@@ -62,5 +61,5 @@ def command(store: Path, vm: str, config: str | None, yes: bool) -> None:
 
 
 def _cells(row: StreamRow) -> tuple[str, ...]:
-    first, last = (format_local(time, None)[:19] if time else "-" for time in (row.first, row.last))
-    return f"{row.vm}/{row.stream}", str(row.segments), f"{row.records:,}", format_size(row.size), first, last
+    times = format_second(row.first), format_second(row.last)
+    return f"{row.vm}/{row.stream}", str(row.segments), f"{row.records:,}", format_size(row.size), *times

@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from logchain.cli.options import json_option, store_option
-from logchain.cli.table import format_size, json_time, print_table
+from logchain.cli.table import format_second, format_size, json_time, print_table
 from logchain.read.catalog import read_catalog
 from logchain.read.listing import StreamRow, list_streams
-from logchain.read.times import format_local
 from logchain.store.layout import open_store
 
 __all__ = ["command"]
@@ -34,6 +33,6 @@ def command(store: Path, as_json: bool) -> None:
 
 
 def _cells(row: StreamRow) -> tuple[str, ...]:
-    first, last = (format_local(time, None)[:19] if time else "-" for time in (row.first, row.last))
+    times = format_second(row.first), format_second(row.last)
     state = f"{row.state}, connected" if row.connected else row.state
-    return row.vm, row.stream, str(row.segments), f"{row.records:,}", format_size(row.size), first, last, state
+    return row.vm, row.stream, str(row.segments), f"{row.records:,}", format_size(row.size), *times, state

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from logchain.cli.options import store_option
+from logchain.cli.table import format_second
 from logchain.cli.writing import agree, open_to_write, take_ledger, yes_option
 from logchain.compress.catalog import Catalog
 from logchain.format.errors import Busy
 from logchain.read.display import escape_text
 from logchain.read.head import read_head
-from logchain.read.times import format_local
 from logchain.store.restoring import restore
 
 __all__ = ["command"]
@@ -33,7 +33,7 @@ def command(store: Path, yes: bool) -> None:
         if head.problem:
             click.echo(f"the ledger cannot be read: {escape_text(head.problem)}")
         else:
-            click.echo(f"The ledger ends at {format_local(head.time, None)[:19]}, with entry {head.entries - 1}.")
+            click.echo(f"The ledger ends at {format_second(head.time)}, with entry {head.entries - 1}.")
         agree("Did this store come back from a backup?", yes=yes)
         with take_ledger(directory) as ledger:
             try:

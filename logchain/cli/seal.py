@@ -7,12 +7,11 @@ import click
 
 from logchain.cli.options import config_option, json_option, store_option
 from logchain.cli.selection import check_known, read_selection
-from logchain.cli.table import format_size, json_time
+from logchain.cli.table import format_second, format_size, json_time
 from logchain.cli.writing import open_to_write, refresh_catalog, take_ledger
 from logchain.compress.sealing import Stays, Written, seal_now
 from logchain.format.manifest import Manifest
 from logchain.read.display import escape_text
-from logchain.read.times import format_local
 from logchain.store.clock import SystemClock
 from logchain.store.configuration import read_settings
 from logchain.store.heads import OpenHeads
@@ -59,7 +58,7 @@ def _words(result: Manifest | Written | Stays, size: int) -> str:
     if isinstance(result, Manifest):
         return f"is sealed: {result.records:,} records, {format_size(result.size)}"
     if isinstance(result, Written):
-        closes = format_local(result.closes, None)[:19]
+        closes = format_second(result.closes)
         return f"is being written; it closes by itself at {format_size(size)}, or at {closes}"
     return f"stays: {escape_text(result.reason)}"
 

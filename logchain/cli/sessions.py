@@ -9,11 +9,10 @@ import click
 
 from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
-from logchain.cli.table import json_time, print_table
+from logchain.cli.table import format_second, json_time, print_table
 from logchain.read.display import escape, escape_text
 from logchain.read.entries import Kind
 from logchain.read.sessions import Event, Session, list_sessions
-from logchain.read.times import format_local
 from logchain.store.layout import open_store
 
 __all__ = ["command"]
@@ -77,13 +76,13 @@ def _object(row: Session | Event) -> dict[str, str | int | float | None]:
 
 def _cells(row: Session | Event, zone: tzinfo | None) -> tuple[str, ...]:
     if isinstance(row, Event):
-        return row.vm, row.stream, _SIGNS[row.kind], _time(row.time, zone), escape(row.untrusted_text)
+        return row.vm, row.stream, _SIGNS[row.kind], format_second(row.time, zone), escape(row.untrusted_text)
     return (
         row.vm,
         row.stream,
         escape_text(row.session[:8]) or "-",
-        _time(row.start, zone),
-        _time(row.end, zone),
+        format_second(row.start, zone),
+        format_second(row.end, zone),
         "-" if row.before is None else _span(row.before),
         _span(row.duration),
         _span(row.longest),
@@ -91,10 +90,6 @@ def _cells(row: Session | Event, zone: tzinfo | None) -> tuple[str, ...]:
         f"{row.cut:,}" if row.cut else "-",
         escape_text(row.why),
     )
-
-
-def _time(time_us: int, zone: tzinfo | None) -> str:
-    return format_local(time_us, zone)[:19] if time_us else "-"
 
 
 def _span(span: int) -> str:

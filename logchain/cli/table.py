@@ -1,12 +1,14 @@
 """Tables, and times, as the commands print them."""
 
 from collections.abc import Collection, Sequence
+from datetime import tzinfo
 
 import click
 
 from logchain.format.record import format_time
+from logchain.read.times import format_local
 
-__all__ = ["format_ago", "format_size", "json_time", "print_table"]
+__all__ = ["format_ago", "format_second", "format_size", "json_time", "print_table"]
 
 
 def print_table(table: Sequence[tuple[str, ...]], to_the_right: Collection[int]) -> None:
@@ -24,6 +26,11 @@ def print_table(table: Sequence[tuple[str, ...]], to_the_right: Collection[int])
 def json_time(time_us: int) -> str | None:
     """Return a receive time as records have it; None for 0, which is none."""
     return format_time(time_us).decode() if time_us else None
+
+
+def format_second(time_us: int, zone: tzinfo | None = None) -> str:
+    """Return a receive time to the second, in a zone, None for the system's own; `-` for 0, which is none."""
+    return format_local(time_us, zone)[:19] if time_us else "-"
 
 
 def format_size(count: float) -> str:
