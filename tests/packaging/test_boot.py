@@ -32,7 +32,7 @@ source = "journald"
 
 [streams.syslog]
 source = "syslog"
-listen = ["tcp:127.0.0.1:1601"]
+listen = ["tcp:127.0.0.1:1601", "unix:/run/log-exporter/log"]
 """
 
 
@@ -91,6 +91,8 @@ def test_the_unit_runs_confined_and_ships(machine: Machine, store: Store) -> Non
     message = "<13>1 2026-11-23T03:45:00Z h app 1 - - over tcp"
     machine.run("bash", "-c", f"echo '{message}' > /dev/tcp/127.0.0.1/1601")
     until(lambda: logged(store, "syslog", "over tcp"))
+    machine.run("setpriv", "--reuid=nobody", "logger", "-u", "/run/log-exporter/log", "from nobody")
+    until(lambda: logged(store, "syslog", "from nobody"))
 
     machine.run("kill", "-KILL", pid)
     machine.run("logger", "-t", "lab", "while it is dead")

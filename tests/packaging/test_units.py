@@ -90,6 +90,11 @@ def test_the_score_is_the_one_that_the_guide_tells(tmp_path: Path) -> None:
     assert score == float(told[1]) or f"systemd {told[2]} " not in version
 
 
+def test_dom0s_drop_in_opens_little(tmp_path: Path) -> None:
+    """With dom0's drop-in too the exposure is at most 3.0."""
+    assert exposure(installed(tmp_path, DROP_IN)) <= 3.0
+
+
 def test_xen_is_reached() -> None:
     """Private devices would hide /dev/xen; what libxenvchan opens is allowed, and nothing else is."""
     service = settings(UNIT, "Service")
