@@ -28,6 +28,7 @@ from logchain.store.layout import Directory, open_store
 __all__ = ["command"]
 
 _FOLLOWED = 10  # lines that -f begins with, as tail and journalctl do
+_AT_ONCE = 64 << 10  # bytes that are not held back: some screens full
 _COUNT = click.IntRange(min=0)
 
 
@@ -118,8 +119,11 @@ def _print(store: Directory, selection: Selection, form: Form, following: bool, 
             for items in show.follow():
                 file.write(form.join(items)) if items else file.flush()
         else:
+            written = 0
             for parts in show.all():
-                file.write(_joined(form, parts))
+                written += file.write(_joined(form, parts))
+                if written < _AT_ONCE:
+                    file.flush()
     return 1 if show.gaps else 0
 
 

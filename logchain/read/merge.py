@@ -1,7 +1,7 @@
 """Merges what several streams give out, by time, in rounds: a step for each line would cost more than the line."""
 
 import heapq
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -46,34 +46,45 @@ class _Open(Generic[T]):
 def merge(sources: Sequence[Source[T]]) -> Iterator[list[T]]:
     """Yield all that the sources give, in the order of times; those of one time in the order of their sources.
 
-    A source is opened when its turn comes, and holds one batch. What a source gives out of order, as after a clock that
-    was set back, comes as soon as it can.
+    A source is opened when its turn comes, and not before all that is earlier was given out: the first lines do not
+    wait for a hundred streams. It holds one batch. What it gives out of order, as after a clock that was set back,
+    comes as soon as it can.
     """
     waiting = [(source.begins, place) for place, source in enumerate(sources)]
     heapq.heapify(waiting)
     active: dict[int, _Open[T]] = {}
     while waiting or active:
-        bound = min((source.times[-1] for source in active.values()), default=b"\xff")
-        while waiting and waiting[0][0] <= bound:
-            _, place = heapq.heappop(waiting)
-            opened = active.pop(place, None) or _Open(sources[place].batches())
+        bound = min((source.times[-1] for source in active.values()), default=b"")
+        if waiting and (not active or waiting[0][0] <= bound):
+            begins, place = heapq.heappop(waiting)
+            items = _take(active, begins, bisect_left)
+            if items:
+                yield items
+            opened = _Open(sources[place].batches())
             if opened.load():
                 active[place] = opened
-                bound = min(bound, opened.times[-1])
-        times: list[bytes] = []
-        items: list[T] = []
-        parts = 0
-        for place in sorted(active):
-            source = active[place]
-            is_last = source.times[-1] <= bound
-            end = len(source.times) if is_last else bisect_right(source.times, bound, source.place)
-            if end > source.place:
-                times += source.times[source.place : end]
-                items += source.items[source.place : end]
-                source.place, parts = end, parts + 1
-            if is_last and not source.load():
+            continue
+        items = _take(active, bound, bisect_right)
+        for place, source in list(active.items()):
+            if source.place == len(source.times) and not source.load():
                 del active[place]
-        if parts > 1:
-            items = list(itemgetter(*sorted(range(len(items)), key=times.__getitem__))(items))
         if items:
             yield items
+
+
+def _take(active: dict[int, _Open[T]], bound: bytes, bisect: Callable[[Sequence[bytes], bytes, int], int]) -> list[T]:
+    """Take what is up to a time from all that are open. A batch that ends there is taken whole, whatever its order."""
+    times: list[bytes] = []
+    items: list[T] = []
+    parts = 0
+    for place in sorted(active):
+        source = active[place]
+        is_last = source.times[-1] <= bound and bisect is bisect_right
+        end = len(source.times) if is_last else bisect(source.times, bound, source.place)
+        if end > source.place:
+            times += source.times[source.place : end]
+            items += source.items[source.place : end]
+            source.place, parts = end, parts + 1
+    if parts > 1:
+        items = list(itemgetter(*sorted(range(len(items)), key=times.__getitem__))(items))
+    return items
