@@ -8,6 +8,7 @@ import pytest
 
 from logchain.format.audit import AuditSecret
 from logchain.format.errors import SecretError, StoreError
+from logchain.format.identity import format_stream
 from logchain.format.record import LINE
 from logchain.read.listing import list_streams
 from logchain.read.verify import Report, Verdict, verify_store
@@ -157,10 +158,12 @@ def test_a_segment_that_was_never_committed_is_told(store: Directory, audit: Aud
 def test_a_birth_that_was_cut_short_is_nothing(store: Directory, audit: AuditSecret) -> None:
     """A directory with a lock, or an id, and no key state: a crash leaves that."""
     _log(store)
-    Path(store.path, "live", "newborn", "main").mkdir(parents=True)
-    Path(store.path, "live", "newborn", "main", "lock").touch()
-    assert verify_store(store, audit).verdict == Verdict.INTACT
-    assert not _told(verify_store(store, audit))
+    newborn = Path(store.path, "live", "newborn", "main")
+    newborn.mkdir(parents=True)
+    for name, data in (("lock", b""), ("id", format_stream(bytes(32), "newborn", "main"))):
+        (newborn / name).write_bytes(data)
+        assert verify_store(store, audit).verdict == Verdict.INTACT
+        assert not _told(verify_store(store, audit))
 
 
 def test_progress_counts_the_bytes_of_text(store: Directory) -> None:

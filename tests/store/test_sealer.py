@@ -147,8 +147,6 @@ ODD: dict[str, Callable[[Path], None]] = {
     "part of a tag more": change(TAGS, lambda data: data + b"!"),
     "another end": change(TAGS, lambda data: b"!" + data[1:]),
     "another last tag": change(TAGS, lambda data: data[:-1] + bytes([data[-1] ^ 1])),
-    "another store's": lambda path: note(path, store="00" * 16, number=1, first=0),
-    "another number": lambda path: note(path, store="00" * 16, number=2, first=0),
     "no number of a record": lambda path: note(path, store="00" * 16, number=1),
     "nonsense": change(LOG, lambda _: b"nonsense\n"),
     "a giant": lambda path: os.truncate(path / LOG, (256 << 20) + 1),
@@ -175,6 +173,17 @@ def test_what_is_not_well_formed_is_not_sealed(store: Store, case: str) -> None:
     assert [type(event) for event in events(store)] == [Birth, Seal]
     with pytest.raises(StoreError, match="came back after a later one"):
         one(store)  # its place in the chain is taken
+
+
+@pytest.mark.parametrize("other", [{"store": "00" * 16}, {"number": 2}])
+@pytest.mark.usefixtures("unsynced")
+def test_a_segment_of_another_place_is_not_sealed(store: Store, other: dict[str, str | int]) -> None:
+    """Its note says of which store it is, and which segment: that is refused as such, before the key state is asked."""
+    closed_store(store, b"x")
+    fields: dict[str, str | int] = {"store": store.audit.store_id.hex(), "number": 1, "first": 0}
+    note(store.directory(), **fields | other)
+    with pytest.raises(FormatError, match="of another store, or of another number"):
+        one(store)
 
 
 @pytest.mark.usefixtures("unsynced")

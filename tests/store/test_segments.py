@@ -169,12 +169,14 @@ def test_a_segment_that_was_given_up(store: Store, monkeypatch: pytest.MonkeyPat
 def test_a_segment_under_a_lost_key_state(store: Store) -> None:
     """It stays as it was, whether the next one is there yet or not."""
     store.log(b"x")
+    before = texts(store)[1]
     (store.directory() / "ratchet").write_bytes(WIPED * 2)
     assert closed(store) == []
     store.open().close()
     assert closed(store) == [1]
     store.log(b"y")
     assert closed(store) == [1]
+    assert texts(store)[1] == before
 
 
 def test_a_key_state_is_believed_once_it_is_on_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
