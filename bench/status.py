@@ -86,9 +86,9 @@ def fill(store: Directory, ledger: Ledger, vm: str, stream: str) -> None:
         writer.end_session("eof", b"", 0)
         if segment < SEGMENTS:
             writer.roll("size")
-            manifest = seal_segment(store, ledger, vm, stream, segment)
+            seal_segment(store, ledger, vm, stream, segment)
             if segment % 3 == 0:
-                compress_segment(store, vm, stream, segment, ".lz4", 9, manifest)
+                compress_segment(store, vm, stream, segment, ".lz4", 9)
     writer.close()
 
 

@@ -33,16 +33,14 @@ from logchain.store.tiers import compress, read_blocks
 __all__ = ["compress_segment", "delete", "evict", "finish_removals"]
 
 
-def compress_segment(
-    store: Directory, vm: str, stream: str, segment: int, tier: str, level: int, manifest: Manifest | None = None
-) -> None:
+def compress_segment(store: Directory, vm: str, stream: str, segment: int, tier: str, level: int) -> None:
     """Store a sealed segment in a later tier, `.lz4` or `.xz`, and remove it from those before.
 
     Every block of the new file is read back and compared with the manifest before that. Raises FormatError where what
     is there is not what the manifest says: then nothing changes; FileNotFoundError, Full, WriteFailed.
     """
     with stream_directory(store, vm, stream, SEALED) as sealed:
-        manifest = manifest or read_manifest(sealed, segment)
+        manifest = read_manifest(sealed, segment)
         before = tier_of(sealed.names(), segment)
         if before is None:
             raise FileNotFoundError(f"{sealed.path}/{log_name(segment)}")

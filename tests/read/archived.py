@@ -38,9 +38,9 @@ class Archive(Store):
         with self.ledger() as (store, ledger):
             numbers = closed_segments(store, vm, stream)
             for number in numbers:
-                manifest = seal_segment(store, ledger, vm, stream, number, block_size)
+                seal_segment(store, ledger, vm, stream, number, block_size)
                 if tier:
-                    compress_segment(store, vm, stream, number, tier, 3, manifest)
+                    compress_segment(store, vm, stream, number, tier, 3)
         return numbers
 
     def compress(self, tier: str, vm: str = VM, stream: str = STREAM) -> None:

@@ -46,10 +46,10 @@ def there(store: Store) -> list[str]:
     return sorted(path.name for path in place(store).iterdir())
 
 
-def press(store: Store, tier: str, level: int = 3, manifest: Manifest | None = None) -> None:
+def press(store: Store, tier: str, level: int = 3) -> None:
     """Compress the segment."""
     with open_store(store.path) as directory:
-        compress_segment(directory, VM, STREAM, 1, tier, level, manifest)
+        compress_segment(directory, VM, STREAM, 1, tier, level)
 
 
 @pytest.mark.usefixtures("unsynced")
@@ -58,7 +58,7 @@ def test_tier_after_tier(store: Store, manifest: Manifest, tiers: list[str]) -> 
     """The text stays the same to every tool, block by block; a tier back there is none."""
     text = texts(store)[1]
     for tier in tiers:
-        press(store, tier, manifest=manifest)
+        press(store, tier)
         best = max(tiers[: tiers.index(tier) + 1], key=list(NAMES).index)
         assert there(store) == sorted([NAMES[best], "00000001.manifest"])
         check(store)
@@ -82,9 +82,9 @@ def test_every_level_is_one_that_readers_take(text: bytes, tier: str, level: int
     assert back(data) == text
 
 
-@pytest.mark.usefixtures("unsynced")
+@pytest.mark.usefixtures("unsynced", "manifest")
 @pytest.mark.parametrize("tier", ["", ".lz4"])
-def test_a_text_that_is_not_what_its_manifest_says(store: Store, manifest: Manifest, tier: str) -> None:
+def test_a_text_that_is_not_what_its_manifest_says(store: Store, tier: str) -> None:
     """It is not compressed, for then the damage would be said to be ours; nothing changes."""
     if tier:
         press(store, tier)
@@ -105,7 +105,7 @@ def test_a_text_that_is_not_what_its_manifest_says(store: Store, manifest: Manif
         for target in (".lz4", ".xz"):
             if target != tier:
                 with pytest.raises(FormatError):
-                    press(store, target, manifest=manifest)
+                    press(store, target)
         assert (there(store), path.read_bytes()) == (before, bad)
     path.unlink()
     with pytest.raises(FileNotFoundError):
@@ -115,11 +115,9 @@ def test_a_text_that_is_not_what_its_manifest_says(store: Store, manifest: Manif
         press(store, ".xz")
 
 
-@pytest.mark.usefixtures("unsynced")
+@pytest.mark.usefixtures("unsynced", "manifest")
 @pytest.mark.parametrize("tier", [".lz4", ".xz"])
-def test_what_does_not_come_back_is_not_kept(
-    store: Store, manifest: Manifest, tier: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_come_back_is_not_kept(store: Store, tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new file that reads otherwise than it was written goes, and the old one stays."""
     real = Directory.file
 
@@ -137,17 +135,18 @@ def test_what_does_not_come_back_is_not_kept(
         press(store, tier)
     assert there(store) == ["00000001.log", "00000001.manifest"]
     monkeypatch.undo()
-    press(store, tier, manifest=manifest)
+    press(store, tier)
     check(store)
 
 
-def test_no_room_for_a_tier(store: Store, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("manifest")
+def test_no_room_for_a_tier(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is there stays, and nothing else does."""
     disk = Disk(monkeypatch)
     disk.error, disk.fails = 28, lambda *call: call == ("write", ".00000001.log.xz.new") and len(disk.calls) > 3
     before = there(store)
     with pytest.raises(Full):
-        press(store, ".xz", manifest=manifest)
+        press(store, ".xz")
     assert there(store) == before
     disk.fails = lambda *_: False
     press(store, ".xz")
