@@ -4,13 +4,11 @@
 # Do not write the name of PowerShell's input variable anywhere in this file: powershell.exe looks for it, and where it
 # finds it, it reads standard input itself.
 
-param([string] $Settings = "$PSScriptRoot\settings.psd1")
-
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 2
 
 try {
-    $told = Import-PowerShellDataFile -Path $Settings
+    $told = Import-PowerShellDataFile -Path "$PSScriptRoot\settings.psd1"
     $channels = New-Object 'System.Collections.Generic.Dictionary[string,System.Collections.Generic.HashSet[string]]'
     foreach ($name in $told.Channels) {
         $channels[$name] = New-Object 'System.Collections.Generic.HashSet[string]'

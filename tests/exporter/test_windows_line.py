@@ -165,3 +165,14 @@ def test_the_scripts_are_what_windows_reads() -> None:
         text = path.read_bytes().decode("ascii")
         assert "\r" not in text
         assert "$input" not in text.lower(), path
+
+
+def test_the_call_reaches_qrexec_without_quotes() -> None:
+    """No part of the call has a space, for which PowerShell would put quotes around it; the service's name is short."""
+    script = (CODE / "start.ps1").read_text()
+    [call] = re.findall(r"^\$call = ((?:.*,\n)*.*)$", script, re.MULTILINE)
+    tokens = re.findall(r"""['"]([^'"]*)['"]""", call)
+    assert tokens[0].split("|")[:2] == ["@default", "logchain.Append+eventlog"]
+    assert tokens[-1].endswith("export.ps1")
+    assert not [token for token in tokens if " " in token]
+    assert "C:\\logchain'" in (CODE / "install.ps1").read_text()  # what $PSScriptRoot is: no space in it
