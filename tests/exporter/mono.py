@@ -3,6 +3,7 @@
 What this cannot run: EventLogs.cs (it is compiled against a stub) and the three .ps1 files.
 """
 
+import atexit
 import functools
 import re
 import shutil
@@ -36,7 +37,9 @@ _PARAM = re.compile(rb' ([^ =\]"]+)="((?:[^"\\\]]|\\["\\\]])*)"')
 @functools.cache
 def driver() -> Path:
     """Compile the exporter with the tests' edge, once in a process; return the program."""
-    program = Path(tempfile.mkdtemp(prefix="logchain-mono-")) / "driver.exe"
+    directory = Path(tempfile.mkdtemp(prefix="logchain-mono-"))
+    atexit.register(shutil.rmtree, directory)
+    program = directory / "driver.exe"
     code = sorted(set(CODE.glob("*.cs")) - {EDGE})
     _compile(program, [*code, HERE / "Driver.cs"])
     return program
