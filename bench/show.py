@@ -8,6 +8,7 @@ rounds; what matters is the ratio.
 """
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -66,7 +67,7 @@ def main() -> None:
     if find(REMOTE) and not journal.exists():
         make_journal(store, journal)
     print(f"{LINES:,} lines of {VMS} VMs, Python {sys.version.split()[0]}, medians of {ROUNDS} rounds, s\n")
-    print(f"{'':52}{'logchain':>9}{'other':>9}{'faster':>9}")
+    print(f"{'':52}{'logchain':>9}{'other':>9}{'faster':>9}{'by CPU':>9}")
     journalctl = f"journalctl -q --no-pager -D {journal}"
     sealed = f"cat {store}/sealed/*/*/*.lz4 | lz4cat"
     one = f"cat {store}/sealed/vm07/*/*.lz4 | lz4cat"
@@ -98,23 +99,25 @@ def compare(what: str, ours: str, other: str) -> None:
     """Print how long two commands take, and how much faster ours is."""
     if "journalctl" in other and not JOURNAL.exists():
         other = ""
-    taken: dict[str, list[float]] = {ours: [], other: []}
+    taken: dict[str, list[tuple[float, float]]] = {ours: [], other: []}
     for _ in range(ROUNDS):
         for command in filter(None, (ours, other)):
-            began = time.monotonic()
-            subprocess.run(
-                ["bash", "-c", command],
-                env=os.environ | {"LOGCHAIN_STORE": str(HERE / "store")},
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
-            taken[command].append(time.monotonic() - began)
-    mine = statistics.median(taken[ours])
+            taken[command].append(measure(command))
+    mine, theirs = (statistics.median([wall for wall, _ in taken[name]] or [0]) for name in (ours, other))
     if not other:
         print(f"{what:52}{mine:9.3f}")
         return
-    ratio = statistics.median(b / a for a, b in zip(taken[ours], taken[other], strict=True))
-    print(f"{what:52}{mine:9.3f}{statistics.median(taken[other]):9.3f}{ratio:8.2f}x", flush=True)
+    ratios = (statistics.median(b[of] / a[of] for a, b in zip(taken[ours], taken[other], strict=True)) for of in (0, 1))
+    print(f"{what:52}{mine:9.3f}{theirs:9.3f}" + "".join(f"{ratio:8.2f}x" for ratio in ratios), flush=True)
+
+
+def measure(command: str) -> tuple[float, float]:
+    """Return how long a command takes, and the CPU time of all its processes, s."""
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = os.environ | {"LOGCHAIN_STORE": str(HERE / "store")}
+    subprocess.run(["bash", "-c", command], env=environment, stdout=subprocess.DEVNULL, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def make_store(path: Path) -> None:

@@ -41,7 +41,7 @@ _COUNT = click.IntRange(min=0)
     metavar="N",
     is_flag=False,
     flag_value="0",
-    help="Only what came in this boot of the LogVM; -1: in the one before, …; or a boot's id.",
+    help="Only what came in the LogVM's last boot with logs, or N boots before it, or in that of an id.",
 )
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines that match.")
 @click.option("-i", "--ignore-case", is_flag=True, help="With -g: A to Z are a to z.")

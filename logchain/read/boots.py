@@ -11,11 +11,11 @@ from logchain.store.layout import Directory
 __all__ = ["boot_id"]
 
 _ID = re.compile(r"\A[0-9a-f]{32}\Z")
-_BACK = re.compile(r"\A(0|-[1-9][0-9]{0,3})\Z")
+_BACK = re.compile(r"\A(0|[1-9][0-9]{0,3})\Z")
 
 
 def boot_id(store: Directory, selection: Selection, text: str) -> str:
-    """Return the id, 32 hex, of the boot that a person means: itself, or 0 for the last with logs, -1 for that before.
+    """Return the id, 32 hex, of the boot that a person means: itself, or how many back: 0 is the last with logs.
 
     Raises UsageError where it is neither, or where there were not so many.
     """
@@ -23,8 +23,8 @@ def boot_id(store: Directory, selection: Selection, text: str) -> str:
     if _ID.match(plain):
         return plain
     if not _BACK.match(text):
-        raise UsageError(f"{text[:40]!a} is no boot: 0 is the last with logs, -1 the one before; or give its id")
-    back = -int(text)
+        raise UsageError(f"{text[:40]!a} is no boot: 0 is the last with logs, 1 the one before it; or give its id")
+    back = int(text)
     newest: dict[str, int] = {}  # the last time of a record of each boot, of each stream's last ones
     for vm, stream in selection.names(store):
         try:

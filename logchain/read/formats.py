@@ -11,6 +11,7 @@ from datetime import tzinfo
 from json.encoder import encode_basestring_ascii
 from typing import Protocol
 
+from logchain.format.errors import FormatError
 from logchain.format.limits import PREFIX, TIME_SIZE
 from logchain.format.record import format_time, parse_time
 from logchain.read.display import escape
@@ -157,19 +158,20 @@ class Json:
 
     def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
         """Return an object for each record."""
-        return [self.entry(entry) for entry in _entries(run, lines, numbers)]
+        head = f'", "vm": "{run.vm}", "stream": "{run.stream}", "number": '
+        tail = f', "kind": "line", "verified": {"true" if run.verified else "false"}, '
+        return [
+            f'{{"v": 1, "time": "{line[:TIME_SIZE].decode()}{head}{number}{tail}{_message(line[PREFIX:])}}}\n'.encode()
+            for line, number in zip(lines, numbers, strict=True)
+        ]
 
     def entry(self, entry: Entry) -> bytes:
-        """Return an object; bytes that are not UTF-8 come as `message_base64` instead of `message`."""
-        try:
-            quoted = encode_basestring_ascii(entry.untrusted_payload.decode()).replace("\x7f", "\\u007f")
-            message = f'"message": {quoted}'
-        except UnicodeDecodeError:
-            message = f'"message_base64": "{base64.b64encode(entry.untrusted_payload).decode()}"'
+        """Return an object."""
         verified = "true" if entry.verified else "false"
         text = (
             f'{{"v": 1, "time": "{format_time(entry.time).decode()}", "vm": "{entry.vm}", "stream": "{entry.stream}", '
-            f'"number": {entry.number}, "kind": "{entry.kind.value}", "verified": {verified}, {message}}}\n'
+            f'"number": {entry.number}, "kind": "{entry.kind.value}", "verified": {verified}, '
+            f"{_message(entry.untrusted_payload)}}}\n"
         )
         return text.encode()
 
@@ -178,41 +180,71 @@ class Json:
         return b"".join(items)
 
 
-class Export(Json):
+def _message(untrusted_payload: bytes) -> str:
+    """Return a payload as `message`; where it is not UTF-8, as `message_base64`."""
+    try:
+        text = encode_basestring_ascii(untrusted_payload.decode())
+    except UnicodeDecodeError:
+        return f'"message_base64": "{base64.b64encode(untrusted_payload).decode()}"'
+    return '"message": ' + text.replace("\x7f", "\\u007f")
+
+
+class Export:
     """The journal's export format, for `systemd-journal-remote` (docs/spec/output.md)."""
+
+    apart = b""
+
+    def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
+        self._minutes: dict[bytes, int] = {}  # µs since 1970
+
+    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+        """Return an entry for each record."""
+        head = _head(run.vm, run.stream, Kind.LINE, run.verified)
+        return [
+            b"__REALTIME_TIMESTAMP=%d\n%bLOGCHAIN_NUMBER=%d\n%b\n"
+            % (self._time(line), head, number, _fields(line[PREFIX:], True))
+            for line, number in zip(lines, numbers, strict=True)
+        ]
+
+    def _time(self, line: bytes) -> int:
+        minute = self._minutes.get(line[:16])
+        if minute is None:
+            if len(self._minutes) > _MOST_MINUTES:
+                self._minutes.clear()
+            minute = self._minutes[line[:16]] = parse_time(line[:16] + b":00.000000Z")
+        try:
+            return minute + 1_000_000 * int(line[17:19]) + int(line[20:26])
+        except ValueError as error:
+            raise FormatError("not a receive time") from error
 
     def entry(self, entry: Entry) -> bytes:
         """Return an entry, the empty line behind it included."""
-        match = _PRI.match(entry.untrusted_payload) if entry.kind == Kind.LINE else None
-        pri = int(match[1]) if match else 192
-        syslog = b"PRIORITY=%d\nSYSLOG_FACILITY=%d\n" % (pri & 7, pri >> 3) if pri < 192 else b""
-        payload = entry.untrusted_payload
-        if payload.isascii() and not payload.translate(None, _PLAIN):
-            message = b"MESSAGE=%b\n" % payload
-        else:  # u64le size, and the bytes
-            message = b"MESSAGE\n%b%b\n" % (len(payload).to_bytes(8, "little"), payload)
-        head = _EXPORT % {
-            b"time": entry.time,
-            b"vm": entry.vm.encode(),
-            b"stream": entry.stream.encode(),
-            b"number": entry.number,
-            b"kind": entry.kind.value.encode(),
-            b"verified": b"yes" if entry.verified else b"no",
-        }
-        return head + syslog + message + b"\n"
+        head = _head(entry.vm, entry.stream, entry.kind, entry.verified)
+        fields = _fields(entry.untrusted_payload, entry.kind == Kind.LINE)
+        return b"__REALTIME_TIMESTAMP=%d\n%bLOGCHAIN_NUMBER=%d\n%b\n" % (entry.time, head, entry.number, fields)
+
+    def join(self, items: Sequence[bytes]) -> bytes:
+        """Return the entries."""
+        return b"".join(items)
 
 
-_EXPORT = b"""\
-__REALTIME_TIMESTAMP=%(time)d
-_HOSTNAME=%(vm)b
-LOGCHAIN_FORMAT=1
-LOGCHAIN_VM=%(vm)b
-LOGCHAIN_STREAM=%(stream)b
-SYSLOG_IDENTIFIER=%(stream)b
-LOGCHAIN_NUMBER=%(number)d
-LOGCHAIN_KIND=%(kind)b
-LOGCHAIN_VERIFIED=%(verified)b
-"""
+def _head(vm: str, stream: str, kind: Kind, verified: bool) -> bytes:
+    """Return the fields that all lines of a run share."""
+    return (
+        f"_HOSTNAME={vm}\nSYSLOG_IDENTIFIER={stream}\nLOGCHAIN_FORMAT=1\nLOGCHAIN_VM={vm}\nLOGCHAIN_STREAM={stream}\n"
+        f"LOGCHAIN_KIND={kind.value}\nLOGCHAIN_VERIFIED={'yes' if verified else 'no'}\n"
+    ).encode()
+
+
+def _fields(untrusted_payload: bytes, is_line: bool) -> bytes:
+    """Return the message, and severity and facility where it is RFC 5424."""
+    match = _PRI.match(untrusted_payload) if is_line else None
+    pri = int(match[1]) if match else 192
+    syslog = b"PRIORITY=%d\nSYSLOG_FACILITY=%d\n" % (pri & 7, pri >> 3) if pri < 192 else b""
+    if untrusted_payload.isascii() and not untrusted_payload.translate(None, _PLAIN):
+        return b"%bMESSAGE=%b\n" % (syslog, untrusted_payload)
+    # u64le size, and the bytes
+    return b"%bMESSAGE\n%b%b\n" % (syslog, len(untrusted_payload).to_bytes(8, "little"), untrusted_payload)
 
 
 def _entries(run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[Entry]:
@@ -222,7 +254,7 @@ def _entries(run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[E
     ]
 
 
-FORMATS: dict[str, type[Short | Raw | Json]] = {
+FORMATS: dict[str, type[Short | Raw | Json | Export]] = {
     "short": Short,
     "short-full": ShortFull,
     "raw": Raw,
