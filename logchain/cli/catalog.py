@@ -1,11 +1,13 @@
-"""logchain catalog: the table of what is sealed that `list` and `status` ask."""
+"""logchain catalog: the table of what is sealed that `list`, `status` and `sessions` ask."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import click
 
 from logchain.cli.options import store_option
+from logchain.cli.progress import Progress
 from logchain.cli.writing import open_to_write
 from logchain.compress.catalog import Catalog
 from logchain.format.errors import StoreError
@@ -22,16 +24,15 @@ __all__ = ["command"]
 def command(store: Path, rebuild: bool) -> int:
     """Tell whether catalog.sqlite is current, or make it anew.
 
-    'list' and 'status' ask it for what is sealed; where it is not current they read the files, and are slower. It is
-    kept by log-compressor, proves nothing, and 'logchain verify' never reads it. Make it anew where it tells of files
-    that are no longer so: after files were put back by hand.
+    'list', 'status' and 'sessions' ask it for what is sealed; where it is not current they read the files, and are
+    slower. It is kept by log-compressor, proves nothing, and 'logchain verify' never reads it. Make it anew where it
+    tells of files that are no longer so: after files were put back by hand. That reads all that is sealed.
 
     Exit code 3 where there is none.
     """
     if rebuild:
         with open_to_write(store) as directory, closing(Catalog(directory)) as catalog:
-            catalog.rebuild()
-            if not catalog.stored:
+            if not _rebuild(catalog):
                 raise StoreError(
                     f"{store}/catalog.sqlite cannot be written: no room, or no right to; remove it by hand"
                 )
@@ -44,6 +45,20 @@ def command(store: Path, rebuild: bool) -> int:
         return 3
     click.echo(f"catalog.sqlite is current for {current:,} streams; of {stale:,} the files are read")
     return 0
+
+
+def _rebuild(catalog: Catalog) -> bool:
+    """Make it anew, and tell whether all of it could be written."""
+    catalog.rebuild()
+    try:
+        with Progress("reading", sum(one.size for one in catalog.uncondensed())) as progress:
+            before = 0
+            for one in catalog.condense():
+                progress.add(before)
+                before = one.size
+        return catalog.stored and not catalog.uncondensed()
+    except sqlite3.Error:
+        return False
 
 
 def _look(store: Directory) -> tuple[str, int, int]:

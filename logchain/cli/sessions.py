@@ -10,6 +10,7 @@ import click
 from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
 from logchain.cli.table import format_second, json_time, print_table
+from logchain.read.catalog import open_activity
 from logchain.read.display import escape, escape_text
 from logchain.read.entries import Kind
 from logchain.read.sessions import Event, Session, list_sessions
@@ -39,13 +40,14 @@ def command(
     """Tell who was connected when, and why each session ended. Nothing is verified; that is 'logchain verify'.
 
     BEFORE is the silence since the stream's last session, LONGEST the longest one within the session. A row '#' is a
-    note of the collector on something unusual, '!' a gap: something should be there and cannot be read.
-    TIME is as in 'logchain show'.
+    note of the collector on something unusual, '!' a gap: something should be there and cannot be read. Of what is
+    sealed the catalog is asked, where it knows. TIME is as in 'logchain show'.
     """
     selection = read_selection(vms, wanted, since, until, utc)
     with open_store(store) as directory:
         check_known(directory, selection)
-        rows = list_sessions(directory, selection, time.time_ns() // 1000)
+        with open_activity(directory) as activity:
+            rows = list_sessions(directory, selection, time.time_ns() // 1000, activity)
     if as_json:
         for row in rows:
             click.echo(json.dumps(_object(row)))

@@ -1,7 +1,6 @@
 """logchain verify: tell whether what is stored is what was logged."""
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from logchain.cli.findings import DAMAGED, finding_line
 from logchain.cli.options import config_option, json_option, store_option
+from logchain.cli.progress import Progress
 from logchain.cli.secret_files import read_audit_secret, read_segment_key
 from logchain.cli.segment_report import print_segments
 from logchain.cli.table import json_time
@@ -101,7 +101,7 @@ def command(
         rows = list(list_streams(directory))
         if audit and any(row.connected for row in rows):
             click.echo(_WARNING, err=True)
-        with _Progress(sum(row.size for row in rows if only in (None, row.vm))) as progress:
+        with Progress("verifying", sum(row.size for row in rows if only in (None, row.vm))) as progress:
             report = verify_store(
                 directory,
                 audit,
@@ -128,29 +128,6 @@ def _remember(store_id: bytes, accepted: Accepted) -> None:
     except OSError as error:
         path = escape_text(str(error.filename))
         click.echo(f"logchain: what was accepted could not be kept: {path}: {error.strerror}", err=True)
-
-
-class _Progress:
-    """A line on a terminal's standard error that tells how far we are; nothing elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done, self._shown = total or 1, 0, -1
-        self._visible = sys.stderr.isatty()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._visible:
-            click.echo("\r\x1b[K", err=True, nl=False)
-
-    def add(self, count: int) -> None:
-        """Note that so many more bytes were read."""
-        self._done += count
-        percent = min(100, 100 * self._done // self._total)
-        if self._visible and percent > self._shown:
-            self._shown = percent
-            click.echo(f"\rverifying: {percent} %", err=True, nl=False)
 
 
 def _print(report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The catalog's writer: a row a segment, so that nobody has to open every manifest to say what there is.
+"""The catalog's writer: a row a segment, and its activity, so that nobody has to open every file to say what there is.
 
 It is a convenience, made from the files whenever it is missing or odd, and no authority: nothing that decides about
 evidence believes it. It holds what the LogVM itself made, and nothing of a log's text (docs/spec/catalog.md).
@@ -7,10 +7,12 @@ evidence believes it. It holds what the LogVM itself made, and nothing of a log'
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
+from logchain.format.activity import Condenser, Item, format_activity
 from logchain.format.catalog import CATALOG_VERSION, SCHEMA, SegmentRow, parse_row
-from logchain.format.errors import FormatError, OddFile
+from logchain.format.errors import FormatError, LogchainError, OddFile
 from logchain.store.layout import (
     CATALOG,
     CATALOG_JOURNAL,
@@ -23,12 +25,15 @@ from logchain.store.layout import (
     streams,
 )
 from logchain.store.sealed import read_manifest, tier_of
+from logchain.store.tiers import read_blocks
 
 __all__ = ["Catalog"]
 
 _SETTLED = 2_000_000_000  # ns: a directory that changed since may change again and keep its time, on any file system
 _FAILURES = (sqlite3.Error, OSError, OddFile)
 _OF_STREAM = "WHERE vm = ? AND stream = ?"
+_OF_SEGMENT = f"{_OF_STREAM} AND segment = ?"
+_TABLES = ("activity", "segments", "streams")
 
 
 class Catalog:
@@ -98,8 +103,8 @@ class Catalog:
     def rebuild(self) -> None:
         """Make all rows again from the files."""
         with suppress(sqlite3.Error):  # refresh meets it too, and knows what to do
-            self._database.execute("DELETE FROM streams")
-            self._database.execute("DELETE FROM segments")
+            for table in _TABLES:
+                self._database.execute(f"DELETE FROM {table}")
         self.refresh()
 
     def forget(self, vm: str) -> None:
@@ -127,28 +132,36 @@ class Catalog:
                     row = vm, stream, changed if whole and settled else 0
                     self._database.execute("INSERT OR REPLACE INTO streams VALUES (?, ?, ?)", row)
         for name in known:
-            for table in ("segments", "streams"):
+            for table in _TABLES:
                 self._database.execute(f"DELETE FROM {table} {_OF_STREAM}", name)
         self._database.execute("COMMIT")
 
     def _refresh_stream(self, sealed: Directory, vm: str, stream: str) -> bool:
         """Bring a stream's rows up to its directory; say whether they are all there."""
-        query = f"SELECT segment, tier FROM segments {_OF_STREAM}"
-        known = dict(self._database.execute(query, (vm, stream)).fetchall())
+        query = f"SELECT segment, tier, changed FROM segments {_OF_STREAM}"
+        known = {segment: (tier, changed) for segment, tier, changed in self._database.execute(query, (vm, stream))}
         there, names = manifests(sealed), frozenset(sealed.names())
-        gone = [(vm, stream, segment) for segment in known.keys() - there]
-        self._database.executemany(f"DELETE FROM segments {_OF_STREAM} AND segment = ?", gone)
+        for segment in known.keys() - there:
+            self._drop(vm, stream, segment)
         whole = True
         for segment in there:
             tier = tier_of(names, segment)
             if tier is None:  # damage is for `logchain verify`
                 whole = False
-            elif known.get(segment) != tier:
-                try:
+                continue
+            try:
+                now, before = (tier, _changed(sealed, segment)), known.get(segment, ("", -1))
+                if now[1] != before[1]:  # another manifest, perhaps of another text
+                    self._drop(vm, stream, segment)
+                if now != before:
                     self._put(_row(sealed, vm, stream, segment, tier))
-                except (FormatError, FileNotFoundError):
-                    whole = False
+            except (FormatError, FileNotFoundError):
+                whole = False
         return whole
+
+    def _drop(self, vm: str, stream: str, segment: int) -> None:
+        for table in ("activity", "segments"):
+            self._database.execute(f"DELETE FROM {table} {_OF_SEGMENT}", (vm, stream, segment))
 
     def _put(self, row: SegmentRow) -> None:
         self._database.execute(f"INSERT OR REPLACE INTO segments VALUES ({','.join(len(row) * '?')})", row)
@@ -159,12 +172,56 @@ class Catalog:
             self._database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(values.items()))
 
     def sealed(self) -> list[SegmentRow]:
-        """Return the sealed segments, in order; rows that are not such as we write are left out."""
+        """Return the sealed segments, in order."""
+        return self._select("SELECT * FROM segments ORDER BY vm, stream, segment")
+
+    def uncondensed(self) -> list[SegmentRow]:
+        """Return the sealed segments whose activity is not here, the last sealed first; sqlite3.Error.
+
+        None where it could not stay.
+        """
+        query = (
+            "SELECT segments.* FROM segments LEFT JOIN activity USING (vm, stream, segment) WHERE told IS NULL "
+            "ORDER BY age DESC, vm, stream, segment DESC"
+        )
+        return self._select(query) if self.stored else []
+
+    def _select(self, query: str) -> list[SegmentRow]:
+        """Return rows of `segments`; those that are not such as we write are left out."""
         found = []
-        for values in self._database.execute("SELECT * FROM segments ORDER BY vm, stream, segment").fetchall():
+        for values in self._database.execute(query).fetchall():
             with suppress(FormatError):  # the file may be anybody's
                 found.append(parse_row(values))
         return found
+
+    def condense(self) -> Iterator[SegmentRow]:
+        """Keep the activity of the sealed segments that have none here: yield each, then read its text.
+
+        The last sealed comes first: its text is in memory still. Of a text that cannot be read, or has more to tell
+        than may be kept, it is kept that it has to be read. Ends early where nothing can be written: refresh will see.
+        """
+        with suppress(sqlite3.Error):
+            for row in self.uncondensed():
+                yield row
+                try:
+                    told = format_activity(_activity(self._store, row))
+                except (LogchainError, OSError):
+                    told = ""
+                # Of a segment that has still its row only: whoever forgets a qube meanwhile leaves no trace of it.
+                query = f"INSERT OR REPLACE INTO activity SELECT vm, stream, segment, ? FROM segments {_OF_SEGMENT}"
+                self._database.execute(query, (told, row.vm, row.stream, row.segment))
+
+
+def _activity(store: Directory, row: SegmentRow) -> Iterator[Item]:
+    """Yield a segment's activity, with a block of its text in memory; LogchainError, OSError."""
+    condenser = Condenser()
+    with stream_directory(store, row.vm, row.stream, SEALED) as sealed:
+        manifest = read_manifest(sealed, row.segment)
+        tier = tier_of(frozenset(sealed.names()), row.segment) or ""
+        with open(sealed.file(sealed_name(row.segment, tier)), "rb", buffering=0) as file:
+            for text in read_blocks(file.fileno(), tier, manifest):
+                yield from condenser.take(text)
+    yield from condenser.rest()
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -183,4 +240,10 @@ def _row(sealed: Directory, vm: str, stream: str, segment: int, tier: str) -> Se
     room = sum(sealed.allocated(name) for name in (sealed_name(segment, tier), manifest_name(segment)))
     one = read_manifest(sealed, segment)
     times = one.first_time, one.last_time, one.age
-    return SegmentRow(vm, stream, segment, tier, room, one.records, one.first, one.size, *times)
+    changed = _changed(sealed, segment)
+    return SegmentRow(vm, stream, segment, tier, room, one.records, one.first, one.size, *times, changed)
+
+
+def _changed(sealed: Directory, segment: int) -> int:
+    """Return when a segment's manifest was written, ns since 1970."""
+    return max(0, os.stat(manifest_name(segment), dir_fd=sealed.fd, follow_symlinks=False).st_mtime_ns)

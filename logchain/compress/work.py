@@ -25,6 +25,7 @@ from logchain.store.segments import close_idle, closed_segments
 __all__ = ["Compressor", "Stopped"]
 
 _AT_ONCE = 8  # segments in a round, sealed of one stream or compressed of all: who has thousands holds up nobody
+_TEXT_AT_ONCE = 256 << 20  # bytes that are condensed in a round: some seconds
 
 
 class Stopped(Exception):
@@ -69,6 +70,7 @@ class Compressor:
             try:
                 catalog.refresh()
                 if not full:
+                    more = self._condense(catalog) or more
                     more = self._compress(ledger, catalog, settings) or more
                 self._evict(ledger, catalog, settings)
                 self._kept.drop(self._store, ledger)
@@ -122,6 +124,16 @@ class Compressor:
             except (FormatError, StoreError) as error:  # of this stream alone: the others go on
                 self._complain(f"{vm}/{stream}: {error}")
         return more
+
+    def _condense(self, catalog: Catalog) -> bool:
+        """Let the catalog read what was sealed, as it still is on the disk; tell whether more is left."""
+        size = 0
+        for one in catalog.condense():
+            if size >= _TEXT_AT_ONCE:
+                return True
+            self._turn(f"condensing {one.vm}/{one.stream} {one.segment}")
+            size += one.size
+        return False
 
     def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> bool:
         tiers, done = settings.tiers, 0

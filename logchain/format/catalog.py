@@ -9,14 +9,19 @@ from logchain.format.names import check_stream, check_vm
 
 __all__ = ["CATALOG_VERSION", "SCHEMA", "SegmentRow", "parse_row"]
 
-CATALOG_VERSION = 1  # PRAGMA user_version
+CATALOG_VERSION = 2  # PRAGMA user_version
 
 _SEGMENTS = (
     "CREATE TABLE segments (vm TEXT, stream TEXT, segment INTEGER, tier TEXT, room INTEGER, records INTEGER, "
-    "first INTEGER, size INTEGER, first_time INTEGER, last_time INTEGER, age INTEGER, "
+    "first INTEGER, size INTEGER, first_time INTEGER, last_time INTEGER, age INTEGER, changed INTEGER, "
+    "PRIMARY KEY (vm, stream, segment)) WITHOUT ROWID"
+)
+_ACTIVITY = (
+    "CREATE TABLE activity (vm TEXT, stream TEXT, segment INTEGER, told TEXT, "
     "PRIMARY KEY (vm, stream, segment)) WITHOUT ROWID"
 )
 SCHEMA = (  # as sqlite_master has it, sorted; with anything else in it a file is no catalog
+    _ACTIVITY,
     _SEGMENTS,
     "CREATE TABLE state (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE streams (vm TEXT, stream TEXT, changed INTEGER, PRIMARY KEY (vm, stream)) WITHOUT ROWID",
@@ -37,11 +42,12 @@ class SegmentRow(NamedTuple):
     first_time: int  # µs since 1970
     last_time: int
     age: int  # running time of the LogVM when it was sealed, s
+    changed: int  # when its manifest's file was, ns since 1970
 
 
 def parse_row(values: Sequence[Any]) -> SegmentRow:
     """Return a row of `segments`, or raise FormatError: SQLite takes any type and any number."""
-    if [type(value) for value in values] != [str, str, int, str, *[int] * 7]:
+    if [type(value) for value in values] != [str, str, int, str, *[int] * 8]:
         raise FormatError("a catalog with a value of another type")
     row = SegmentRow._make(values)
     try:

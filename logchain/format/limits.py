@@ -16,6 +16,7 @@ RESUME_SESSIONS = 8  # sessions a greeting tells of (docs/spec/wire.md)
 MAX_BLOCK = 1 << 20  # text of a block; writers cut at most 256 KiB (docs/spec/manifest.md)
 MAX_SEGMENT_BYTES = 256 << 20  # text of a segment that can be sealed or listed; writers close at 64 MiB
 MAX_MANIFEST = 1 << 20  # a manifest with its signature
+MAX_ACTIVITY = 512 << 10  # what the catalog keeps of a segment's sessions: some 2,700 of them (docs/spec/catalog.md)
 MAX_ENTRY = 2_048  # an entry of the ledger with its signature (docs/spec/ledger.md)
 MAX_ENTRIES = 100_000_000  # of a ledger: eight digits; one every minute for 190 years
 MAX_HEADS = 64  # lines of a list of heads, for its entry names them all (docs/spec/heads.md)

@@ -1,33 +1,30 @@
 """Who was connected when: a stream's sessions, the silences in and between them, and why each ended.
 
-All of it follows from the collector's notes and the times of records. So a block of text is searched for notes, and of
-the lines between them only those are looked at that can begin or end a longest silence. Nothing is verified.
+All of it follows from the collector's notes and the times of records: from what a segment is condensed to, from its
+text now, or by the compressor once (format/activity). Nothing is verified.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from logchain.format.activity import Condenser, Item, Run
 from logchain.format.errors import FormatError
 from logchain.format.keystate import KeyState, Status
-from logchain.format.limits import TIME_SIZE
 from logchain.format.record import parse_note, parse_time
+from logchain.read.catalog import SealedActivity
 from logchain.read.entries import Kind
 from logchain.read.gone import Gone, gone_note
 from logchain.read.live import is_connected, missing, reason
 from logchain.read.sealed import BadBlock, SealedText
 from logchain.read.segments import StreamFiles, open_stream_files
 from logchain.read.selection import Selection
-from logchain.store.layout import Directory
+from logchain.store.layout import Directory, segments
 
 __all__ = ["Event", "Session", "list_sessions"]
 
-_MUNDANE = ("segment", "session-start", "session-end", "end")  # notes that are no event of their own
+_MUNDANE = ("session-start", "session-end")  # notes that are no event of their own
 _ENDS_SESSION = ("session-start", "recovered", "broken")  # where one that ended without a word has ended
-
-# A note, or a part of a line. Looked for behind newlines only: a sender who writes notes into lines costs nothing.
-_NOTE_OR_PART = re.compile(rb"\n(.{27}) (?:# (.*)|\+ )")
 
 
 @dataclass(slots=True)
@@ -62,15 +59,18 @@ class Event(NamedTuple):
     untrusted_text: bytes
 
 
-def list_sessions(store: Directory, selection: Selection, now: int) -> list[Session | Event]:
+def list_sessions(
+    store: Directory, selection: Selection, now: int, activity: SealedActivity | None = None
+) -> list[Session | Event]:
     """Return the sessions of which something falls into the selected time, and events, in the order of their starts.
 
-    `now`, µs since 1970, is how long sessions last that are still connected. Gaps are always told.
+    `now`, µs since 1970, is how long sessions last that are still connected. Gaps are always told. Of what `activity`
+    knows no text is read.
     """
     found: list[Session | Event] = []
     gone = Gone(store)
     for vm, stream in selection.names(store):
-        rows = _StreamSessions(vm, stream).read(store, now, gone)
+        rows = _StreamSessions(vm, stream, activity or SealedActivity()).read(store, now, gone)
         found += (row for row in rows if _is_wanted(row, selection))
     return sorted(found, key=lambda row: row.time)
 
@@ -84,12 +84,13 @@ def _is_wanted(row: Session | Event, selection: Selection) -> bool:
 class _StreamSessions:
     """Reads a stream once, from its first record to its last."""
 
-    def __init__(self, vm: str, stream: str) -> None:
-        self._vm, self._stream = vm, stream
+    def __init__(self, vm: str, stream: str, activity: SealedActivity) -> None:
+        self._vm, self._stream, self._activity = vm, stream, activity
         self._session: Session | None = None  # that is open
         self._heard = 0  # when the sender last did something, on the clock of now; 0: cannot be read
         self._time = 0  # of the last record that was looked at
         self._evicted: list[bytes] = []  # notes of segments that went on purpose
+        self._live: set[int] = set()  # segments that are read from live/
 
     def read(self, store: Directory, now: int, gone: Gone) -> Iterator[Session | Event]:
         """Yield sessions as they end, and events, up to what is committed."""
@@ -98,6 +99,7 @@ class _StreamSessions:
                 if files.is_unborn:
                     return
                 state, why = files.try_state()
+                self._live = set(segments(files.live)) if files.live else set()
                 numbers = files.numbers() if state else files.sealed_numbers()  # the key state bounds the others
                 last = state.segment if state else max(numbers, default=0)
                 reached = 0
@@ -125,45 +127,55 @@ class _StreamSessions:
                 yield from self._gap(missing(begin, end))
 
     def _read_segment(self, files: StreamFiles, number: int, state: KeyState | None) -> Iterator[Session | Event]:
+        known = self._look_up(files, number)
+        if known:
+            first_time, items = known
+            yield from self._tell_evicted(first_time)
+            yield from self._replay(items)
+            return
+        condenser = Condenser()
         try:
             with files.open(number, state) as segment:
                 if not isinstance(segment, SealedText):
                     segment.first_note()
+                yield from self._tell_evicted(segment.first_time())
                 for block in segment.blocks():
                     if isinstance(block, BadBlock):
+                        yield from self._replay(condenser.rest())
                         yield from self._gap(f"segment {number}, {block}")
                     else:
-                        yield from self._read_block(block)
+                        yield from self._replay(condenser.take(block))
+                yield from self._replay(condenser.rest())
         except (FormatError, FileNotFoundError) as error:
+            yield from self._replay(condenser.rest())
             yield from self._gap(f"segment {number} cannot be read: {reason(error)}")
 
-    def _read_block(self, block: bytes) -> Iterator[Session | Event]:
-        evicted, self._evicted = self._evicted, []
-        for payload in evicted:  # what went before this is told at the time at which this begins
-            yield Event(_time_at(block, 0), self._vm, self._stream, Kind.NOTE, payload)
-        text = b"\n" + block[:-1]  # so that each record has its newline before it
-        place = 0
-        for match in _NOTE_OR_PART.finditer(text):
-            self._take_lines(text, place, match.start())
-            place = match.end()
-            self._time = parse_time(match[1])
-            if match[2] is None:
-                self._hear(self._time)
-            else:
-                yield from self._take_note(match[2])
-        self._take_lines(text, place, len(text))
+    def _look_up(self, files: StreamFiles, number: int) -> tuple[int, list[Item]] | None:
+        """Return what is known of a segment without its text; of one in live/, nothing."""
+        if not files.sealed or number in self._live:
+            return None
+        return self._activity.of(self._vm, self._stream, number, files.sealed)
 
-    def _take_lines(self, text: bytes, start: int, end: int) -> None:
-        """Count the lines between two places, and find the longest silence before and between them."""
-        lines = text.count(b"\n", start, end)
-        if not lines:
-            return
-        first, last = text.find(b"\n", start, end) + 1, text.rfind(b"\n", start, end) + 1
-        session = self._hear(_time_at(text, first))
-        longest = _longest_silence(text, first, last, session.longest)
-        self._time = _time_at(text, last)
-        self._hear(self._time)
-        session.lines, session.longest = session.lines + lines, longest
+    def _tell_evicted(self, time: int) -> Iterator[Event]:
+        """Tell of what went before a segment, at the time at which it begins."""
+        evicted, self._evicted = self._evicted, []
+        for payload in evicted:
+            yield Event(time, self._vm, self._stream, Kind.NOTE, payload)
+
+    def _replay(self, items: Iterable[Item]) -> Iterator[Session | Event]:
+        for item in items:
+            if isinstance(item, Run):
+                self._take_run(item)
+            else:
+                self._time = item.time
+                if item.note:
+                    yield from self._take_note(item.note)
+
+    def _take_run(self, run: Run) -> None:
+        session = self._hear(run.first)
+        longest = max(session.longest, run.longest)
+        self._hear(run.last)
+        session.lines, session.longest = session.lines + run.lines, longest
 
     def _take_note(self, payload: bytes) -> Iterator[Session | Event]:
         note = parse_note(payload)
@@ -180,7 +192,7 @@ class _StreamSessions:
             yield from self._close(fields.get("reason", ""))
         elif event == "clock" and self._heard:
             # The clock was set back, and what was heard on the old one moves with it: no silence is negative.
-            self._heard -= parse_time(fields.get("last", "").encode()) - parse_time(fields.get("now", "").encode())
+            self._heard -= parse_time(fields["last"].encode()) - parse_time(fields["now"].encode())
         if event not in _MUNDANE:
             yield Event(self._time, self._vm, self._stream, Kind.NOTE, payload)
 
@@ -223,22 +235,3 @@ class _StreamSessions:
         yield from self._close("lost")
         self._heard = 0
         yield Event(self._time, self._vm, self._stream, Kind.GAP, why.encode())
-
-
-def _time_at(text: bytes, place: int) -> int:
-    return parse_time(text[place : place + TIME_SIZE])
-
-
-def _longest_silence(text: bytes, first: int, last: int, known: int) -> int:
-    """Return the longest silence between the records that begin at two places, or `known` where that is longer.
-
-    Times never go back within a segment, so what took no longer than `known` needs no look inside.
-    """
-    silence = _time_at(text, last) - _time_at(text, first)
-    if silence <= known:
-        return known
-    half = (first + last) // 2
-    middle = text.find(b"\n", half, last - 1) + 1 or text.rfind(b"\n", first, half) + 1
-    if not middle:  # nothing between the two
-        return silence
-    return _longest_silence(text, middle, last, _longest_silence(text, first, middle, known))

@@ -19,7 +19,7 @@ keys/ledger                         the key of the ledger's next entry, two slot
 keys/log                            the key that signs checkpoints
 keys/compressor                     held (flock) by the log-compressor that runs; never unlinked
 restoring                           while 'logchain restored' is at work: nobody opens a stream
-catalog.sqlite                      what list and status ask; made from the rest, and no authority
+catalog.sqlite                      what list, status and sessions ask; made from the rest, and no authority
 """
 
 import errno

@@ -50,6 +50,18 @@ def rows(archive: Archive, query: str = "SELECT * FROM segments") -> list[tuple[
         return database.execute(query).fetchall()
 
 
+def condense(archive: Archive) -> list[tuple[str, int]]:
+    """Bring the catalog up to the files, and return VM and number of the segments that were condensed, in order."""
+    with open_store(archive.path) as store, closing(Catalog(store)) as catalog:
+        catalog.refresh()
+        return [(one.vm, one.segment) for one in catalog.condense()]
+
+
+def known(archive: Archive) -> list[tuple[object, ...]]:
+    """Return which segments have a row of activity, and whether it tells anything."""
+    return rows(archive, "SELECT vm, segment, told != '' FROM activity")
+
+
 def test_a_row_a_segment(archive: Archive) -> None:
     """Each sealed segment has one, and their room is what counts against the quota."""
     refresh(archive)
@@ -100,7 +112,7 @@ def test_a_manifest_that_cannot_be_read(archive: Archive) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 1",
         "CREATE TABLE more (x)",
         "CREATE VIEW v AS SELECT 1",
         "DROP TABLE state",
@@ -167,7 +179,9 @@ def test_no_name_stays_of_who_was_forgotten(archive: Archive) -> None:
         archive.log(b"a", vm="secretive", stream=f"s{number}")
         archive.roll("secretive", f"s{number}")
         archive.seal("secretive", f"s{number}", 4096)
-    refresh(archive)
+    condense(archive)
+    sessions = {str(told).partition("session=")[2][:16] for (told,) in rows(archive, "SELECT told FROM activity")}
+    assert len(sessions) == 46
     with open_store(archive.path) as store:
         catalog = Catalog(store)
         catalog.tell(round=5, complaints="secretive/s3: segment 1 cannot be compressed")
@@ -177,7 +191,123 @@ def test_no_name_stays_of_who_was_forgotten(archive: Archive) -> None:
         catalog = Catalog(store)
         catalog.forget("secretive")
         catalog.close()
-    assert b"secretive" not in (archive.path / "catalog.sqlite").read_bytes()
+    left = (archive.path / "catalog.sqlite").read_bytes()
+    assert b"secretive" not in left
+    assert sum(session.encode() in left for session in sessions) == 6
     assert sorted(path.name for path in archive.path.glob("catalog*")) == ["catalog.sqlite"]
     assert len(rows(archive)) == 6
     assert rows(archive, "SELECT key FROM state") == [("round",)]
+
+
+def test_activity_is_kept_once(archive: Archive) -> None:
+    """Each segment is read once, the last sealed first; what it comes to stays when its text is compressed."""
+    archive.clock.go(10)
+    archive.log(b"z")
+    archive.roll()
+    archive.seal()
+    assert condense(archive) == [("work", 4), *(("vault", n) for n in (3, 2, 1)), *(("work", n) for n in (3, 2, 1))]
+    before = rows(archive, "SELECT * FROM activity")
+    assert [row[:3] for row in before] == [
+        *(("vault", "main", n) for n in (1, 2, 3)),
+        *(("work", "main", n) for n in (1, 2, 3, 4)),
+    ]
+    start, lines, end, last = str(before[3][3]).split("\n")
+    assert lines == f"{last} {last} 2 0"
+    assert start.startswith(f"{last} session-start session=")
+    assert end.startswith(f"{last} session-end session=")
+    archive.compress(".xz")
+    assert condense(archive) == []
+    assert rows(archive, "SELECT * FROM activity") == before
+
+
+def test_a_manifest_from_before_1970(archive: Archive) -> None:
+    """Its segment has a row as any other."""
+    os.utime(archive.sealed() / "00000002.manifest", ns=(-5, -5))
+    assert len(condense(archive)) == 6
+    assert rows(archive, "SELECT vm, segment, changed FROM segments WHERE changed = 0") == [("work", 2, 0)]
+
+
+def test_activity_goes_with_its_segment(archive: Archive) -> None:
+    """When it was evicted, and when another manifest is in its place."""
+    condense(archive)
+    archive.evict(1, vm="vault")
+    path = archive.sealed() / "00000002.manifest"
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data)
+    refresh(archive)
+    assert known(archive) == [("vault", 2, 1), ("vault", 3, 1), ("work", 1, 1), ("work", 3, 1)]
+    assert condense(archive) == [("work", 2)]
+    shutil.rmtree(archive.path / "sealed" / "work")
+    refresh(archive)
+    assert known(archive) == [("vault", 2, 1), ("vault", 3, 1)]
+
+
+@pytest.mark.parametrize("tier", ["", ".lz4", ".xz"])
+def test_what_cannot_be_condensed(archive: Archive, tier: str) -> None:
+    """Text that was changed, or is gone, or is no file: that it has to be read is kept, and it is not tried again."""
+    if tier:
+        archive.compress(tier)
+    refresh(archive)
+    for segment, spoil in ((1, os.unlink), (2, lambda path: path.write_bytes(b"?" * path.stat().st_size))):
+        archive.text(segment).chmod(0o640)
+        spoil(archive.text(segment))
+    path = archive.text(3)
+    path.rename(path.with_name("aside"))
+    path.symlink_to("aside")
+    assert len(condense(archive)) == 6
+    assert known(archive)[3:] == [("work", 1, 0), ("work", 2, 0), ("work", 3, 0)]
+    assert condense(archive) == []
+
+
+def test_more_than_may_be_kept(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who connects too often in one segment has it read."""
+    monkeypatch.setattr("logchain.format.activity.MAX_ACTIVITY", 400)
+    for number in range(3):
+        archive.log(b"z%d" % number)
+    archive.roll()
+    archive.seal()
+    condense(archive)
+    assert known(archive)[3:] == [("work", 1, 1), ("work", 2, 1), ("work", 3, 1), ("work", 4, 0)]
+
+
+def test_who_is_forgotten_meanwhile_leaves_no_trace(archive: Archive) -> None:
+    """Where a segment is being read while its qube is forgotten, nothing of it is kept."""
+    with open_store(archive.path) as store, closing(Catalog(store)) as catalog:
+        catalog.refresh()
+        condensing = catalog.condense()
+        assert next(condensing).vm == "vault"
+        archive.forget("vault")
+        with closing(Catalog(store)) as other:
+            other.forget("vault")
+        assert next(condensing).vm == "vault"
+        assert {one.vm for one in condensing} == {"vault", "work"}
+    assert known(archive) == [("work", n, 1) for n in (1, 2, 3)]
+    assert b"vault" not in (archive.path / "catalog.sqlite").read_bytes()
+
+
+def test_nothing_is_condensed_where_it_cannot_stay(archive: Archive) -> None:
+    """A catalog in memory, or one that cannot be written any more."""
+    (archive.path / "catalog.sqlite").mkdir()
+    assert condense(archive) == []
+    (archive.path / "catalog.sqlite").rmdir()
+    with open_store(archive.path) as store, closing(Catalog(store)) as catalog:
+        catalog.refresh()
+        condensing = catalog.condense()
+        next(condensing)
+        with closing(sqlite3.connect(archive.path / "catalog.sqlite")) as database:
+            database.execute("DROP TABLE activity")
+        assert list(condensing) == []
+
+
+def test_rebuild_believes_no_activity(archive: Archive) -> None:
+    """Rows that are canonical and wrong are made anew."""
+    condense(archive)
+    good = rows(archive, "SELECT * FROM activity")
+    with closing(sqlite3.connect(archive.path / "catalog.sqlite")) as database, database:
+        database.execute("UPDATE activity SET told = '5'")
+    assert condense(archive) == []
+    with open_store(archive.path) as store, closing(Catalog(store)) as catalog:
+        catalog.rebuild()
+        assert len(list(catalog.condense())) == 6
+    assert rows(archive, "SELECT * FROM activity") == good

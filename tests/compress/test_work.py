@@ -3,12 +3,13 @@
 import errno
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from logchain.compress import work
-from logchain.compress.work import Stopped
+from logchain.compress.work import Compressor, Stopped
 from logchain.format.errors import Busy, Full
 from logchain.format.settings import parse_settings
 from logchain.store.clock import SystemClock
@@ -294,3 +295,55 @@ def test_a_catalog_that_lies_evicts_nothing(store: Store, working: Working) -> N
         working.compressor.round(settings)
         assert len(working.sealed()) == 1
     assert "evict" not in working.events()
+
+
+def condensed(store: Store) -> list[tuple[object, ...]]:
+    """Return of which segments the catalog has the activity."""
+    with closing(sqlite3.connect(store.path / "catalog.sqlite")) as database:
+        return database.execute("SELECT segment FROM activity").fetchall()
+
+
+def closed(store: Store, count: int) -> None:
+    """Store some segments that are closed."""
+    for number in range(count):
+        store.log(b"line %d" % number)
+        writer = store.open()
+        writer.roll("size")
+        writer.close()
+
+
+def test_what_was_sealed_is_condensed_in_the_same_round(store: Store, working: Working) -> None:
+    """Before it is compressed, with a sign of life for each; and once."""
+    closed(store, 2)
+    store.clock.go(3_600)
+    tiers = working.settings.tiers._replace(lz4_after=0)
+    working.round(working.settings._replace(tiers=tiers))
+    assert condensed(store) == [(1,), (2,)]
+    assert working.turns[2:4] == ["condensing work/main 2", "condensing work/main 1"]
+    assert working.turns[4] == "compressing work/main 1"
+    working.round()
+    assert len([turn for turn in working.turns if turn.startswith("condensing")]) == 2
+
+
+def test_a_round_condenses_no_more_than_it_may(store: Store, working: Working, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is for the next one, which comes at once; also what a stop left."""
+    monkeypatch.setattr(work, "_TEXT_AT_ONCE", 1)
+    closed(store, 4)
+    assert working.compressor.round(working.settings)
+    assert condensed(store) == [(4,)]
+    assert working.compressor.round(working.settings)
+    assert condensed(store) == [(3,), (4,)]
+    monkeypatch.setattr(work, "_TEXT_AT_ONCE", 1_000_000)
+
+    def stop(status: str) -> None:
+        if status == "condensing work/main 1":
+            raise Stopped
+
+    with open_store(store.path) as directory:
+        stopping = Compressor(directory, store.clock, lambda *_: None, stop)
+        with pytest.raises(Stopped):
+            stopping.round(working.settings)
+        stopping.close()
+    assert condensed(store) == [(2,), (3,), (4,)]
+    assert not working.compressor.round(working.settings)
+    assert len(condensed(store)) == 4

@@ -126,7 +126,7 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "torn": lambda path: path.write_bytes(path.read_bytes()[:4096] + bytes(3 * 4096)),
     "link": _link,
     "directory": _directory,
-    "version": _sql("PRAGMA user_version = 2"),
+    "version": _sql("PRAGMA user_version = 1"),
     "another table": _sql("CREATE TABLE more (x)"),
     "a trigger": _sql("CREATE TRIGGER t AFTER DELETE ON state BEGIN DELETE FROM segments; END"),
     "a view for a table": _sql(
