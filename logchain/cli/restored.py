@@ -1,6 +1,6 @@
 """logchain restored: tell a store that it came back from a backup."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
@@ -9,6 +9,7 @@ from logchain.cli.options import store_option
 from logchain.cli.table import format_second
 from logchain.cli.writing import agree, open_to_write, take_ledger, yes_option
 from logchain.compress.catalog import Catalog
+from logchain.compress.place import take_place
 from logchain.format.errors import Busy
 from logchain.read.display import escape_text
 from logchain.read.head import read_head
@@ -23,12 +24,16 @@ __all__ = ["command"]
 def command(store: Path, yes: bool) -> None:
     """Tell a store that it came back from a backup.
 
-    Before its collectors go on, while no qube can connect. Asks first; after a crash run it again. The keys of a backup
-    are the keys of its time: the store that it was made of went on with them, and whoever has another copy of the
-    backup has them too. So every stream begins anew, with keys that were never used, and the ledger gets an entry that
-    says so.
+    Before its collectors and log-compressor go on, while no qube can connect. Asks first; after a crash run it again.
+    The keys of a backup are the keys of its time: the store that it was made of went on with them, and whoever has
+    another copy of the backup has them too. So every stream begins anew, with keys that were never used, and the ledger
+    gets an entry that says so.
     """
-    with open_to_write(store) as directory:
+    with open_to_write(store) as directory, ExitStack() as stack:
+        try:
+            stack.enter_context(take_place(directory))
+        except Busy as error:
+            raise Busy(f"{error}: end it, then try again. Nothing was done") from error
         head = read_head(directory)
         if head.problem:
             click.echo(f"the ledger cannot be read: {escape_text(head.problem)}")

@@ -1,7 +1,6 @@
 """log-compressor: the daemon that seals, compresses and evicts."""
 
 import argparse
-import fcntl
 import os
 import select
 import signal
@@ -11,12 +10,13 @@ from contextlib import suppress
 
 from logchain import __version__
 from logchain.compress.notify import Notifier
+from logchain.compress.place import Place, take_place
 from logchain.compress.work import Compressor, Stopped
-from logchain.format.errors import Busy, LogchainError, StoreError, UsageError
+from logchain.format.errors import Busy, LogchainError, UsageError
 from logchain.format.settings import Settings
 from logchain.store.clock import SystemClock
 from logchain.store.configuration import read_settings
-from logchain.store.layout import COMPRESSOR, DEFAULT_CONFIG, DEFAULT_STORE, KEYS, Directory, open_store
+from logchain.store.layout import DEFAULT_CONFIG, DEFAULT_STORE, Directory, open_store
 
 __all__ = ["main"]
 
@@ -39,10 +39,8 @@ def main() -> None:
     arguments = parser.parse_args()
     os.umask(0o027)  # what the compressor makes is its own; collectors may read some of it
     try:
-        with open_store(arguments.store) as directory:
-            lock = _lock(directory)
-            _Daemon(directory, arguments.config).run(once=arguments.once)
-            os.close(lock)
+        with open_store(arguments.store) as directory, take_place(directory) as place:
+            _Daemon(directory, place, arguments.config).run(once=arguments.once)
     except LogchainError as error:
         _log(3, str(error))
         sys.exit(error.exit_code)
@@ -52,27 +50,11 @@ def _log(priority: int, message: str) -> None:
     print(f"<{priority}>log-compressor: {message}", file=sys.stderr, flush=True)  # noqa: T201 (its own log)
 
 
-def _lock(store: Directory) -> int:
-    """Take the place of the one compressor of a store; Busy where there is one."""
-    try:
-        with store.directory(KEYS) as keys:
-            lock = keys.file(COMPRESSOR, os.O_RDWR | os.O_CREAT)
-    except FileNotFoundError as error:
-        raise UsageError(f"{store.path} has no ledger; make a new store with 'logchain init'") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Busy(f"{store.path} has a log-compressor already") from error
-    except OSError as error:
-        raise StoreError(f"cannot lock {store.path}/{KEYS}/{COMPRESSOR}: {error.strerror}") from error
-    return lock
-
-
 class _Daemon:
     """Rounds, until a signal ends it."""
 
-    def __init__(self, store: Directory, config: str | None) -> None:
-        self._config, self._notifier = config, Notifier()
+    def __init__(self, store: Directory, place: Place, config: str | None) -> None:
+        self._place, self._config, self._notifier = place, config, Notifier()
         self._settings = read_settings(config)
         self._signals, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wakeup)
@@ -81,12 +63,13 @@ class _Daemon:
         self._compressor = Compressor(store, SystemClock(), _log, self._turn)
 
     def run(self, *, once: bool) -> None:
-        """Work in rounds; errors of the store end one round, and are told once."""
+        """Work in rounds; errors of the store end one round, and are told once. StoreError where it was replaced."""
         self._notifier.ready("starting")
         told = ""
         try:
             while True:
                 pause, complaint = _ROUND, ""
+                self._place.check()
                 try:
                     if self._compressor.round(self._settings):
                         pause = 0.0

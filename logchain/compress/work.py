@@ -32,6 +32,14 @@ class Stopped(Exception):
     """Whoever runs the round wants it to end."""
 
 
+class _Known:
+    """What need not be read again as long as the ledger stays open: a store may come back from a backup meanwhile."""
+
+    def __init__(self) -> None:
+        self.heads, self.fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
+        self.kept = KeptLists()
+
+
 class Compressor:
     """Works on a store, round after round.
 
@@ -44,8 +52,7 @@ class Compressor:
     ) -> None:
         self._store, self._clock, self._log, self._turn = store, clock, log, turn
         self._ledger: Ledger | None = None
-        self._heads, self._fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
-        self._kept = KeptLists()
+        self._known = _Known()
         self._told: set[str] = set()  # what is amiss
         self._before: set[str] = set()  # what was in the round before: that was logged
 
@@ -61,9 +68,9 @@ class Compressor:
         with self._open() as ledger:
             try:
                 more = self._seal(ledger, settings.store.idle)
-                if ledger.age() >= self._fixed + settings.store.heads:
-                    self._heads.record(self._store, ledger)
-                    self._fixed = ledger.age()
+                if ledger.age() >= self._known.fixed + settings.store.heads:
+                    self._known.heads.record(self._store, ledger)
+                    self._known.fixed = ledger.age()
             except Full as error:
                 full = error
             catalog = Catalog(self._store)
@@ -73,7 +80,7 @@ class Compressor:
                     more = self._condense(catalog) or more
                     more = self._compress(ledger, catalog, settings) or more
                 self._evict(ledger, catalog, settings)
-                self._kept.drop(self._store, ledger)
+                self._known.kept.drop(self._store, ledger)
                 catalog.refresh()
                 catalog.tell(round=self._clock.wall(), entries=ledger.number, complaints="\n".join(sorted(self._told)))
             finally:
@@ -91,10 +98,11 @@ class Compressor:
     @contextmanager
     def _open(self) -> Iterator[Ledger]:
         """Take the ledger, and let it go after: commands append to it between our rounds."""
-        if self._ledger and not self._ledger.take_up():  # a command has appended
+        if self._ledger and not self._ledger.take_up():  # a command has appended, or a backup was unpacked
             self.close()
         if not self._ledger:
             self._ledger = open_ledger(self._store, self._clock)
+            self._known = _Known()
             finish_removals(self._store, self._ledger)  # that a crash cut short
         ledger = self._ledger
         try:

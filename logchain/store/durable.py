@@ -159,6 +159,10 @@ class SlotFile:
             os.close(fd)
             raise
 
+    def is_at(self, directory: Directory, name: str) -> bool:
+        """Tell whether it is the file of this name in a directory."""
+        return directory.holds(name, self._fd)
+
     @property
     def body(self) -> bytes:
         """The body that counts now."""

@@ -152,6 +152,14 @@ class Directory:
         """Return the bytes that a file in it takes on the disk; FileNotFoundError where there is none."""
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512  # stat(2), whatever the block size
 
+    def holds(self, name: str, fd: int) -> bool:
+        """Tell whether the file of this name, or directory, is the one that is open as `fd`."""
+        try:
+            there = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(fd))
+
     def free(self) -> int:
         """Return the bytes that are free on its disk for those who are not root."""
         found = os.fstatvfs(self.fd)

@@ -65,10 +65,17 @@ class Ledger:
     """
 
     def __init__(
-        self, directory: Directory, lock: int, entries: int, slots: SlotFile, log_key: LogKey, clock: Clock
+        self,
+        store: Directory,
+        directory: Directory,
+        lock: int,
+        entries: int,
+        slots: SlotFile,
+        log_key: LogKey,
+        clock: Clock,
     ) -> None:
-        self._directory, self._lock, self._entries, self._slots = directory, lock, entries, slots
-        self._log_key, self._clock = log_key, clock
+        self._store, self._directory, self._lock, self._entries = store, directory, lock, entries
+        self._slots, self._log_key, self._clock = slots, log_key, clock
         self._failed = False
         self._keys = parse_ledger_keys(slots.body)
         self.store_id = log_key.store_id
@@ -153,10 +160,10 @@ class Ledger:
     def take_up(self) -> bool:
         """Take the lock again, and tell whether the ledger is as it was: if not, close it and open it again.
 
-        Raises Busy while somebody else has it.
+        It is not where somebody else has appended, or put another in its place. Raises Busy while somebody else has it.
         """
         _take_lock(self._lock, self._directory)
-        return self._slots.is_unchanged()
+        return self._is_in_place() and self._slots.is_unchanged()
 
     def close(self) -> None:
         """Let the ledger go for good."""
@@ -168,6 +175,19 @@ class Ledger:
     def _check(self) -> None:
         if self._failed:
             raise StoreError("the ledger's last write failed; it has to be opened again")
+        if not self._is_in_place():  # a backup was unpacked over it: what we have open is not the store any more
+            self._failed = True
+            raise StoreError(f"another ledger was put in the place of {self._directory.path} in this moment")
+
+    def _is_in_place(self) -> bool:
+        """Tell whether the files that are open are those of the store, and not what somebody put others in place of."""
+        try:
+            with self._store.directory(KEYS) as keys:
+                keys_are = self._slots.is_at(keys, LEDGER_KEYS)
+        except (FileNotFoundError, FormatError, StoreError):
+            return False
+        files = self._directory.holds(LOCK, self._lock) and self._directory.holds(ENTRIES, self._entries)
+        return keys_are and files and self._store.holds(LEDGER, self._directory.fd)
 
     def _append_pending(self) -> None:
         write(self._entries, self._keys.entry, self._keys.offset)
@@ -186,6 +206,7 @@ class Ledger:
 
     def _recover(self) -> None:
         """Append what is pending, and read all that is there."""
+        self._check()
         keys, size = self._keys, os.fstat(self._entries).st_size
         if size < keys.offset or not keys.entry.startswith(os.pread(self._entries, MAX_ENTRY + 1, keys.offset)):
             raise StoreError(
@@ -244,7 +265,7 @@ def open_ledger(store: Directory, clock: Clock) -> Ledger:
                 log_key = parse_log_key(keys.read(LOG_KEY, MAX_SMALL_FILE))
                 slots = SlotFile(keys.file(LEDGER_KEYS, os.O_RDWR), LEDGER_MAGIC)
             stack.callback(slots.close)
-            ledger = Ledger(directory, lock, entries, slots, log_key, clock)
+            ledger = Ledger(store, directory, lock, entries, slots, log_key, clock)
         except (FileNotFoundError, FormatError) as error:
             what = error.filename if isinstance(error, FileNotFoundError) else error
             raise StoreError(

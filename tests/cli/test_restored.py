@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from logchain.compress.place import take_place
+from logchain.store.layout import open_store
 from tests.cli.conftest import Run
 from tests.cli.terminal import on_a_terminal
 from tests.cli.test_seal import events, sender
@@ -75,3 +77,12 @@ def test_the_catalog_is_made_anew(brought_back: Run) -> None:
     Path("store/catalog.sqlite").write_bytes(b"of another moment")
     assert brought_back("logchain", "restored", "--yes").returncode == 0
     assert Path("store/catalog.sqlite").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_while_the_compressor_runs(brought_back: Run) -> None:
+    """It could write into the store what it knew of the one before: nothing was done."""
+    with open_store("store") as store, take_place(store):
+        done = brought_back("logchain", "restored", "--yes")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr == (b"logchain: log-compressor runs on store: end it, then try again. Nothing was done\n")
+    assert "restored" not in events()

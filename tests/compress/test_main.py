@@ -101,7 +101,7 @@ def test_there_is_one(store: Store, daemon: Daemon) -> None:
     daemon.hear("READY=1")
     second = subprocess.run([*START, "--store", store.path, "--once"], capture_output=True, text=True, check=False)
     assert second.returncode == 3
-    assert second.stderr == f"<3>log-compressor: {store.path} has a log-compressor already\n"
+    assert second.stderr == f"<3>log-compressor: log-compressor runs on {store.path}\n"
 
 
 def test_a_lock_that_the_system_refuses(
