@@ -74,7 +74,7 @@ def main() -> None:
         make_journal(directory / "journal", options.lines)
         make_file(directory / "file.log", options.lines)
         table(directory, options.lines, options.rounds)
-        quiet(directory, options.seconds)
+        quiet(directory, options.lines, options.seconds)
 
 
 def make_journal(directory: Path, lines: int) -> None:
@@ -139,7 +139,7 @@ def table(directory: Path, lines: int, rounds: int) -> None:
             continue
         cpu = statistics.median(measured.cpu for measured in all_measured)
         wall = statistics.median(measured.wall for measured in all_measured)
-        print(f"{name:52}{lines / cpu:14,.0f}{lines / wall:12,.0f}{cpu / lines * 1e6:9.2f}")
+        print(f"{name:52}{lines / max(cpu, 0.01):14,.0f}{lines / wall:12,.0f}{cpu / lines * 1e6:9.2f}")
 
 
 def program(command: list[str], expected: str = "") -> Measured | None:
@@ -208,7 +208,7 @@ def cpu(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def quiet(directory: Path, seconds: int) -> None:
+def quiet(directory: Path, lines: int, seconds: int) -> None:
     """Log a hundred lines a second into a file and a socket, beside a journal, and print what that takes."""
     log = directory / "quiet.log"
     log.touch()
@@ -219,11 +219,8 @@ def quiet(directory: Path, seconds: int) -> None:
     ]
     process = start(directory, "".join(sources))
     try:
-        while counted(directory, "journal") == 0 or not (directory / "log").exists():
+        while counted(directory, "journal") < lines or not (directory / "log").exists():
             time.sleep(0.1)
-        before = -1
-        while before != (before := counted(directory, "journal")):
-            time.sleep(1)
         spent, begun, sent = cpu(process.pid), time.monotonic(), 0
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unix, log.open("ab", buffering=0) as file:
             while time.monotonic() - begun < seconds:

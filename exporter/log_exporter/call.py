@@ -12,6 +12,8 @@ from log_exporter.stop import Stop
 from log_exporter.transport import POLICY_REFUSED, Transport
 from log_exporter.wire import Event, Greeting, Incoming, Ok
 
+_AT_ONCE = 8  # pieces that one stream sends before the others get their turn
+
 
 class Timing(NamedTuple):
     """How long to wait for what, in seconds."""
@@ -98,11 +100,20 @@ class Call:
             if self._stop.asked and not self._stopping:
                 self._stopping = True
                 self._deadline = min(self._deadline, time.monotonic() + self._timing.last_words)
-            if self._sending and self._greeted and not self._pending():
-                self._next()
+            self._fill()
             if self._finished():
                 return
             yield from self._turn()
+
+    def _fill(self) -> None:
+        """Read and send while both go on, for a while: mostly there is room, and then nothing more to send."""
+        for _ in range(_AT_ONCE):
+            if not self._sending or not self._greeted or self._pending():
+                break
+            self._next()
+            if not self._pending():
+                break
+            self._send()
 
     def _finished(self) -> bool:
         if self._stopping and (not self._greeted or time.monotonic() >= self._deadline):
@@ -153,7 +164,7 @@ class Call:
     def _seconds(self) -> float:
         seconds = min(max(0.0, self._deadline - time.monotonic()), self._patience.left())
         waiting = self._sending and self._greeted and not self._pending()  # for the source
-        pause = self._source.pause
+        pause = 0.0 if self._data else self._source.pause  # it had something, and was not asked again
         return min(seconds, pause) if waiting and pause is not None else seconds
 
     def _too_late(self) -> None:
