@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-verify bench-compression vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-verify bench-show bench-compression man vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,9 +57,15 @@ bench-status: $(READY) ## measure status and list on a store of ten million line
 bench-verify: $(READY) ## measure verify beside sha256sum, openssl and journalctl --verify
 	$(BIN)/python -m bench.verify
 
+bench-show: $(READY) ## measure show beside journalctl, lz4cat and grep on a million lines
+	$(BIN)/python -m bench.show
+
 bench-compression: $(READY) ## measure the tiers beside journald's files, gzip, xz, zstd; the compressor's memory
 	$(BIN)/python -m bench.compression
 	$(BIN)/python -m bench.compressor
+
+man: $(READY) ## write a manual page for each command to build/man
+	$(BIN)/python packaging/man/generate.py build/man
 
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py

@@ -9,7 +9,7 @@ import click
 
 from logchain.format.errors import LogchainError
 
-__all__ = ["main"]
+__all__ = ["logchain_group", "main"]
 
 _COMMANDS = (  # each a module of this room with a `command`
     "audit-key",
@@ -43,7 +43,7 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, no_args_is_help=False)
 @click.version_option(package_name="logchain")
-def _logchain() -> None:
+def logchain_group() -> None:
     """Look at, and verify, the logs that logchain has collected.
 
     Exit codes: 0 good, 1 evidence of tampering or loss, 2 wrong usage, 3 cannot tell.
@@ -54,7 +54,7 @@ def main() -> None:
     """Run logchain with the arguments of the command line."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `logchain show | head` ends as `cat | head` does
     try:
-        sys.exit(_logchain.main(prog_name="logchain", standalone_mode=False) or 0)
+        sys.exit(logchain_group.main(prog_name="logchain", standalone_mode=False) or 0)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
