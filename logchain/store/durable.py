@@ -111,13 +111,16 @@ def cut(fd: int, size: int) -> None:
     sync([fd])
 
 
-def make_directory(parent: Directory, name: str, mode: int = 0o2770) -> Directory:
-    """Open a directory, making it first where there is none."""
+def make_directory(parent: Directory, name: str, mode: int = 0o770) -> Directory:
+    """Open a directory, making it first where there is none.
+
+    A setgid bit comes from the parent alone: mkdir(2) ignores one, and systemd's RestrictSUIDSGID= refuses it.
+    """
     try:
         directory = parent.directory(name)  # first: an instance may make none
     except FileNotFoundError:
         with _as_refusal(parent, name), suppress(FileExistsError):
-            os.mkdir(name, mode, dir_fd=parent.fd)
+            os.mkdir(name, mode & 0o777, dir_fd=parent.fd)
         directory = parent.directory(name)
     try:
         sync([parent.fd])  # also what another process made and has not synced yet

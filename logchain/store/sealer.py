@@ -36,7 +36,7 @@ from logchain.store.segments import durable_state, first_note, read_stream_id, w
 __all__ = ["record_births", "seal_segment"]
 
 _MOST_BIRTHS = 16  # of a stream, between two rounds: each is a key state that was lost
-_PRIVATE = 0o2750  # collectors may read what is sealed, and no more
+_PRIVATE = 0o750  # collectors may read what is sealed, and no more
 _SEALED_MODE = 0o440
 
 

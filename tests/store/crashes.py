@@ -61,7 +61,7 @@ class Crash:
             case "mkdir":
                 return None if _is_there(name, at) else lambda: real["rmdir"](name, dir_fd=at)
             case "rmdir":
-                return lambda: real["mkdir"](name, 0o2770, dir_fd=at)
+                return lambda: real["mkdir"](name, 0o770, dir_fd=at)
             case "unlink":
                 return self._kept(name, at)
             case _:
