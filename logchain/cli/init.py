@@ -1,5 +1,9 @@
 """logchain init: in the LogVM, make an empty store."""
 
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -31,13 +35,16 @@ def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) 
     """
     if seed_file and not audit_secret_out:
         seed = _read_seed(seed_file)
-        _tell(store, seed, create_store(store, seed, SystemClock()))
+        with _as_owner(store):
+            shown = create_store(store, seed, SystemClock())
+        _tell(store, seed, shown)
         click.echo(f"Destroy the seed now: shred -u {seed_file}")
     elif audit_secret_out and not seed_file:
         audit, seed = new_secrets()
         write_secret(audit_secret_out, format_audit(audit))
         try:
-            shown = create_store(store, seed, SystemClock())
+            with _as_owner(store):
+                shown = create_store(store, seed, SystemClock())
         except BaseException:
             audit_secret_out.unlink()
             raise
@@ -49,6 +56,32 @@ def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) 
         )
     else:
         raise UsageError("give either --seed FILE or --audit-secret-out FILE; 'logchain init --help' tells more")
+
+
+@contextmanager
+def _as_owner(store: Path) -> Iterator[None]:
+    """Act as the user that a directory belongs to, where root asks: what root makes, the services cannot write.
+
+    The packages make /var/lib/logchain for the compressor's user, with the group that it shares with the collectors.
+    """
+    owner = store.stat().st_uid if store.exists() else 0
+    if os.geteuid() or not owner:
+        yield
+        return
+    try:
+        user = pwd.getpwuid(owner)
+    except KeyError as error:
+        raise UsageError(f"{store} belongs to user {owner}, whom this system does not know; chown it first") from error
+    groups, group = os.getgroups(), os.getegid()
+    os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
+    os.setegid(user.pw_gid)
+    os.seteuid(owner)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
 def _tell(store: Path, seed: Seed, fingerprint: str) -> None:
