@@ -70,5 +70,47 @@ man: $(READY) ## write a manual page for each command to build/man
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py
 
+# `make install-… DESTDIR=…` installs what is not Python: that is pybuild's, or pip's
+.PHONY: install-logvm install-exporter install-dom0 packages lab
+SYSTEMD := usr/lib/systemd
+UNITS := $(SYSTEMD)/system
+
+install-logvm: ## the LogVM's units, service and settings, below DESTDIR
+	$(call install-common,logchain)
+	install -Dm 644 -t $(DESTDIR)/$(UNITS) packaging/systemd/log-collector.socket packaging/systemd/log-collector.service packaging/systemd/log-compressor.service
+	install -Dm 644 packaging/systemd/logchain.preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-logchain.preset
+	install -Dm 644 -t $(DESTDIR)/etc/qubes/rpc-config qrexec-policy/rpc-config/logchain.Append
+	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/rpc-config qrexec-policy/rpc-config/qubes.Log
+	install -d $(DESTDIR)/etc/qubes-rpc
+	ln -sf /run/logchain/append.sock $(DESTDIR)/etc/qubes-rpc/logchain.Append
+
+install-exporter: ## the exporter's unit and settings, below DESTDIR
+	$(call install-common,log-exporter)
+	install -Dm 644 -t $(DESTDIR)/$(UNITS) packaging/systemd/log-exporter.service
+	install -Dm 644 packaging/systemd/log-exporter.preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-log-exporter.preset
+
+install-dom0: ## policy, its installer, salt and the exporter's settings for dom0, below DESTDIR
+	install -Dm 644 -t $(DESTDIR)/usr/share/logchain qrexec-policy/30-logchain.policy
+	install -Dm 755 -t $(DESTDIR)/usr/share/logchain qrexec-policy/logchain_dom0_setup.py
+	install -d $(DESTDIR)/usr/bin
+	ln -sf ../share/logchain/logchain_dom0_setup.py $(DESTDIR)/usr/bin/logchain-dom0-setup
+	install -Dm 644 packaging/systemd/dom0.conf $(DESTDIR)/$(UNITS)/log-exporter.service.d/dom0.conf
+	install -Dm 644 examples/dom0/log-exporter.toml $(DESTDIR)/usr/share/logchain/dom0/log-exporter.toml
+	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/salt/logchain packaging/salt/logchain/*
+
+define install-common
+	install -Dm 644 packaging/systemd/$(1).sysusers $(DESTDIR)/usr/lib/sysusers.d/$(1).conf
+	install -Dm 644 packaging/systemd/$(1).tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/$(1).conf
+	install -Dm 644 packaging/systemd/$(1).bind-dirs $(DESTDIR)/usr/lib/qubes-bind-dirs.d/30_$(1).conf
+	install -Dm 755 packaging/systemd/$(1).post-install $(DESTDIR)/etc/qubes/post-install.d/30-$(1).sh
+endef
+
+packages: ## build the Debian and RPM packages in a Debian 13 root, with lintian and rpmlint (needs root, mmdebstrap)
+	packaging/build dist
+
+lab: ## install the packages in Debian 13 under a real systemd, and try everything there (needs root, systemd-nspawn)
+	packaging/build dist
+	LOGCHAIN_LAB=dist $(BIN)/pytest -n 0 -rs tests/lab
+
 clean: ## remove what was made
 	rm -rf $(VENV) build dist .coverage* htmlcov

@@ -1,0 +1,113 @@
+"""The LogVM's units are what systemd understands and confines, and ask for the LogVM's own conditions."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.test_units import settings
+
+PACKAGING = Path(__file__).parents[2] / "packaging" / "systemd"
+SERVICES = ("log-collector", "log-compressor")
+LIMIT = 1.5  # systemd's exposure, 0 to 10
+
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd is missing: apt install systemd"
+)
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The LogVM's units, with programs that are there."""
+    for name in ("log-collector.socket", *(f"{service}.service" for service in SERVICES)):
+        text = (PACKAGING / name).read_text()
+        (tmp_path / name).write_text(re.sub(r"/usr/bin/log-\w+", "/bin/true", text))
+    return tmp_path
+
+
+@needs_systemd
+@pytest.mark.parametrize("service", SERVICES)
+def test_systemd_understands_all_of_it(units: Path, service: str) -> None:
+    """No setting is unknown, misspelt or ignored, in the service or what it needs."""
+    command = ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", str(units / f"{service}.service")]
+    environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_systemd
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_score(units: Path, service: str) -> None:
+    """The exposure is 1.5 at most."""
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(units / f"{service}.service")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    score = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert score, done.stdout
+    assert float(score[1]) <= LIMIT
+
+
+@pytest.mark.parametrize("unit", ["log-collector.socket", "log-collector.service", "log-compressor.service"])
+def test_they_run_in_the_logvm_only(unit: str) -> None:
+    """Each starts where dom0 switched the service on, and where a store was made: nowhere else, and never as root."""
+    found = settings(PACKAGING / unit, "Unit")
+    assert found["ConditionPathExists"] == ["/run/qubes-service/logchain", "/var/lib/logchain/format"]
+    assert found["RequiresMountsFor"] == ["/var/lib/logchain"]
+    users = settings(PACKAGING / unit, "Service").get("User") or settings(PACKAGING / unit, "Socket")["SocketUser"]
+    assert users == ["logchain" if "compressor" in unit else "logchain-in"]
+
+
+def test_only_the_agent_can_knock() -> None:
+    """Whoever connects can claim to be any qube: the socket is for the one user as whom qrexec's agent comes."""
+    socket = settings(PACKAGING / "log-collector.socket", "Socket")
+    assert (socket["SocketMode"], socket.get("Accept", ["no"])) == (["0600"], ["no"])
+    options = PACKAGING.parents[1] / "qrexec-policy" / "rpc-config" / "logchain.Append"
+    assert options.read_text() == f"force-user='{socket['SocketUser'][0]}'\n"
+
+
+def test_landlock_is_not_taken_away() -> None:
+    """Instances confine themselves: the filter lets Landlock through, by names that every systemd knows."""
+    allowed = " ".join(settings(PACKAGING / "log-collector.service", "Service")["SystemCallFilter"]).split()
+    assert {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "setrlimit"} <= set(allowed)
+
+
+def test_the_watchdog_is_slower_than_a_step() -> None:
+    """The compressor tells that it is ready and alive; a segment through xz is no reason to end it."""
+    service = settings(PACKAGING / "log-compressor.service", "Service")
+    assert (service["Type"], service["WatchdogSec"]) == (["notify"], ["10min"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
+def test_users_and_directories_come_to_be(tmp_path: Path) -> None:
+    """The compressor's user is in the collectors' group and not the other way round; the store is theirs alone."""
+    (tmp_path / "etc").mkdir()
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", PACKAGING / "logchain.sysusers"], check=True)
+    groups = {line.split(":")[0]: line.split(":")[3] for line in (tmp_path / "etc/group").read_text().splitlines()}
+    assert (groups["logchain-in"], groups["logchain"]) == ("logchain", "")
+    command = ["systemd-tmpfiles", "--create", f"--root={tmp_path}", str(PACKAGING / "logchain.tmpfiles")]
+    subprocess.run(command, check=True)
+    assert (tmp_path / "var/lib/logchain").stat().st_mode & 0o7777 == 0o2750
+
+
+def test_what_the_logvm_keeps() -> None:
+    """The store is bound to /rw by the script that Qubes runs; it sets nothing else."""
+    script = f"source {PACKAGING / 'logchain.bind-dirs'}; printf '%s\\n' \"${{binds[@]}}\""
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["/var/lib/logchain"]
+
+
+@pytest.mark.parametrize("name", ["logchain", "log-exporter"])
+def test_dom0_is_told_what_a_template_can(tmp_path: Path, name: str) -> None:
+    """What Qubes runs after an installation asks for the feature by which Qube Settings offers the service."""
+    (tmp_path / "qvm-features-request").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "qvm-features-request").chmod(0o755)
+    done = subprocess.run(
+        [PACKAGING / f"{name}.post-install"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"supported-service.{name}=1\n"

@@ -1,0 +1,152 @@
+"""logchain-dom0-setup: checks before it acts, shows what it changes, never leaves a bad policy, can be undone."""
+
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from tests.qrexec_policy.conftest import POLICY, SETUP, Dom0
+from tests.qrexec_policy.reading import Qube, decide, parse
+
+NAME = "30-logchain.policy"
+
+
+def test_it_puts_the_policy_in_place_and_takes_it_away(dom0: Dom0) -> None:
+    """Installed, again installed, removed: each says what it did, and what was there is kept."""
+    done = dom0.run("install", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "+logchain.Append * @anyvm" in done.stdout
+    assert dom0.files() == {NAME: POLICY.read_text()}
+    assert (dom0.policy / NAME).stat().st_mode & 0o777 == 0o664
+    assert "in place already" in dom0.run("install", "--yes").stdout
+    done = dom0.run("remove", "--yes")
+    assert "nobody can send logs" in done.stdout
+    assert dom0.files() == {f"{NAME}.old": POLICY.read_text()}
+    assert "nothing to do" in dom0.run("remove", "--yes").stdout
+
+
+@pytest.mark.parametrize("action", ["install", "remove"])
+def test_nothing_is_done_unasked(dom0: Dom0, action: str) -> None:
+    """A dry run shows and changes nothing; without --yes, and with nobody to answer, it refuses."""
+    if action == "remove":
+        dom0.run("install", "--yes")
+    before = dom0.files()
+    done = dom0.run(action, "--dry-run")
+    assert (done.returncode, dom0.files()) == (0, before)
+    assert "Nothing was changed" in done.stdout
+    done = dom0.run(action)
+    assert (done.returncode, dom0.files()) == (2, before)
+    assert "--yes" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 2), ("no\n", 2)])
+def test_it_asks(dom0: Dom0, answer: str, code: int) -> None:
+    """On a terminal it asks, and anything but yes is no."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(SETUP), "install", "--policy-dir", str(dom0.policy)]
+    environment = {"PATH": f"{dom0.bin}:/usr/bin:/bin"}
+    with (
+        subprocess.Popen(
+            command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as process,
+        open(ours, "wb", buffering=0) as terminal,
+    ):
+        terminal.write(answer.encode())
+        process.communicate()
+    open(theirs, "rb").close()
+    assert process.returncode == code
+    assert bool(dom0.files()) == (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("properties", "says"),
+    [
+        (None, "there is no qube other; make it first"),
+        ({"klass": "TemplateVM"}, "other is a TemplateVM"),
+        ({"klass": "AppVM", "netvm": "sys-firewall"}, "has a network, by sys-firewall"),
+    ],
+)
+def test_a_logvm_that_is_none(dom0: Dom0, properties: dict[str, str] | None, says: str) -> None:
+    """A LogVM that is not there, cannot be one, or has a network: refused, with what to do, and nothing changed."""
+    if properties:
+        dom0.qube("other", **properties)
+    done = dom0.run("install", "--yes", "--logvm", "other")
+    assert (done.returncode, dom0.files()) == (2, {})
+    assert says in done.stderr
+
+
+def test_a_collector_that_is_off_is_told(dom0: Dom0) -> None:
+    """A LogVM whose service is not on gets its policy, and a word on what is left to do."""
+    dom0.qube("sys-log", service_logchain="off")
+    done = dom0.run("install", "--yes")
+    assert done.returncode == 0
+    assert "qvm-service sys-log logchain on" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(f"--logvm={name}" for name in ("dom0", "sys log", "-x", "@anyvm", "a" * 32, "x\nsome.Service * @anyvm")),
+        *(f"--only-tag={tag}" for tag in ("", "two tags", "@tag:x", "x\nsome.Service * @anyvm @anyvm allow")),
+    ],
+)
+def test_names_that_could_break_the_policy(dom0: Dom0, option: str) -> None:
+    """What is no name of a qube, or no tag, never gets into a file."""
+    done = dom0.run("install", "--yes", option)
+    assert (done.returncode, dom0.files()) == (2, {})
+
+
+def test_another_logvm_and_only_some_qubes(dom0: Dom0) -> None:
+    """With a LogVM of another name, a tag, and Qubes' own service, the policy says so, and is one that is accepted."""
+    dom0.qube("logs-2", klass="StandaloneVM", netvm="")
+    assert dom0.run("install", "--yes", "--logvm", "logs-2", "--only-tag", "logged", "--qubes-log").returncode == 0
+    rules = parse(dom0.files()[NAME])
+    qubes = [Qube("logs-2"), Qube("work", frozenset({"logged"})), Qube("play")]
+    for service in ("logchain.Append", "qubes.Log"):
+        assert decide(rules, service, "work", "@default", qubes) == ("logs-2", False)
+        assert decide(rules, service, "play", "@default", qubes) == ("", False)
+        assert decide(rules, service, "logs-2", "@default", qubes) == ("", False)
+
+
+def test_a_policy_that_is_broken_already(dom0: Dom0) -> None:
+    """Where another file is bad, qrexec refuses every call anyway: it says so, and changes nothing."""
+    (dom0.policy / "50-other.policy").write_text("some.Service * @anyvm @anyvm perhaps\n")
+    before = dom0.files()
+    done = dom0.run("install", "--yes")
+    assert (done.returncode, dom0.files()) == (2, before)
+    assert "50-other.policy" in done.stderr
+    assert "repair that first" in done.stderr
+
+
+def test_what_is_not_accepted_never_has_its_name(dom0: Dom0) -> None:
+    """If Qubes' own check refuses our file, it was never in a place that qrexec reads, and what was there still is."""
+    (dom0.policy / NAME).write_text("# mine\n")
+    lint = dom0.bin / "qubes-policy-lint"
+    lint.write_text('#!/bin/sh\ncase "$*" in *.new) echo "$1:3: error: no"; exit 1;; esac\n')
+    done = dom0.run("install", "--yes")
+    assert done.returncode == 2
+    assert "is not accepted" in done.stderr
+    assert dom0.files()[NAME] == "# mine\n"
+    assert not [name for name in dom0.files() if name.endswith(".new")]
+
+
+def test_what_was_written_by_hand_is_kept(dom0: Dom0) -> None:
+    """A file of that name that is not ours is shown, replaced, and kept."""
+    (dom0.policy / NAME).write_text("# mine\n")
+    done = dom0.run("install", "--yes")
+    assert "-# mine" in done.stdout
+    assert dom0.files() == {NAME: POLICY.read_text(), f"{NAME}.old": "# mine\n"}
+
+
+def test_without_qubes(dom0: Dom0) -> None:
+    """Run where there is no Qubes, it says so in a line."""
+    (dom0.bin / "qvm-check").unlink()
+    done = dom0.run("install", "--yes")
+    assert done.returncode == 2
+    assert done.stderr == "logchain_dom0_setup.py: there is no qvm-check; run this in dom0\n"
+
+
+def test_show_prints_it_only(dom0: Dom0) -> None:
+    """To look at, or to copy by hand: the policy, and nothing checked."""
+    assert dom0.run("show").stdout == POLICY.read_text()
