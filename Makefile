@@ -51,7 +51,7 @@ bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng
 bench-syslog: $(READY) ## measure rsyslog and syslog-ng with the snippets of examples/syslog
 	$(BIN)/python -m bench.syslog
 
-bench-status: $(READY) ## measure status and list on a store of ten million lines
+bench-status: $(READY) ## measure status, list and sessions on a store of ten million lines
 	$(BIN)/python bench/status.py
 
 bench-verify: $(READY) ## measure verify beside sha256sum, openssl and journalctl --verify
