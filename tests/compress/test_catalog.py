@@ -235,6 +235,7 @@ def test_activity_goes_with_its_segment(archive: Archive) -> None:
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(data)
+    os.utime(path, ns=(WHEN, WHEN))
     refresh(archive)
     assert known(archive) == [("vault", 2, 1), ("vault", 3, 1), ("work", 1, 1), ("work", 3, 1)]
     assert condense(archive) == [("work", 2)]

@@ -1,5 +1,6 @@
 """Sessions told from what sealed segments were condensed to are those of their text; no hostile row does harm."""
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.format.pages import example, flips
 from tests.read.archived import Archive
 
 SECOND = 1_000_000
+WHEN = 1_700_000_000_000_000_000  # ns, long ago
 EXAMPLE = example("catalog.md", 2).removesuffix(b"\n")
 LAST = parse_activity(EXAMPLE.decode())[-1][0]  # its last time
 
@@ -269,6 +271,7 @@ def test_another_manifest_is_another_segment(archive: Archive) -> None:
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(data)
+    os.utime(path, ns=(WHEN, WHEN))
     assert not is_known(archive, 2)
     assert is_known(archive, 3)
     assert condense(archive) == 1
