@@ -68,9 +68,11 @@ def _seal(store: Directory, ledger: Ledger, vm: str, stream: str) -> Iterator[tu
             return
         except (Full, WriteFailed):
             raise
-        except (FormatError, StoreError) as error:
+        except FormatError as error:
             yield segment, Stays(str(error))
-            return  # later ones are sealed after it, or not at all
+        except StoreError as error:  # it may be otherwise in a moment: then those behind it come after it
+            yield segment, Stays(str(error))
+            return
 
 
 def _still_open(

@@ -25,6 +25,7 @@ from logchain.store.segments import close_idle, closed_segments
 __all__ = ["Compressor", "Stopped"]
 
 _AT_ONCE = 8  # segments in a round, sealed of one stream or compressed of all: who has thousands holds up nobody
+_BAD_FOR = 3_600  # s of running time until a segment that could not be sealed is read again
 _TEXT_AT_ONCE = 256 << 20  # bytes that are condensed in a round: some seconds
 
 
@@ -38,6 +39,7 @@ class _Known:
     def __init__(self) -> None:
         self.heads, self.fixed = OpenHeads(), -UNLIMITED  # and when they were recorded last, s of running time
         self.kept = KeptLists()
+        self.bad: dict[tuple[str, str, int], tuple[int, str]] = {}  # segments: when to look again, s; what is wrong
 
 
 class Compressor:
@@ -120,11 +122,7 @@ class Compressor:
                 if close_idle(self._store, vm, stream, self._clock, idle * 1_000_000):
                     self._log(6, f"{vm}/{stream}: closed a segment")
                 closed = closed_segments(self._store, vm, stream)
-                more = more or len(closed) > _AT_ONCE
-                for segment in closed[:_AT_ONCE]:
-                    self._turn(f"sealing {vm}/{stream} {segment}")
-                    seal_segment(self._store, ledger, vm, stream, segment)
-                    self._log(6, f"{vm}/{stream}: sealed segment {segment}")
+                more = self._seal_stream(ledger, vm, stream, closed) or more
             except (Busy, FileNotFoundError):  # a sender came, or somebody forgot the VM
                 continue
             except (Full, WriteFailed):
@@ -132,6 +130,29 @@ class Compressor:
             except (FormatError, StoreError) as error:  # of this stream alone: the others go on
                 self._complain(f"{vm}/{stream}: {error}")
         return more
+
+    def _seal_stream(self, ledger: Ledger, vm: str, stream: str, closed: list[int]) -> bool:
+        """Seal some of a stream's closed segments; tell whether there are more. A bad one stands in nobody's way."""
+        known, tried = self._known.bad, 0
+        for gone in [key for key in known if key[:2] == (vm, stream) and key[2] not in closed]:
+            del known[gone]
+        for segment in closed:
+            key = vm, stream, segment
+            again, complaint = known.get(key, (0, ""))
+            if complaint and ledger.age() < again:
+                self._complain(complaint)
+                continue
+            if tried == _AT_ONCE:
+                return True
+            tried += 1
+            self._turn(f"sealing {vm}/{stream} {segment}")
+            try:
+                seal_segment(self._store, ledger, vm, stream, segment)
+                self._log(6, f"{vm}/{stream}: sealed segment {segment}")
+            except FormatError as error:
+                known[key] = ledger.age() + _BAD_FOR, f"{vm}/{stream}: {error}"
+                self._complain(known[key][1])
+        return False
 
     def _condense(self, catalog: Catalog) -> bool:
         """Let the catalog read what was sealed, as it still is on the disk; tell whether more is left."""

@@ -45,8 +45,9 @@ def seal_segment(
 ) -> Manifest:
     """Seal a closed segment of live/, or finish what a crash left of it; return its manifest.
 
-    Raises FormatError where its text is not what a collector writes: then it stays where it is, and is not sealed.
-    Raises StoreError where it may still change, or where a later one was sealed; Full, WriteFailed.
+    Raises FormatError where its text is not what a collector writes, or a later one was sealed: then it stays where it
+    is, for ever, and those behind it are sealed without it. Raises StoreError where it may still change or may not be
+    read; Full, WriteFailed.
     """
     with stream_directory(store, vm, stream) as live:
         state = durable_state(live)
@@ -60,8 +61,8 @@ def seal_segment(
             if segment in history.sealed:
                 manifest = _sealed_before(sealed, segment, history.sealed[segment].manifest)
             elif segment <= history.last or _is_taken(ledger, sealed, segment):
-                raise StoreError(
-                    f"{live.path}/{log_name(segment)} came back after a later one was sealed, or its name is taken"
+                raise FormatError(
+                    f"{live.path}/{log_name(segment)} is never sealed: a later one was, or its name is taken"
                 )
             else:
                 manifest = _seal(ledger, live, sealed, identity, state, segment, block_size)
@@ -79,14 +80,19 @@ def record_births(ledger: Ledger, live: Directory, identity: bytes, state: KeySt
     if state.birth in known:
         return
     begins: dict[int, int] = {}  # birth: first segment under it
+    silent = []  # segments that say nothing of their birth, for their begin is damaged
     for segment in segments(live):
-        with suppress(FileNotFoundError, FormatError):
+        try:
             note = first_note(live, segment)
             if "birth" in note.fields and note.number("birth") <= state.birth:
                 begins[note.number("birth")] = segment
+        except (FileNotFoundError, FormatError):
+            silent += [segment] * (segment <= state.segment)
     if state.is_newborn:
         begins[state.birth] = state.segment + 1
-    begins.setdefault(state.birth, max(1, state.segment))  # the segment that said so is lost
+    if state.birth not in begins:  # the segment that said so is one of the silent, or gone
+        is_first = not known | begins.keys()  # then all there is comes from it
+        begins[state.birth] = (min if is_first else max)(silent, default=max(1, state.segment))
     if len(begins.keys() - known) > _MOST_BIRTHS:
         raise FormatError(f"{live.path} claims {len(begins.keys() - known)} births that nobody has heard of")
     for birth, segment in sorted(begins.items()):

@@ -1,6 +1,8 @@
 """A compressor that works on a small real store, round by round, with a clock that does as it is told."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -38,6 +40,12 @@ class Working:
         """Let the store go."""
         self.compressor.close()
         self._root.close()
+
+    def told(self) -> str:
+        """Return what `logchain status` is told that could not be done."""
+        with closing(sqlite3.connect(self.store.path / "catalog.sqlite")) as catalog:
+            ((complaints,),) = catalog.execute("SELECT value FROM state WHERE key = 'complaints'").fetchall()
+        return str(complaints)
 
     def sealed(self) -> list[str]:
         """Return the texts in sealed/, without the manifests."""

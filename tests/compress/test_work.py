@@ -11,6 +11,7 @@ import pytest
 from logchain.compress import work
 from logchain.compress.work import Compressor, Stopped
 from logchain.format.errors import Busy, Full
+from logchain.format.ledger import Birth, Seal
 from logchain.format.settings import parse_settings
 from logchain.store.clock import SystemClock
 from logchain.store.layout import Directory, open_store
@@ -18,6 +19,7 @@ from logchain.store.ledger import open_ledger
 from logchain.store.stream import Rolling
 from tests.compress.conftest import Working
 from tests.conftest import Store
+from tests.store.sealing import check, roll
 
 TEXT = "work/main/00000001.log"
 
@@ -102,6 +104,45 @@ def test_a_damaged_segment_is_told_once_and_stops_nobody(store: Store, working: 
     assert len([line for line in working.logged if "bad/main" in line and "sealed" in line]) == 1
 
 
+def test_damaged_segments_stand_in_nobodys_way(store: Store, working: Working) -> None:
+    """Nine of them, more than are tried at once: they stay and are told of, and those behind them are sealed.
+
+    No round says that there is more to do when there is not.
+    """
+    for number in range(20):
+        store.log(b"line %d" % number)
+        roll(store)
+    for number in range(1, 10):
+        path = store.directory() / f"{number:08}.log"
+        path.write_bytes(path.read_bytes().replace(b" - line", b" ! line"))
+    left: list[bool] = []
+    while not left or left[-1]:
+        left.append(working.compressor.round(working.settings))
+        assert len(left) < 10
+    assert working.sealed() == [f"work/main/{number:08}.log" for number in range(10, 21)]
+    turns = len(working.turns)
+    working.round()
+    assert not [turn for turn in working.turns[turns:] if "sealing" in turn]  # none is read again, for a while
+    assert [f"{number:08}.log" in working.told() for number in range(1, 21)] == 9 * [True] + 11 * [False]
+    seals = [entry.event.segment for entry in check(store) if isinstance(entry.event, Seal)]
+    assert seals == list(range(10, 21))
+    assert "the record or its tag was changed" in store.found()
+    assert not [text for text in store.found() if "missing" in text]
+
+
+def test_the_first_note_is_damaged_before_anybody_read_it(store: Store, working: Working) -> None:
+    """It told which birth the segments behind it come from: there is but one."""
+    for number in range(3):
+        store.log(b"line %d" % number)
+        roll(store)
+    path = store.directory() / "00000001.log"
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    working.round()
+    assert working.sealed() == ["work/main/00000002.log", "work/main/00000003.log"]
+    assert [entry.event.segment for entry in check(store) if isinstance(entry.event, Birth)] == [1]
+    assert store.found() == ["the record or its tag was changed"]
+
+
 def test_what_cannot_be_compressed_is_told_once_too(store: Store, working: Working) -> None:
     """Round after round; and once more when it was well in between."""
     store.log(b"one", vm="bad")
@@ -130,7 +171,7 @@ def test_a_backlog_holds_up_nobody(store: Store, working: Working) -> None:
         store.log(b"one", stream=f"s{number:02}")
     working.after(hours=1)
     store.clock.go(3_600 * 80)
-    left = []
+    left: list[bool] = []
     for _ in range(3):
         store.log(b"more")
         left.append(working.compressor.round(working.settings))
