@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-verify bench-show bench-compression man vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-exporter bench-verify bench-show bench-compression man vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -66,6 +66,9 @@ bench-compression: $(READY) ## measure the tiers beside journald's files, gzip, 
 
 man: $(READY) ## write a manual page for each command to build/man
 	$(BIN)/python packaging/man/generate.py build/man
+
+bench-exporter: $(READY) ## measure log-exporter beside journalctl and cat, and what it costs a quiet qube
+	$(BIN)/python -m bench.exporter $(if $(LINES_TO_MEASURE),--lines $(LINES_TO_MEASURE))
 
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py

@@ -35,6 +35,9 @@ _COMMANDS = (
     "log-exporter",
     "log-exporter stdin",
     "log-exporter files",
+    "log-exporter run",
+    "log-exporter check",
+    "log-exporter status",
 )
 _OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*")
 
