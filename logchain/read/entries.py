@@ -202,7 +202,7 @@ class StreamReader:
                 return
             self._verified = self._view.judge(files, text) if isinstance(text, SealedText) else False
             yield from self._tell_evicted(text.first_time())
-            self._index, self._offset, self._skips = text.seek(self._since)
+            yield from self._seek(text)
             yield from self._mark(text)
         for block in text.blocks(self._offset):
             if isinstance(block, BadBlock):
@@ -213,6 +213,13 @@ class StreamReader:
                 if item is None:  # no later one in this segment can be wanted
                     return
                 yield item
+
+    def _seek(self, text: Text) -> Iterator[Entry]:
+        """Go to where what is wanted begins, and yield what can go on no more."""
+        self._index, self._offset, in_line = text.seek(self._since)
+        if self._index:  # else its first note says whether a line goes on
+            yield from self.finish()
+            self._skips, self._passed = in_line, False  # the rest of a line that began before what is wanted
 
     def _mark(self, text: Text) -> Iterator[Entry]:
         """Tell, once, that what is sealed from here on is newer than what the user's last `verify` accepted."""
@@ -277,7 +284,7 @@ class StreamReader:
         if kind == NOTE:
             event, fields = parse_note(payload)
             if event == "segment":
-                self._skips = self._passed and "continues" in fields
+                self._skips = (self._skips or self._passed) and "continues" in fields
                 self._passed = False
             elif event in ENDS_LINE:
                 self._skips = False

@@ -141,7 +141,7 @@ class Segment:
         And whether it goes on with a line that began before it. FormatError.
         """
         place = bisect_left(range(self.records), since, key=lambda index: self.record_at(index).time)
-        return place, self.record_start(place), place < self.records and self._is_in_line(place)
+        return place, self.record_start(place), self._is_in_line(place)
 
     def _is_in_line(self, place: int) -> bool:
         while place:

@@ -170,8 +170,8 @@ class SealedText:
         except FormatError:
             return place, offset, False
         skipped = bisect_left(lines, since, key=lambda line: parse_time(line[:TIME_SIZE]))
-        in_line = skipped < len(lines) and self._is_in_line(index, lines[:skipped])
-        return place + skipped, offset + sum(len(line) + 1 for line in lines[:skipped]), in_line
+        at = offset + sum(len(line) + 1 for line in lines[:skipped])
+        return place + skipped, at, self._is_in_line(index, lines[:skipped])
 
     def _is_in_line(self, index: int, lines: list[bytes]) -> bool:
         """Tell whether a line goes on behind these lines, of the beginning of a block, and the blocks before."""
