@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from logchain.cli.evidence_report import verify_evidence
 from logchain.cli.findings import DAMAGED, finding_line
 from logchain.cli.options import config_option, json_option, store_option
 from logchain.cli.progress import Progress
@@ -47,6 +48,7 @@ _WITNESS = (
 
 
 @click.command("verify")
+@click.argument("evidence", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
 @store_option
 @click.option("--vm", metavar="NAME", help="Check the records of this qube only.")
 @click.option(
@@ -74,6 +76,7 @@ _WITNESS = (
 @config_option
 @json_option
 def command(
+    evidence: Path | None,
     store: Path,
     vm: str | None,
     fingerprint: str | None,
@@ -85,8 +88,15 @@ def command(
 ) -> int:
     """Tell whether what is stored is what was logged, and if not, where the first bad record is.
 
+    With FILE, a file that 'logchain export' made is checked by itself: no store is needed, only --fingerprint.
+
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
+    if evidence is not None:
+        if vm is not None or secret_file or key_files:
+            raise UsageError("FILE is checked by itself: leave out --vm, --audit-secret and --segment-key")
+        pinned = read_settings(config).fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
+        return verify_evidence(evidence, pinned, as_json=as_json)
     if key_files:
         if vm is not None or fingerprint is not None or secret_file:
             raise UsageError("--segment-key checks its segment alone: leave out --vm, --fingerprint and --audit-secret")
@@ -213,6 +223,8 @@ def _ledger(report: Report) -> Iterator[str]:
         )
     if ledger.restored:
         yield f"         As it says, the store came back from a backup {ledger.restored:,} times."
+    if ledger.exported:
+        yield f"         As it says, lines were taken out {ledger.exported:,} time{'s' * (ledger.exported != 1)}."
     yield f"         {_KEYS[ledger.key]}"
 
 

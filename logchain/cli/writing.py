@@ -28,7 +28,10 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 @contextmanager
 def open_to_write(path: Path) -> Iterator[Directory]:
-    """Open a store, as the user that it belongs to where root asks: what root makes, the compressor cannot write."""
+    """Open a store, as the user that it belongs to where root asks: what root makes, the compressor cannot write.
+
+    Root is root again when the store is let go.
+    """
     with open_store(path) as store:
         try:
             owner = os.stat(LEDGER, dir_fd=store.fd, follow_symlinks=False)
@@ -36,14 +39,29 @@ def open_to_write(path: Path) -> Iterator[Directory]:
             raise UsageError(f"{path} has no ledger; make a new store with 'logchain init'") from error
         os.umask(0o007)  # what is made in live/ is for the collectors too
         if os.geteuid() == 0 and owner.st_uid:
-            groups = [owner.st_gid]
-            with suppress(KeyError):
-                user = pwd.getpwuid(owner.st_uid)
-                groups = os.getgrouplist(user.pw_name, user.pw_gid)
-            os.setgroups(groups)
-            os.setgid(owner.st_gid)
-            os.setuid(owner.st_uid)
-        yield store
+            with _as(owner):
+                yield store
+        else:
+            yield store
+
+
+@contextmanager
+def _as(owner: os.stat_result) -> Iterator[None]:
+    """Be another user for a while."""
+    before = os.getgroups()
+    groups = [owner.st_gid]
+    with suppress(KeyError):
+        user = pwd.getpwuid(owner.st_uid)
+        groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    os.setgroups(groups)
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(before)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from logchain.format.ratchet import stream_id
 from logchain.format.record import format_time, parse_time
 from logchain.format.small_files import format_lines, parse_lines, unhex
 
-__all__ = ["StoreIdentity", "format_store", "format_stream", "parse_store", "parse_stream"]
+__all__ = ["StoreIdentity", "format_store", "format_stream", "parse_salt", "parse_store", "parse_stream"]
 
 _STORE, _STREAM = "logchain store v1", "logchain stream v1"
 
@@ -37,7 +37,12 @@ def format_stream(salt: bytes, vm: str, stream: str) -> bytes:
 
 def parse_stream(data: bytes, vm: str, stream: str) -> bytes:
     """Return the id in a stream's file `id`; FormatError where it does not follow from salt and names."""
+    return stream_id(parse_salt(data, vm, stream), vm, stream)
+
+
+def parse_salt(data: bytes, vm: str, stream: str) -> bytes:
+    """Return the salt in a stream's file `id`, which ties the id to the names; raises as `parse_stream`."""
     salt, found = parse_lines(data, _STREAM, "salt", "id")
     if stream_id(unhex(salt, 32), vm, stream) != unhex(found, 32):
         raise FormatError("a stream id that is not this stream's")
-    return unhex(found, 32)
+    return unhex(salt, 32)

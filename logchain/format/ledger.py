@@ -23,7 +23,7 @@ from logchain.format.fields import (
     one_of,
     parse_line,
 )
-from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_SEGMENT
+from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY, MAX_EXPORTED, MAX_HEADS, MAX_SEGMENT
 from logchain.format.signed_note import Vkey, format_vkey, open_note, parse_note, parse_vkey
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Entry",
     "Event",
     "Evict",
+    "Export",
     "Forget",
     "Genesis",
     "Heads",
@@ -157,8 +158,21 @@ class Config:
     digest: bytes
 
 
-Event: TypeAlias = (
-    Genesis | Birth | Heads | Seal | Evict | Recover | Broken | Delete | Forget | Restored | Config  # no witness yet
+@dataclass(frozen=True)
+class Export:
+    """A person took lines out: SHA-256 of the evidence file, from when to when (µs since 1970, both included).
+
+    And of which streams: the newest birth of each, in order.
+    """
+
+    evidence: bytes
+    since: int
+    until: int
+    births: tuple[int, ...]
+
+
+Event: TypeAlias = (  # no witness yet
+    Genesis | Birth | Heads | Seal | Evict | Recover | Broken | Delete | Forget | Restored | Config | Export
 )
 
 
@@ -178,8 +192,18 @@ def _parse_segments(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(segments)  # that they are in order, and not too many, shows when the entry is formatted again
 
 
+def _format_births(births: tuple[int, ...]) -> str:
+    if not 1 <= len(births) <= MAX_EXPORTED or any(one >= after for one, after in pairwise(births)):
+        raise FormatError("births that are none, too many, or out of order")
+    return ",".join(map(BIRTH.format, births))
+
+
+def _parse_births(text: str) -> tuple[int, ...]:
+    return tuple(map(BIRTH.parse, text.split(",")))  # the rest shows when the entry is formatted again
+
+
 _VKEY = Field(format_vkey, parse_vkey)
-_SEGMENTS = Field(_format_segments, _parse_segments)
+_SEGMENTS, _BIRTHS = Field(_format_segments, _parse_segments), Field(_format_births, _parse_births)
 _HEAD = {  # in the order of Entry's fields
     "store": (STORE_ID,),
     "index": (number(0, MAX_ENTRIES - 1),),
@@ -200,6 +224,7 @@ _EVENTS: dict[str, tuple[Field, ...]] = {
     "forget": (STREAM_ID, number(0, MAX_SEGMENT)),
     "restored": (BIRTH,),
     "config": (DIGEST,),
+    "export": (DIGEST, TIME, TIME, _BIRTHS),
 }
 _CLASSES: dict[str, type[Event]] = {
     "genesis": Genesis,
@@ -213,6 +238,7 @@ _CLASSES: dict[str, type[Event]] = {
     "forget": Forget,
     "restored": Restored,
     "config": Config,
+    "export": Export,
 }
 _WORDS = {found: word for word, found in _CLASSES.items()}
 
@@ -250,6 +276,8 @@ def format_entry(entry: Entry) -> bytes:
     log, signs = log_key_name(entry.store_id), entry_key_name(entry.store_id)
     if entry.next.name != signs:
         raise FormatError("an entry whose next key is another store's")
+    if isinstance(event, Export) and event.since > event.until:
+        raise FormatError("an export whose range ends before it begins")
     if isinstance(event, Genesis) and (event.key.name, event.log.name) != (signs, log):
         raise FormatError("a genesis whose keys are another store's")
     return "".join([f"{_FIRST}\n", *head, happened, following]).encode()

@@ -1,11 +1,12 @@
 """The Merkle tree of RFC 6962 over the ledger's entries (docs/spec/checkpoint.md)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from logchain.format.errors import ProofError
 
-__all__ = ["Tree", "inclusion_proof", "leaf_hash", "root", "verify_inclusion"]
+__all__ = ["Tree", "inclusion_proof", "inclusion_proofs", "leaf_hash", "root", "verify_inclusion"]
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -53,19 +54,30 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     """Return the audit path of a leaf, lowest first, from the hashes of all leaves; ProofError without such a leaf."""
-    begin, end = 0, len(leaves)
-    if not 0 <= index < end:
+    return inclusion_proofs([index], leaves)[index]
+
+
+def inclusion_proofs(indexes: Iterable[int], leaves: Sequence[bytes]) -> dict[int, list[bytes]]:
+    """Return the audit paths of several leaves, by their index; each leaf is hashed once. ProofError as above."""
+    wanted = sorted(set(indexes))
+    if wanted and not 0 <= wanted[0] <= wanted[-1] < len(leaves):
         raise ProofError("a leaf that the tree does not have")
-    path = []
-    while end - begin > 1:
+    paths: dict[int, list[bytes]] = {index: [] for index in wanted}
+
+    def walk(begin: int, end: int, below: list[int]) -> bytes:
+        if not below:
+            return root(leaves[begin:end])
+        if end - begin == 1:
+            return leaves[begin]
         middle = begin + (1 << (end - begin - 1).bit_length() - 1)  # the largest power of two below, RFC 6962 §2.1.1
-        if index < middle:
-            path.append(root(leaves[middle:end]))
-            end = middle
-        else:
-            path.append(root(leaves[begin:middle]))
-            begin = middle
-    return path[::-1]
+        split = bisect_left(below, middle)
+        left, right = walk(begin, middle, below[:split]), walk(middle, end, below[split:])
+        for place, index in enumerate(below):
+            paths[index].append(right if place < split else left)
+        return _node(left, right)
+
+    walk(0, len(leaves), wanted)
+    return paths
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

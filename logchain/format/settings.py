@@ -31,6 +31,9 @@ floor = "64 KiB/s"              # how fast it is read while it is over its quota
 [verify]                        # what `logchain verify` takes where no --fingerprint is given
 fingerprint = "1e5b870b 6e3449da f5e4c498 c3f41d5a aec16fe1 41a0012a 7c78c01c 71a94b8e"  # none by default
 
+[open]                          # where `logchain open` and `export --to-dispvm` show things
+dispvm = "offline-dvm"          # a disposable template without network; by default the one of the LogVM
+
 [disposables]                   # what disp1, disp2, ... may have instead; quota and floor are shared by all of them
 quota = "1 GiB"
 
@@ -111,6 +114,7 @@ class Settings(NamedTuple):
     disposables: VmSettings = VmSettings(quota=1 << 30)
     vms: dict[str, VmSettings] = {}  # noqa: RUF012 (never changed)
     fingerprint: str | None = None  # of the store, 64 hex
+    dispvm: str | None = None  # the disposable template in which things are looked at; None: that of the LogVM
 
     @property
     def longest_kept(self) -> int:
@@ -153,10 +157,11 @@ def parse_settings(text: str) -> Settings:
             raise page.error("", f"vm.{name}", str(error)) from error
         known[name] = each_vm._replace(**page.table(vms, name, _OF_VM, f"vm.{name}"))
     verify = page.table(tables, "verify", {"fingerprint": _fingerprint})
+    opened = page.table(tables, "open", {"dispvm": _vm})
     if tables:
         raise page.error("", next(iter(tables)), "is no setting")
     return Settings(
-        **collector, store=store, tiers=tiers, each_vm=each_vm, disposables=disposables, vms=known, **verify
+        **collector, store=store, tiers=tiers, each_vm=each_vm, disposables=disposables, vms=known, **verify, **opened
     )
 
 
@@ -197,6 +202,13 @@ def _segment(value: object) -> int:
     if not 1 << 20 <= size <= 128 << 20:  # MAX_SEGMENT_BYTES is for what a burst adds
         raise ValueError('has to be a size from "1 MiB" to "128 MiB"')
     return size
+
+
+def _vm(value: object) -> str:
+    try:
+        return check_vm(value if isinstance(value, str) else "")
+    except UsageError as error:
+        raise ValueError("has to be the name of a qube") from error
 
 
 def _fingerprint(value: object) -> str:

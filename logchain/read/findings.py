@@ -76,6 +76,7 @@ class LedgerReport:
     deleted: int = 0
     forgotten: int = 0  # streams
     restored: int = 0  # how often the store came back from a backup
+    exported: int = 0  # how often a person took lines out
     key: str = "none"  # in hand: `next`, `pending`, `other`, `unreadable`, `none`
 
     @property

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from logchain.format.errors import FormatError, SignatureError
 from logchain.format.ledger import (
-    NO_ENTRY,
     Birth,
     Broken,
     Delete,
     Entry,
     Evict,
+    Export,
     Forget,
     Genesis,
     Heads,
@@ -38,7 +38,7 @@ from logchain.read.findings import Finding
 from logchain.read.live import reason
 from logchain.store.layout import ENTRIES, LEDGER, Directory
 
-__all__ = ["Gone", "History", "Ledger", "Listed", "SealedEntry"]
+__all__ = ["Gone", "History", "Ledger", "Listed", "SealedEntry", "prove_entry"]
 
 _CHUNK = 1 << 20
 _MOST_JUNK = 1_000  # entries that are none, behind the first bad one
@@ -107,6 +107,21 @@ class History:
         return max(((first, birth) for first, birth in self.births if first <= segment), default=(0, 0))[1]
 
 
+def prove_entry(data: bytes, store_id: bytes, before: Entry | None, last: bytes) -> Entry:
+    """Return the entry that follows `before`, whose bytes are `last`, or genesis where there is none before.
+
+    Raises FormatError, SignatureError where it does not.
+    """
+    entry = open_entry(data, before.next) if before else open_genesis(data)[0]
+    if entry.store_id != store_id:
+        raise FormatError("an entry of another store")
+    if before and (entry.number, entry.previous) != (before.number + 1, sha256(last).digest()):
+        raise FormatError("an entry that does not follow the one before it")  # of genesis its form says it
+    if before and entry.age < before.age:
+        raise FormatError("an entry whose age goes back")
+    return entry
+
+
 class Ledger:
     """All that was read so far. `findings` grow with `advance`."""
 
@@ -126,7 +141,7 @@ class Ledger:
         self.lists: list[Listed] = []
         self.broken: list[tuple[int, Broken]] = []
         self.restored: list[tuple[int, int]] = []  # entry, the first birth behind it
-        self.evicted = self.deleted = 0
+        self.evicted = self.deleted = self.exported = 0
         self.forgotten: list[tuple[int, Forget]] = []
         self.young: list[Gone] = []
         self.leap = 0, 0  # the most s by which running time grew more than the clock; at which entry
@@ -219,19 +234,10 @@ class Ledger:
 
     def _prove(self, data: bytes) -> Entry:
         """Return an entry that follows from the one before; FormatError, SignatureError."""
-        if not self.head:
-            entry, self.genesis = open_genesis(data)
-            self.fingerprint = fingerprint(self.genesis.key)
-        else:
-            entry = open_entry(data, self.head.next)
-        previous = sha256(self.last).digest() if self.head else NO_ENTRY
-        if entry.store_id != self.store_id:
-            raise FormatError("an entry of another store")
-        if (entry.number, entry.previous) != (self.size, previous):
-            raise FormatError("an entry that does not follow the one before it")
+        entry = prove_entry(data, self.store_id, self.head, self.last)
+        if isinstance(entry.event, Genesis):
+            self.genesis, self.fingerprint = entry.event, fingerprint(entry.event.key)
         if self.head:
-            if entry.age < self.head.age:
-                raise FormatError("an entry whose age goes back")
             passed = (entry.time - self.head.time) // 1_000_000
             self.leap = max(self.leap, (entry.age - self.head.age - passed, entry.number))
         return entry
@@ -258,6 +264,10 @@ class Ledger:
                 self.broken.append((entry.number, event))
             case Restored():
                 self.restored.append((entry.number, event.birth))
+            case Export():
+                self.exported += 1
+                if not self.births.keys() >= set(event.births):
+                    yield "what was taken out is of a birth that nobody has"
 
     def _history(self, stream_id: bytes) -> History:
         return self.streams.setdefault(stream_id, History())

@@ -210,6 +210,7 @@ class StoreCheck:
             deleted=ledger.deleted,
             forgotten=len(ledger.forgotten),
             restored=len(ledger.restored),
+            exported=ledger.exported,
             key=self._key,
         )
 

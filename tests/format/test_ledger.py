@@ -16,6 +16,7 @@ from logchain.format.ledger import (
     Entry,
     Event,
     Evict,
+    Export,
     Forget,
     Genesis,
     Heads,
@@ -43,7 +44,16 @@ from logchain.format.ledger_keys import (
     parse_log_key,
     read_ledger_keys,
 )
-from logchain.format.limits import MAX_BIRTHS, MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_NUMBER, MAX_SEGMENT
+from logchain.format.limits import (
+    MAX_BIRTHS,
+    MAX_ENTRIES,
+    MAX_ENTRY,
+    MAX_EXPORTED,
+    MAX_HEADS,
+    MAX_NUMBER,
+    MAX_SEGMENT,
+    MAX_TIME,
+)
 from logchain.format.signed_note import Vkey, open_note, parse_vkey, public_key, sign
 from logchain.format.slots import SLOT_SIZE, format_slot, format_slots
 from tests.format.pages import DIGESTS, KEYS, NUMBERS, SEGMENTS, STORES, TIMES, example, flips, refused_or_the_same
@@ -51,6 +61,7 @@ from tests.format.pages import DIGESTS, KEYS, NUMBERS, SEGMENTS, STORES, TIMES, 
 BIRTHS = st.integers(1, MAX_BIRTHS)
 SEALED = (DIGESTS, SEGMENTS, DIGESTS)
 NAMED = st.sets(st.tuples(BIRTHS, SEGMENTS), min_size=1, max_size=MAX_HEADS).map(lambda names: tuple(sorted(names)))
+EXPORTED = st.sets(BIRTHS, min_size=1, max_size=MAX_EXPORTED).map(lambda births: tuple(sorted(births)))
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Birth, BIRTHS, DIGESTS, SEGMENTS),
     st.builds(Heads, NAMED, DIGESTS),
@@ -62,6 +73,13 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Forget, DIGESTS, st.integers(0, MAX_SEGMENT)),
     st.builds(Restored, BIRTHS),
     st.builds(Config, DIGESTS),
+    st.builds(
+        lambda digest, time, span, births: Export(digest, time, min(time + span, MAX_TIME), births),
+        DIGESTS,
+        TIMES,
+        NUMBERS,
+        EXPORTED,
+    ),
 )
 STORE = bytes.fromhex("5b0c7a3f6f6f0b0e9b3f0c55a1d20a11")  # of the pages
 ENTRY, LOG = entry_key_name(STORE), log_key_name(STORE)
@@ -176,7 +194,9 @@ def test_bad_entries(old: bytes, new: bytes) -> None:
         parse_entry(TEXT.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("word", ["genesis", "birth", "evict", "recover", "broken", "heads", "forget", "config"])
+@pytest.mark.parametrize(
+    "word", ["genesis", "birth", "evict", "recover", "broken", "heads", "forget", "config", "export"]
+)
 def test_events_without_fields(word: str) -> None:
     """An event without its fields, or with a word too many, is refused."""
     line = TEXT.split(b"\n")[6]

@@ -45,6 +45,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "forget": ("stream", "segment or 0"),
     "restored": ("birth",),
     "config": ("digest",),
+    "export": ("digest", "time", "time", "births"),
 }
 RANGES = {"birth": (1, BIRTH_MAX), "segment": (1, SEGMENT_MAX), "segment or 0": (0, SEGMENT_MAX)}
 NAMED_MAX = 64
@@ -62,6 +63,11 @@ def parse_event(line: str) -> tuple[str, list[str | int]]:
         elif kind == "segments":
             parse_segments(word)
             values.append(word)
+        elif kind == "time":
+            values.append(parse_time(word.encode()))
+        elif kind == "births":
+            parse_births(word)
+            values.append(word)
         elif kind == "stream":
             values.append(parse_hex(word, 32))
         elif kind == "digest":
@@ -72,7 +78,21 @@ def parse_event(line: str) -> tuple[str, list[str | int]]:
         else:
             need(word in kind.split(" "), "reason-unknown")
             values.append(word)
+    if event == "export":
+        need(values[1] <= values[2], "range-backwards")  # type: ignore[operator]
     return event, values
+
+
+def parse_births(word: str) -> None:
+    """Item 7: the births that `export` names."""
+    named = word.split(",")
+    need(len(named) <= NAMED_MAX, "births-too-many")
+    before = 0
+    for one in named:
+        birth = parse_number(one, *RANGES["birth"])
+        need(birth != before, "births-twice")
+        need(birth > before, "births-order")
+        before = birth
 
 
 def parse_segments(word: str) -> None:
@@ -185,6 +205,8 @@ NEXT, SIGNER = vkey_of(NAME, SEEDS[3]), (NAME, SEEDS[2])
 VKEY = vkey_of(*SIGNER)
 BEFORE = "09bc30cde1449f4e66f1a5dc0e39be1b4c23eff2e83314d41661f9ab0098e53f"
 MANIFEST = "b5a26c4f2ec98fc49efe849efd8a19b6f6cee0068708654ca9725cfc1585d664"
+SOME_TIME, FIRST_TIME = "2026-11-23T03:00:00.000123Z", "1970-01-01T00:00:00.000000Z"
+LAST_TIME = "9999-12-31T23:59:59.999999Z"
 SEAL = f"seal {STREAM} 1 sha256:{MANIFEST}"
 LINES = [
     "logchain ledger v1",
@@ -265,10 +287,14 @@ def good() -> list[Vector]:
         "restored 1",
         f"restored {BIRTH_MAX}",
         f"config {digest}",
+        f"export {digest} {FIRST_TIME} {LAST_TIME} 1",
+        f"export {digest} {SOME_TIME} {SOME_TIME} 1,9,10,{BIRTH_MAX}",
+        f"export {digest} {FIRST_TIME} {LAST_TIME} {','.join(str(BIRTH_MAX - 63 + place) for place in range(64))}",
     ]
     for event in events:
         name = event.replace(STREAM, "…").replace(digest, "…")
-        signed("heads: 64 segments" if name.count(",") == 63 else name, entry(event=event))
+        name = f"{name.split(' ')[0]}: 64 of them" if name.count(",") == 63 else name
+        signed(name.replace("heads: 64 of them", "heads: 64 segments"), entry(event=event))
     signed("index 1", entry(index="1"))
     signed("index at its limit", entry(index=str(INDEX_MAX)))
     signed("age 0", entry(age="0"))
@@ -410,6 +436,7 @@ def bad() -> list[Vector]:
         "forget": f"forget {STREAM} 1",
         "restored": "restored 1",
         "config": f"config {digest}",
+        "export": f"export {digest} {SOME_TIME} {LAST_TIME} 1",
     }
     for word, line in one.items():
         event(f"{word}: a word too few", "event-words", line.rsplit(" ", 1)[0])
@@ -418,7 +445,7 @@ def bad() -> list[Vector]:
             event(f"{word}: stream id one digit short", "hex", line.replace(STREAM, STREAM[1:]))
         if digest in line:
             event(f"{word}: digest without its prefix", "digest-form", line.replace("sha256:", ""))
-        if word not in ("heads", "config", "restored", "forget"):
+        if word not in ("heads", "config", "restored", "forget", "export"):
             event(f"{word}: segment 0", "number-range", line.replace(f"{STREAM} 1", f"{STREAM} 0"))
         if STREAM in line:
             beyond = line.replace(f"{STREAM} 1", f"{STREAM} {SEGMENT_MAX + 1}")
@@ -433,6 +460,7 @@ def bad() -> list[Vector]:
         ("birth", f"birth {{}} {STREAM} 1"),
         ("restored", "restored {}"),
         ("heads, birth", f"heads {{}}.1 {digest}"),
+        ("export", f"export {digest} {SOME_TIME} {LAST_TIME} {{}}"),
         ("heads, segment", f"heads 1.{{}} {digest}"),
     ):
         high = SEGMENT_MAX if word == "heads, segment" else BIRTH_MAX
@@ -456,6 +484,19 @@ def bad() -> list[Vector]:
         ("in the order of characters", "segments-order", "10.1,9.1"),
     ):
         event(f"heads: {name}", reason, f"heads {named} {digest}")
+    for name, reason, named in (
+        ("65 births", "births-too-many", ",".join(str(number) for number in range(1, 66))),
+        ("a comma behind", "number-form", "1,"),
+        ("a comma in front", "number-form", ",1"),
+        ("a segment behind the birth", "number-form", "1.1"),
+        ("a birth twice", "births-twice", "1,1"),
+        ("births out of order", "births-order", "2,1"),
+        ("births in the order of characters", "births-order", "10,9"),
+    ):
+        event(f"export: {name}", reason, f"export {digest} {SOME_TIME} {LAST_TIME} {named}")
+    event("export: the range backwards", "range-backwards", f"export {digest} {LAST_TIME} {SOME_TIME} 1")
+    event("export: a time without its Z", "time-form", f"export {digest} {SOME_TIME[:-1]} {LAST_TIME} 1")
+    event("export: a time that does not exist", "time-no-such-moment", one["export"].replace("11-23", "02-30"))
     event("heads: a space between segments", "event-words", f"heads 1.1, 1.2 {digest}")
     for word, foreign in (("evict", "torn"), ("recover", "keys"), ("broken", "io"), ("evict", "Quota"), ("broken", "")):
         event(f"{word} {foreign or 'of no reason'}", "reason-unknown", f"{one[word].rsplit(' ', 1)[0]} {foreign}")

@@ -1,0 +1,172 @@
+"""logchain export: take lines out as evidence that can be checked anywhere."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from logchain.cli.dispvm import hand_over, private_directory
+from logchain.cli.evidence_report import evidence_limits
+from logchain.cli.findings import finding_line
+from logchain.cli.new_files import Write, new_file
+from logchain.cli.options import config_option, store_option
+from logchain.cli.selection import check_known, read_selection, selection_options
+from logchain.cli.table import format_size
+from logchain.cli.writing import open_to_write, refresh_catalog, take_ledger
+from logchain.compress.sealing import seal_now
+from logchain.format.encrypted import Encryption
+from logchain.format.errors import StoreError, UsageError
+from logchain.format.ledger import Export, format_fingerprint
+from logchain.format.manifest import Manifest
+from logchain.format.recipient import Recipient, parse_recipient
+from logchain.format.settings import Settings
+from logchain.read.evidence import EvidenceReport, check_evidence
+from logchain.read.export import Evidence, plan_evidence, unsealed
+from logchain.read.selection import Selection
+from logchain.read.verify import Verdict
+from logchain.store.clock import SystemClock
+from logchain.store.configuration import read_settings
+from logchain.store.layout import Directory
+from logchain.store.ledger import Ledger
+
+__all__ = ["command"]
+
+
+@click.command("export")
+@store_option
+@selection_options
+@click.option("--output", "path", type=click.Path(path_type=Path), metavar="FILE", help="New file for it.")
+@click.option("--encrypt-to", "recipient", metavar="KEY", help="Only who has the secret half can read it.")
+@click.option("--to-dispvm", is_flag=True, help="Open it in a disposable; here nothing stays.")
+@config_option
+def command(
+    store: Path,
+    vms: tuple[str, ...],
+    wanted: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    utc: bool,
+    path: Path | None,
+    recipient: str | None,
+    to_dispvm: bool,
+    config: str | None,
+) -> int:
+    """Take lines out as one file that proves what they are, anywhere, to whoever has the store's fingerprint.
+
+    It is a tar: the lines, the sealed blocks that they stand in, and all of the ledger that vouches for these. A README
+    in it tells how to check it without logchain; with logchain, 'logchain verify FILE' does. What is not sealed yet is
+    sealed first. The ledger gets an entry that says what was taken out. KEY is as 'logchain recipient' shows it.
+    """
+    if (path is None) != to_dispvm:
+        raise UsageError("where to? Give --output FILE, or --to-dispvm")
+    if recipient and to_dispvm:
+        raise UsageError("--encrypt-to goes with --output: a disposable has no key to open it with")
+    to = parse_recipient(recipient) if recipient else None
+    settings = read_settings(config)
+    selection = read_selection(vms, wanted, since, until, utc)
+    if path:
+        with new_file(path) as write:
+            return _export(store, selection, settings, write, path, to)
+    with private_directory() as directory:
+        path = directory / "logchain-evidence.tar"
+        with new_file(path) as write:
+            code = _export(store, selection, settings, write, path, None)
+        hand_over(path, settings.dispvm)
+    return code
+
+
+def _export(
+    path: Path, selection: Selection, settings: Settings, write: Write, output: Path, to: Recipient | None
+) -> int:
+    clock = SystemClock()
+    with open_to_write(path) as store:
+        check_known(store, selection)
+        names = list(selection.names(store))
+        times = selection.since, selection.until
+        with take_ledger(store, clock) as ledger:
+            for vm in sorted({found.vm for found in unsealed(store, names, *times)}):
+                _seal(store, ledger, clock, settings, vm)
+            evidence = plan_evidence(store, names, *times)
+            report, digest = _check(evidence, settings)
+            # on record before the first byte leaves
+            entry = ledger.append(Export(digest, *times, _births(ledger, evidence)))
+            size = _write(evidence, digest, write, to)
+    _tell(report, output, size, digest, entry.number, to)
+    return 0
+
+
+def _seal(store: Directory, ledger: Ledger, clock: SystemClock, settings: Settings, vm: str) -> None:
+    """Seal what nobody writes of a VM; what cannot be sealed is for `plan_evidence` to refuse."""
+    try:
+        for _, stream, segment, result in seal_now(store, ledger, clock, settings.store, vm):
+            if isinstance(result, Manifest):
+                click.echo(f"{vm}/{stream}: segment {segment} is sealed", err=True)
+    finally:
+        refresh_catalog(store)
+
+
+def _check(evidence: Evidence, settings: Settings) -> tuple[EvidenceReport, bytes]:
+    """Make all of it once, to check it before anything is handed out; return the report and its SHA-256."""
+    made = hashlib.sha256()
+    chunks = _hashed(evidence.chunks(), made)
+    report = check_evidence(_Reader(chunks), settings.fingerprint)
+    if report.verdict == Verdict.DAMAGED:
+        findings = [*report.findings, *(finding for stream in report.streams for finding in stream.findings)]
+        for finding in findings:
+            click.echo(finding_line(finding), err=True)
+        raise StoreError("what is stored proves nothing of that; nothing was taken out. 'logchain verify' tells more")
+    return report, made.digest()
+
+
+def _hashed(chunks: Iterator[bytes], made: "hashlib._Hash") -> Iterator[bytes]:
+    for chunk in chunks:
+        made.update(chunk)
+        yield chunk
+
+
+class _Reader:
+    """What is made piece by piece, as a file that is read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def __call__(self, size: int) -> bytes:
+        while not self._rest:
+            try:
+                self._rest = next(self._chunks)
+            except StopIteration:
+                return b""
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+def _births(ledger: Ledger, evidence: Evidence) -> tuple[int, ...]:
+    streams = [ledger.state.of(stream.stream_id) for stream in evidence.index.streams]
+    return tuple(sorted(max(birth for birth, _ in history.births) for history in streams))
+
+
+def _write(evidence: Evidence, digest: bytes, write: Write, to: Recipient | None) -> int:
+    encryption, made, size = Encryption(to) if to else None, hashlib.sha256(), 0
+    for chunk in _hashed(evidence.chunks(), made):
+        data = encryption.take(chunk) if encryption else chunk
+        write(data)
+        size += len(data)
+    if encryption:
+        data = encryption.finish()
+        write(data)
+        size += len(data)
+    if made.digest() != digest:
+        raise StoreError("the store changed while lines were taken out: the file was not made; try again")
+    return size
+
+
+def _tell(report: EvidenceReport, path: Path, size: int, digest: bytes, entry: int, to: Recipient | None) -> None:
+    click.echo(f"{path}  {report.records:,} records of {len(report.streams):,} streams, {format_size(size)}")
+    for stream in report.streams:
+        for text in evidence_limits(stream):
+            click.echo(f"  {stream.vm}/{stream.stream}: {text}")
+    click.echo(f"Entry {entry} of the ledger says so, by its SHA-256{' before it was encrypted' if to else ''}:")
+    click.echo(f"  {digest.hex()}")
+    click.echo("Who gets it needs this store's fingerprint too, by another way than the file:")
+    click.echo(f"  {format_fingerprint(report.fingerprint)}")

@@ -1,0 +1,92 @@
+"""The README of every evidence file, the same in all of them: nobody can put other commands there."""
+
+__all__ = ["README_TEXT"]
+
+README_TEXT = rb"""EVIDENCE OF WHAT A LOGCHAIN STORE RECEIVED
+
+This directory proves which lines certain qubes of a Qubes OS machine sent to its log store, in which order, and when
+the store received them. This text is the same in every such file: 'logchain verify' refuses one with another text.
+
+  index                           which store, which times, which streams, which segments
+  streams/QUBE/STREAM/text        the lines that were received in these times: receive time (UTC), kind, what was sent.
+                                  Kind - is a line, + a part of a long line, # a note of the store's own
+  streams/QUBE/STREAM/N/OFFSET    the blocks of the sealed segment N that these lines stand in
+  streams/QUBE/STREAM/N.manifest  what segment N is: sizes, times, and the SHA-256 of each of its blocks; signed.
+                                  One without blocks has nothing of these times, and shows that nothing is missing there
+  ledger/entries                  what happened to the store, from its first moment up to the sealing of these segments.
+                                  Each entry hashes the one before and is signed by a key that the one before names;
+                                  the key of an entry signs the manifest that it names, too, and is then erased
+  ledger/proofs                   that these entries are in the ledger's Merkle tree (RFC 6962, C2SP tlog-proof)
+  keys                            the key that signs the first entry, and the one that signs checkpoints of the tree
+
+Look at 'text' with care: what is in it was written by whoever had the qube. 'cat -v' and 'less' show it without harm.
+
+WITH LOGCHAIN
+
+Get the store's fingerprint from its owner, not together with this file: on paper, or by word of mouth. Then
+
+  logchain verify --fingerprint 'FINGERPRINT' FILE.tar
+
+WITHOUT LOGCHAIN
+
+With bash, the usual tools, and openssl 3. Go to the directory that this text is in, and paste this. It says BAD where
+something does not fit, and at the end the fingerprint, which has to be the one that the owner gave you.
+
+    export LC_ALL=C tmp=$(mktemp -d); sum() { sha256sum | cut -d ' ' -f 1; }
+    signed() {  # signed FILE KEY: is FILE signed by KEY, which stands behind 'next' or 'genesis'?
+      sed '/^$/,$d' "$1" > "$tmp/text"
+      tail -n 1 "$1" | cut -d ' ' -f 3 | base64 -d | tail -c 64 > "$tmp/signature"
+      { printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'
+        printf %s "$2" | cut -d + -f 3- | base64 -d | tail -c 32; } > "$tmp/key"
+      openssl pkeyutl -verify -pubin -keyform DER -inkey "$tmp/key" -rawin \
+        -in "$tmp/text" -sigfile "$tmp/signature" > "$tmp/out" 2>&1
+    }
+    # 1. the entries: each signed by the key that the one before names, and each hashes the one before
+    first=$(sed -n '7s/^genesis \([^ ]*\) .*/\1/p' ledger/entries); key=$first; before=$(printf '%064d' 0)
+    split -l 10 -d -a 8 ledger/entries "$tmp/entry."
+    for entry in "$tmp"/entry.*; do
+      signed "$entry" "$key" && grep -qx "previous sha256:$before" "$entry" || echo "BAD: ledger, ${entry##*/}"
+      key=$(sed -n '8s/^next //p' "$entry"); before=$(sum < "$entry")
+    done
+    # 2. the manifests: each named by an entry, and signed by the key of that entry
+    find streams -name '*.manifest' | sort | while read -r manifest; do
+      line=$(grep -n "^seal [0-9a-f]* [0-9]* sha256:$(sum < "$manifest")$" ledger/entries | cut -d : -f 1)
+      key=$(sed -n "$((${line:-17} - 9))s/^next //p" ledger/entries)  # of the entry before
+      [ "$line" ] && signed "$manifest" "$key" || echo "BAD: $manifest"
+    done
+    # 3. the blocks: each is what its manifest says
+    find streams -mindepth 4 -type f | sort | while read -r block; do
+      grep -q "^block $((10#${block##*/})) [0-9]* [0-9]* [^ ]* sha256:$(sum < "$block")$" "${block%/*}.manifest" ||
+        echo "BAD: $block"
+    done
+    # 4. the text: all records of the blocks that were received in these times; and the names of the streams
+    read -r _ since until < <(sed -n 3p index)
+    grep '^stream ' index | while read -r _ qube stream id salt; do
+      for segment in streams/"$qube/$stream"/*/; do
+        [ -d "$segment" ] || continue
+        cat "$segment"* | cut -b 1-27 > "$tmp/times"
+        lines=$(awk -v since="$since" -v until="$until" '$1 >= since && $1 <= until {print NR}' "$tmp/times" |
+          sed -n '1p;$p' | paste -s -d ,)
+        if [ "$lines" ]; then cat "$segment"* | sed -n "${lines}p"; fi
+      done | cmp - "streams/$qube/$stream/text" || echo "BAD: streams/$qube/$stream/text"
+      grep -L "^stream $id " streams/"$qube/$stream"/*.manifest | sed 's/^/BAD: of another stream: /'
+      name=$({ printf "$(printf %s "$salt" | sed 's/../\\x&/g')"
+        printf "\\x$(printf %02x ${#qube})\\x00$qube\\x$(printf %02x ${#stream})\\x00$stream"; } | sum)
+      [ "$name" = "$id" ] || echo "BAD: $qube/$stream is not its name, or that cannot be proven"
+    done
+    echo "fingerprint: $(printf %s "$first" | sum)"; rm -r "$tmp"
+
+What this leaves out, and 'logchain verify' looks at: that the numbers of records go on from segment to segment, that no
+segment between others was left out (their manifests name one another as 'previous'), and the proofs of the tree.
+
+WHAT IT PROVES, AND WHAT NOT
+
+It proves that the store with that fingerprint received these lines, in this order within each stream, at these times by
+its own clock; and that nobody changed them since their segment was sealed, not even whoever has the store now: the keys
+of then are gone. Within the times asked for nothing is left out of a stream, as far as its manifests reach.
+
+It does not prove that what the lines say is true. It does not prove who was in control of the store's machine before
+the segments were sealed, or that its clock was right. It does not show what was never received, what is not sealed yet,
+and streams that were not asked for. It does not prove that this ledger is the only one that grew out of its first
+entry: compare the number and SHA-256 of its entries with what others have of it, or with a witness.
+"""

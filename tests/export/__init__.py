@@ -1,0 +1,1 @@
+"""Taking lines out as evidence, and handing them over."""
