@@ -33,7 +33,7 @@ not      that the lines are true; who controlled the store's machine before they
 def verify_evidence(path: Path, pinned: str | None, *, as_json: bool) -> int:
     """Check an evidence file, and print what that came to; return the exit code. FormatError, UsageError."""
     try:
-        with path.open("rb") as file, Progress(os.fstat(file.fileno()).st_size) as progress:
+        with path.open("rb") as file, Progress("verifying", os.fstat(file.fileno()).st_size) as progress:
 
             def read(size: int) -> bytes:
                 data = file.read(size)

@@ -162,7 +162,9 @@ def _write(evidence: Evidence, digest: bytes, write: Write, to: Recipient | None
 
 
 def _tell(report: EvidenceReport, path: Path, size: int, digest: bytes, entry: int, to: Recipient | None) -> None:
-    click.echo(f"{path}  {report.records:,} records of {len(report.streams):,} streams, {format_size(size)}")
+    count = len(report.streams)
+    streams = f"{count} stream{'s' * (count != 1)}"
+    click.echo(f"{path}  {report.records:,} records of {streams}, {format_size(size)}")
     for stream in report.streams:
         for text in evidence_limits(stream):
             click.echo(f"  {stream.vm}/{stream.stream}: {text}")

@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parents[1]))  # run by its path, it has to find its 
 
 from tests.vectors import (  # noqa: E402
     reading_checkpoint,
+    reading_evidence,
     reading_files,
     reading_heads,
     reading_keystate,
@@ -37,6 +38,7 @@ from tests.vectors.reading_common import RefusedError  # noqa: E402
 
 PAGES: dict[str, ModuleType] = {
     "checkpoint.json": reading_checkpoint,
+    "evidence.json": reading_evidence,
     "files.json": reading_files,
     "heads.json": reading_heads,
     "keystate.json": reading_keystate,

@@ -1,0 +1,150 @@
+"""`logchain open` and `export --to-dispvm`, with stand-ins that behave as Qubes' own commands do (QUBES.md)."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SCRIPTS, Run
+from tests.cli.test_seal import events
+from tests.export.files import check, texts
+
+# One plain file a call; its copy in the disposable has a name without odd bytes; it blocks until the viewer is closed.
+STAND_IN = r"""#!/bin/bash
+printf '%s\n' "${0##*/} $*" > "$PLACE/called"
+[ "${0##*/}" = qvm-open-in-vm ] && { [ "$1 $2" = "--view-only @dispvm:offline-dvm" ] || exit 125; file=$3; } ||
+  { [ "$1" = --view-only ] || exit 125; file=$2; }
+[ -f "$file" ] && [ ! -L "$file" ] || exit 125
+stat -c '%a %u' "$file" "${file%/*}" > "$PLACE/modes"
+[ "$REFUSE" ] && { echo 'Request refused' >&2; exit 126; }
+name=$(printf %s "${file##*/}" | LC_ALL=C sed 's/[^0-9A-Za-z._+@-]/_/g')
+cp "$file" "$PLACE/dvm-$name"
+ln "$file" "${file%/*}.kept" && printf %s "${file%/*}.kept" > "$PLACE/kept"
+while [ -e "$PLACE/viewer" ]; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A disposable's place, with the commands that open things there."""
+    place = tmp_path / "dom0"
+    place.mkdir()
+    for name in ("qvm-open-in-dvm", "qvm-open-in-vm"):
+        (place / name).write_text(STAND_IN)
+        (place / name).chmod(0o755)
+    return place
+
+
+@pytest.fixture
+def qubes(stocked: Run, place: Path) -> Callable[..., "subprocess.CompletedProcess[bytes]"]:
+    """Run a command where these are."""
+
+    def run(*words: str, **more: str) -> "subprocess.CompletedProcess[bytes]":
+        return stocked(*words, PATH=f"{place}:{SCRIPTS}:{os.environ['PATH']}", PLACE=str(place), **more)
+
+    return run
+
+
+def kept(place: Path) -> bytes:
+    """Return what is left in the blocks of the file that was handed over, by another link to it; remove that."""
+    path = Path((place / "kept").read_text())
+    assert not path.with_suffix("").exists()
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def test_lines_in_a_disposable(qubes: Run, place: Path) -> None:
+    """One text file, escaped, is shown; when the viewer is closed nothing of it is here."""
+    qubes("log-collector", "--stdio", "web", vm="work", stdin=b"\x1b]0;owned\x07 \xe2\x80\xae \xff\n")
+    done = qubes("logchain", "open", "--vm", "work", "--utc")
+    assert (done.returncode, done.stderr) == (0, b"")
+    (copy,) = place.glob("dvm-*")
+    assert copy.name == "dvm-logchain-work.txt"
+    text = copy.read_text("ascii")
+    assert text.count("\n") == 3
+    assert r"work/web 2: \x1b]0;owned\x07 \u202e \xff" in text
+    assert (place / "modes").read_text().split()[::2] == ["600", "700"]
+    command = (place / "called").read_text().split()
+    assert command[:2] == ["qvm-open-in-dvm", "--view-only"]
+    assert kept(place) == bytes(copy.stat().st_size)
+
+
+def test_which_lines(qubes: Run, place: Path) -> None:
+    """The selection is that of `show`; with --notes the collector's notes are there too."""
+    done = qubes("logchain", "open", "--stream", "journal", "--notes", "-S", "-1h")
+    assert done.returncode == 0
+    (copy,) = place.glob("dvm-logchain-lines.txt")
+    assert copy.read_text().count("session-start") == 3
+    assert qubes("logchain", "open", "-U", "2020-01-01").returncode == 2
+
+
+def test_the_disposable_of_the_settings(qubes: Run, place: Path) -> None:
+    """Where the settings name one, that is taken; a name that is none is an error of the settings."""
+    Path("settings").write_text('[open]\ndispvm = "offline-dvm"\n')
+    assert qubes("logchain", "open", "--config", "settings").returncode == 0
+    words = (place / "called").read_text().split()
+    assert words[:3] == ["qvm-open-in-vm", "--view-only", "@dispvm:offline-dvm"]
+    assert len(words) == 4
+    for wrong in ('"--help"', '"a b"', "3", '""'):
+        Path("settings").write_text(f"[open]\ndispvm = {wrong}\n")
+        done = qubes("logchain", "open", "--config", "settings")
+        assert (done.returncode, b"line 2" in done.stderr) == (2, True)
+
+
+def test_evidence_in_a_disposable(qubes: Run, place: Path) -> None:
+    """The evidence file goes the same way, and is on record."""
+    done = qubes("logchain", "export", "--vm", "work", "--to-dispvm")
+    assert done.returncode == 0
+    data = (place / "dvm-logchain-evidence.tar").read_bytes()
+    assert b"- first of work\n" in texts(data)["work/journal"]
+    assert not check(data).findings
+    assert kept(place) == bytes(len(data))
+    assert events()[-1] == "export"
+
+
+def test_refused_by_the_policy(qubes: Run, place: Path) -> None:
+    """One line of ours that says so, exit 3, and nothing stays."""
+    done = qubes("logchain", "open", REFUSE="1")
+    assert done.returncode == 3
+    assert done.stderr.endswith(
+        b"logchain: qvm-open-in-dvm could not show it: the policy in dom0 refused it. Nothing of it stays here\n"
+    )
+    assert not Path((place / "called").read_text().split()[-1]).exists()
+
+
+def test_not_in_a_qube(stocked: Run) -> None:
+    """Without Qubes' commands it is wrong usage."""
+    done = stocked("logchain", "open")
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"there is no qvm-open-in-dvm here" in done.stderr
+
+
+def test_too_much_is_refused(qubes: Run, place: Path) -> None:
+    """More text than a viewer takes is refused, with what to do; nothing is opened."""
+    qubes("log-collector", "--stdio", "big", vm="work", stdin=(b"x" * 60_000 + b"\n") * 300)
+    done = qubes("logchain", "open")
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"more than 16.0 MiB of text" in done.stderr
+    assert not (place / "called").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_the_viewer_is_open(stocked: Run, place: Path, number: int) -> None:
+    """Who ends the command ends what lies here too."""
+    assert stocked("logchain", "list").returncode == 0
+    (place / "viewer").touch()
+    environment = os.environ | {"PATH": f"{place}:{SCRIPTS}:{os.environ['PATH']}", "PLACE": str(place)}
+    with subprocess.Popen(["logchain", "open", "--store", "store"], env=environment, stderr=subprocess.PIPE) as process:
+        while not (place / "kept").exists() or not (place / "kept").read_text():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        (place / "viewer").unlink()
+        assert process.wait(30) in (128 + number, 130)
+    data = kept(place)
+    assert data == bytes(len(data))
