@@ -128,9 +128,7 @@ class StreamCheck:
         if self._before and manifest.previous != self._previous:
             self._find("the manifest does not follow the one before it: a segment was left out", number)
         elif self._before and manifest.first != self._before.first + self._before.records:
-            self._find(
-                f"it begins with record {manifest.first:,}: records before it were lost, or never sealed", number
-            )
+            self._find(f"it begins with record {manifest.first:,}: those before it were lost, or never sealed", number)
         self._previous = digest
         return manifest
 
