@@ -74,7 +74,7 @@ vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py
 
 # `make install-… DESTDIR=…` installs what is not Python: that is pybuild's, or pip's
-.PHONY: install-logvm install-exporter install-dom0 packages lab
+.PHONY: install-logvm install-man install-exporter install-dom0 packages lab
 SYSTEMD := usr/lib/systemd
 UNITS := $(SYSTEMD)/system
 
@@ -86,6 +86,9 @@ install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/rpc-config qrexec-policy/rpc-config/qubes.Log
 	install -d $(DESTDIR)/etc/qubes-rpc
 	ln -sf /run/logchain/append.sock $(DESTDIR)/etc/qubes-rpc/logchain.Append
+
+install-man: ## the manual pages of logchain, below DESTDIR (needs click, lz4, nacl)
+	PYTHONPATH=. $(PYTHON) packaging/man/generate.py $(DESTDIR)/usr/share/man/man1
 
 install-exporter: ## the exporter's unit and settings, below DESTDIR
 	$(call install-common,log-exporter)

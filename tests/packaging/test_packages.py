@@ -11,7 +11,7 @@ import logchain
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-PYTHON = re.compile(r"^(%\{python3_sitelib\}|%\{_bindir\}/(logchain|log-\w+)$)")
+PYTHON = re.compile(r"^(%\{python3_sitelib\}|%\{_mandir\}|%\{_bindir\}/(logchain|log-\w+)$)")
 
 
 def installed(directory: Path, target: str) -> set[str]:

@@ -1,0 +1,3 @@
+# The LogVM's template.
+logchain:
+  pkg.installed: []
