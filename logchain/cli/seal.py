@@ -35,19 +35,27 @@ def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> i
     """
     settings, clock = read_settings(config).store, SystemClock()
     sealed = failed = 0
+    told = ""
     with open_to_write(store) as directory:
         check_known(directory, read_selection(() if vm is None else (vm,), (), None, None, utc=False))
         with take_ledger(directory, clock) as ledger:
             for name, stream, segment, result in seal_now(directory, ledger, clock, settings, vm):
                 sealed += isinstance(result, Manifest)
-                failed += isinstance(result, Stays) and not result.waits
+                if isinstance(result, Stays):
+                    failed += not result.waits
+                    told += result.reason
                 where = {"vm": name, "stream": stream, "segment": segment}
                 click.echo(
                     json.dumps(where | _object(result))
                     if as_json
-                    else f"{name}/{stream}: segment {segment} {_words(result, settings.segment)}"
+                    else f"{name}/{stream}: {f'segment {segment} ' * bool(segment)}{_words(result, settings.segment)}"
                 )
-            OpenHeads().record(directory, ledger)
+            heads = OpenHeads()
+            heads.record(directory, ledger)
+            for complaint in heads.complaints if vm is None else ():
+                failed += 1
+                if complaint.partition(": ")[2] not in told:
+                    click.echo(f"logchain: {escape_text(complaint)}", err=True)
         refresh_catalog(directory)
     if not as_json:
         click.echo(f"sealed {sealed} segment{'s' * (sealed != 1)}" if sealed else "there was nothing to seal")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from logchain.cli.completion import complete_stream, complete_vm
-from logchain.format.errors import UsageError
+from logchain.format.errors import StoreError, UsageError
 from logchain.format.limits import MAX_TIME
 from logchain.format.names import check_stream, check_vm
 from logchain.read.segments import all_streams
@@ -66,11 +66,14 @@ def read_selection(
 
 def check_known(store: Directory, selection: Selection) -> None:
     """Raise UsageError where a name has no logs: a typo must not read as 'nothing happened'."""
-    known = all_streams(store)
+    refused: list[StoreError] = []
+    known = all_streams(store, refused)
     for names, there in (
         (selection.vms, {vm for vm, _ in known}),
         (selection.streams, {stream for _, stream in known}),
     ):
         for name in names:
             if not any(fnmatchcase(found, name) for found in there):
+                if refused:
+                    raise refused[0]
                 raise UsageError(f"there are no logs of {name}; 'logchain list' tells which there are")

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from logchain.format.errors import Busy, FormatError, Full, StoreError, WriteFailed
@@ -37,16 +36,23 @@ def seal_now(
 ) -> Iterator[tuple[str, str, int, Manifest | Written | Stays]]:
     """Close and seal what nobody writes, of one VM or of all; yield VM, stream, segment, and what became of it.
 
-    Raises Full, WriteFailed: what was yielded is sealed, the rest is as it was.
+    Segment 0 stands for all of a stream that may not be looked into. Raises Full, WriteFailed: what was yielded is
+    sealed, the rest is as it was.
     """
-    for name, stream in streams(store, LIVE):
+    for name, stream in streams(store, LIVE, []):
         if vm not in (None, name):
             continue
-        with suppress(FileNotFoundError):  # forgotten meanwhile
+        try:
             close_error = _close(store, name, stream, clock)
             yield from ((name, stream, *found) for found in _seal(store, ledger, name, stream))
             still_open = _still_open(store, name, stream, clock, settings.segment_age, close_error)
             yield from ((name, stream, *found) for found in still_open)
+        except FileNotFoundError:  # forgotten meanwhile
+            continue
+        except (Full, WriteFailed):
+            raise
+        except StoreError as error:  # it may not be looked into: the others are sealed
+            yield name, stream, 0, Stays(str(error))
 
 
 def _close(store: Directory, vm: str, stream: str, clock: Clock) -> str:

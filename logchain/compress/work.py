@@ -73,6 +73,8 @@ class Compressor:
                 if ledger.age() >= self._known.fixed + settings.store.heads:
                     self._known.heads.record(self._store, ledger)
                     self._known.fixed = ledger.age()
+                for complaint in self._known.heads.complaints:
+                    self._complain(complaint)
             except Full as error:
                 full = error
             catalog = Catalog(self._store)
@@ -117,7 +119,8 @@ class Compressor:
 
     def _seal(self, ledger: Ledger, idle: int) -> bool:
         more = False
-        for vm, stream in streams(self._store, LIVE):
+        refused: list[StoreError] = []
+        for vm, stream in streams(self._store, LIVE, refused):
             try:
                 if close_idle(self._store, vm, stream, self._clock, idle * 1_000_000):
                     self._log(6, f"{vm}/{stream}: closed a segment")
@@ -129,6 +132,8 @@ class Compressor:
                 raise
             except (FormatError, StoreError) as error:  # of this stream alone: the others go on
                 self._complain(f"{vm}/{stream}: {error}")
+        for refusal in refused:
+            self._complain(str(refusal))
         return more
 
     def _seal_stream(self, ledger: Ledger, vm: str, stream: str, closed: list[int]) -> bool:
@@ -197,7 +202,9 @@ class Compressor:
                 if ledger.age() - self._sealed_at(gone) >= settings.of(gone.vm).keep_at_least:
                     evict(self._store, ledger, gone.vm, gone.stream, gone.segment, reason)
                     self._log(5, f"{gone.vm}/{gone.stream}: evicted segment {gone.segment} ({reason})")
-            except (FormatError, FileNotFoundError) as error:
+            except (FormatError, FileNotFoundError, StoreError) as error:
+                if isinstance(error, Full) or not ledger.usable:
+                    raise
                 self._complain(f"{gone.vm}/{gone.stream}: segment {gone.segment} cannot be evicted: {error}")
 
     def _sealed_at(self, one: Sealed) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from logchain.format.catalog import SegmentRow
-from logchain.format.errors import FormatError
+from logchain.format.errors import FormatError, StoreError
 from logchain.format.keystate import BROKEN, KeyState, Status
 from logchain.read.catalog import Catalog
 from logchain.read.gone import Gone
@@ -56,6 +56,8 @@ def list_streams(store: Directory, catalog: Catalog | None = None) -> Iterator[S
                 yield _row(files, vm, stream, gone, catalog or Catalog())
         except FormatError:
             yield StreamRow(vm, stream, 0, 0, 0, 0, 0, "damaged", False)
+        except StoreError:
+            yield StreamRow(vm, stream, 0, 0, 0, 0, 0, "no access", False)
 
 
 def _row(files: StreamFiles, vm: str, stream: str, gone: Gone, catalog: Catalog) -> StreamRow:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeAlias
 
-from logchain.format.errors import FormatError
+from logchain.format.errors import FormatError, StoreError
 from logchain.format.identity import parse_stream
 from logchain.format.keystate import KeyState
 from logchain.format.limits import MAX_SMALL_FILE
@@ -33,9 +33,12 @@ __all__ = ["StreamFiles", "Text", "all_streams", "open_stream_files"]
 Text: TypeAlias = Segment | SealedText
 
 
-def all_streams(store: Directory) -> list[tuple[str, str]]:
-    """Return VM and stream of every stream of which anything is there, sorted."""
-    return sorted({*streams(store, LIVE), *streams(store, SEALED)})
+def all_streams(store: Directory, refused: list[StoreError] | None = None) -> list[tuple[str, str]]:
+    """Return VM and stream of every stream of which anything is there, sorted.
+
+    Raises StoreError where a VM's directory may not be looked into; where `refused` is given, the error is put there.
+    """
+    return sorted({*streams(store, LIVE, refused), *streams(store, SEALED, refused)})
 
 
 class StreamFiles:

@@ -91,6 +91,7 @@ class Status:
     free: int
     reserve: int
     unreadable: list[str] = field(default_factory=list)  # streams
+    refused: list[str] = field(default_factory=list)  # why whole VMs are left out
 
     @property
     def total(self) -> int:
@@ -107,7 +108,8 @@ def read_status(store: Directory, settings: Settings, now: int) -> Status:
     """Look at a store; `now` in µs since 1970."""
     catalog = read_catalog(store)
     look = _Look(settings, catalog, now)
-    for vm, stream in all_streams(store):
+    refused: list[StoreError] = []
+    for vm, stream in all_streams(store, refused):
         with suppress(FileNotFoundError):  # forgotten meanwhile
             look.at(store, vm, stream)
     cap = None if settings.store.cap == UNLIMITED else settings.store.cap
@@ -123,6 +125,7 @@ def read_status(store: Directory, settings: Settings, now: int) -> Status:
         free=store.free(),
         reserve=settings.reserve,
         unreadable=look.unreadable,
+        refused=[str(error) for error in refused],
     )
     capped = cap is not None and status.total >= cap
     for budget in status.budgets:
@@ -163,7 +166,7 @@ class _Look:
                     budget.connected += is_connected(state)
                 elif not files.is_unborn:
                     raise FormatError("a stream without its key state")
-        except (FormatError, FileNotFoundError):
+        except (FormatError, FileNotFoundError, StoreError):
             self.unreadable.append(f"{vm}/{stream}")
 
     def _sealed(self, files: StreamFiles, budget: BudgetStatus, vm: str, stream: str) -> dict[int, _Text]:
@@ -231,7 +234,7 @@ def _room(directory: Directory | None) -> int:
     size = 0
     if directory:
         for entry in os.scandir(directory.fd):
-            with suppress(FileNotFoundError, OddFile):  # it went meanwhile
+            with suppress(OSError, OddFile, StoreError):  # it went meanwhile, or may not be looked at
                 if entry.is_dir(follow_symlinks=False):
                     with directory.directory(entry.name) as inner:
                         size += sum(_allocated(inner, name) for name in inner.names())
@@ -300,3 +303,4 @@ def _attention(status: Status) -> Iterator[str]:
             yield f"{budget.name} has used its quota and a quarter more: it is not read; give it more, or delete"
     for stream in status.unreadable:
         yield f"{stream} cannot be read; 'logchain verify' tells what holds"
+    yield from status.refused

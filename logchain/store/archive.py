@@ -6,12 +6,13 @@ A removal is in the ledger first (the commit point), and then done; `finish_remo
 import os
 from contextlib import ExitStack, suppress
 
-from logchain.format.errors import FormatError, StoreError, WriteFailed
+from logchain.format.errors import FormatError, Full, StoreError, WriteFailed
 from logchain.format.ledger import Delete, Evict
 from logchain.format.manifest import Manifest
 from logchain.store.durable import put, remove
 from logchain.store.forgetting import finish_forgetting
 from logchain.store.layout import (
+    LIVE,
     SEALED,
     TIERS,
     Directory,
@@ -89,12 +90,13 @@ def delete(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int)
 
 def _find(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) -> tuple[bytes, Sealed]:
     """Return the stream id under which the ledger has a segment, and what it says of it."""
-    ids = [stream_id(store, vm, stream) or b""]
     with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
-        ids.insert(0, read_manifest(sealed, segment).stream_id)  # from before an id was lost, perhaps
-    for identity in ids:
+        identity = read_manifest(sealed, segment).stream_id  # from before an id was lost, perhaps
         if found := ledger.state.of(identity).sealed.get(segment):
             return identity, found
+    identity = stream_id(store, vm, stream) or b""  # the collectors': asked only where there is no manifest
+    if found := ledger.state.of(identity).sealed.get(segment):
+        return identity, found
     raise StoreError(f"{store.path}: the ledger knows no sealed segment {segment} of {vm}/{stream}")
 
 
@@ -120,19 +122,28 @@ def finish_removals(store: Directory, ledger: Ledger) -> None:
     """Remove what the ledger says is gone, evicted, deleted or forgotten: what a crash left of it.
 
     What is sealed and in live/ too is for `seal_segment` to remove. The stream's `id` is the collectors': it decides
-    about live/ alone, and about what is sealed its manifests do.
+    about live/ alone, and about what is sealed its manifests do. A stream that may not be looked into waits.
     """
-    for vm, stream in sorted({*streams(store), *streams(store, SEALED)}):
-        identity = stream_id(store, vm, stream)
-        history = ledger.state.of(identity) if identity else None
-        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
-            for segment in manifests(sealed):
-                if not history or segment not in history.sealed:  # is, nearly always
-                    with suppress(FileNotFoundError, FormatError):
-                        if ledger.state.of(read_manifest(sealed, segment).stream_id).is_gone(segment):
-                            _remove_sealed(sealed, segment)
-        with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
-            for segment in segments(live):
-                if history and history.is_gone(segment):
-                    _remove_live(live, segment)
+    for vm, stream in sorted({*streams(store, LIVE, []), *streams(store, SEALED, [])}):
+        try:
+            _finish_stream(store, ledger, vm, stream)
+        except (Full, WriteFailed):
+            raise
+        except StoreError:
+            continue
     finish_forgetting(store, ledger)
+
+
+def _finish_stream(store: Directory, ledger: Ledger, vm: str, stream: str) -> None:
+    identity = stream_id(store, vm, stream)
+    history = ledger.state.of(identity) if identity else None
+    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream, SEALED) as sealed:
+        for segment in manifests(sealed):
+            if not history or segment not in history.sealed:  # is, nearly always
+                with suppress(FileNotFoundError, FormatError):
+                    if ledger.state.of(read_manifest(sealed, segment).stream_id).is_gone(segment):
+                        _remove_sealed(sealed, segment)
+    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
+        for segment in segments(live):
+            if history and history.is_gone(segment):
+                _remove_live(live, segment)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from logchain.format.errors import Busy, FormatError, OddFile, WriteFailed
+from logchain.format.errors import FormatError, Full, OddFile, StoreError, WriteFailed
 from logchain.format.identity import parse_stream
 from logchain.format.ledger import Forget
 from logchain.format.limits import MAX_SMALL_FILE
@@ -72,35 +72,44 @@ def finish_forgetting(store: Directory, ledger: Ledger) -> None:
 
     The mark is in live/, where collectors could put one: what is sealed goes only if the ledger says so.
     """
-    for vm, stream in list(streams(store)):
-        with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream) as live:
-            if not _is_left(live):
-                continue
-            try:
-                lock = lock_stream(live)
-            except Busy:
-                if FORGETTING in live.names():
-                    raise
-                continue  # it is being born
-            try:
-                if not _is_left(live):
-                    continue
-                if _is_entered(store, ledger, vm, stream):
-                    _remove_stream(store, vm, stream)
-                elif ID in live.names():
-                    remove(live, [FORGETTING])
-                    continue
-                else:  # the last of it: what was sealed went before the id
-                    _remove_stream(store, vm, stream, [LIVE])
-            finally:
-                os.close(lock)
-        _remove_vm(store, vm)
+    for vm, stream in list(streams(store, LIVE, [])):
+        try:
+            _finish_stream(store, ledger, vm, stream)
+        except (Full, WriteFailed):
+            raise
+        except StoreError:  # it may not be looked into, or is being born: the others do not wait for it
+            continue
     for part in (SEALED, LIVE):
         with suppress(FileNotFoundError, OddFile), store.directory(part) as top:
             for vm in top.names():
-                with suppress(FileNotFoundError, OddFile), top.directory(vm) as directory:
-                    if not directory.names():
-                        _remove_directory(top, vm)
+                if _is_empty(top, vm):
+                    _remove_directory(top, vm)
+
+
+def _is_empty(top: Directory, vm: str) -> bool:
+    with suppress(FileNotFoundError, OddFile, StoreError), top.directory(vm) as directory:
+        return not directory.names()
+    return False
+
+
+def _finish_stream(store: Directory, ledger: Ledger, vm: str, stream: str) -> None:
+    with suppress(FileNotFoundError, OddFile), stream_directory(store, vm, stream) as live:
+        if not _is_left(live):
+            return
+        lock = lock_stream(live)
+        try:
+            if not _is_left(live):
+                return
+            if _is_entered(store, ledger, vm, stream):
+                _remove_stream(store, vm, stream)
+            elif ID in live.names():
+                remove(live, [FORGETTING])
+                return
+            else:  # the last of it: what was sealed went before the id
+                _remove_stream(store, vm, stream, [LIVE])
+        finally:
+            os.close(lock)
+    _remove_vm(store, vm)
 
 
 def _is_left(live: Directory) -> bool:

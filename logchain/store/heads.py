@@ -6,7 +6,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
-from logchain.format.errors import FormatError, Full
+from logchain.format.errors import FormatError, Full, StoreError
 from logchain.format.heads import Head, format_heads, parse_heads
 from logchain.format.ledger import Heads
 from logchain.format.limits import (
@@ -19,6 +19,7 @@ from logchain.store.durable import put, reading, remove
 from logchain.store.layout import (
     HEADS,
     LEDGER,
+    LIVE,
     Directory,
     heads_name,
     lists,
@@ -48,21 +49,33 @@ class OpenHeads:
         self._listed: dict[_Key, int] = {}  # bytes of it that the last list with it has
         self._last = -1  # the entry of the last list that we know
         self._hashes: dict[_Key, tuple[int, _Hash]] = {}
+        self.complaints: list[str] = []  # of the last time: a line for each stream of which not all could be listed
 
     def record(self, store: Directory, ledger: Ledger) -> bool:
-        """Append `birth` and `heads` entries for what is new since the last time; say whether there was anything."""
+        """Append `birth` and `heads` entries for what is new since the last time; say whether there was anything.
+
+        What is wrong with one stream is a complaint, and the others are listed. Raises Full, WriteFailed, StoreError of
+        the ledger.
+        """
+        self.complaints = []
         if max(ledger.state.lists, default=0) != self._last:  # at first, and when somebody else made one
             self._listed |= _read_lists(store)
         before = ledger.number
         found: list[Head] = []
         seen: set[_Key] = set()
-        for vm, stream in streams(store):
-            # FormatError: damage; what is lost is for `logchain verify` to tell
-            with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
-                for key, head in self._of_stream(ledger, live, vm, stream):
-                    seen.add(key)
-                    if head:
-                        found.append(head)
+        refused: list[StoreError] = []
+        for vm, stream in streams(store, LIVE, refused):
+            try:
+                with suppress(FileNotFoundError), stream_directory(store, vm, stream) as live:
+                    for key, head in self._of_stream(ledger, live, vm, stream):
+                        seen.add(key)
+                        if head:
+                            found.append(head)
+            except (FormatError, StoreError) as error:
+                if isinstance(error, Full) or not ledger.usable:
+                    raise
+                self.complaints.append(f"{vm}/{stream}: {error}")
+        self.complaints += map(str, refused)
         self._hashes = {key: known for key, known in self._hashes.items() if key in seen}
         self._listed = {key: size for key, size in self._listed.items() if key in seen}
         for start in range(0, len(found), MAX_HEADS):
@@ -76,10 +89,17 @@ class OpenHeads:
         identity = read_stream_id(live, vm, stream)
         record_births(ledger, live, identity, state)
         history = ledger.state.of(identity)
+        foreign = {birth for birth, _ in history.births if ledger.state.births[birth] != identity}
         for segment in segments(live):
             # one beyond the key state was never committed; one from before the first birth is another id's
             known = segment in history.sealed or history.is_gone(segment) or not history.birth_of(segment)
             if known or segment > state.segment:
+                continue
+            if history.birth_of(segment) in foreign:  # an entry names segments by their births: it would be the other's
+                birth = history.birth_of(segment)
+                told = f"birth {birth} is another's too: no list says how far it came; 'logchain verify' names both"
+                complaint = f"{vm}/{stream}: {told}"
+                self.complaints += [complaint] * (complaint not in self.complaints)
                 continue
             key, head = (identity, segment), None
             with suppress(FileNotFoundError, FormatError):

@@ -257,13 +257,22 @@ def stream_directory(store: Directory, vm: str, stream: str, part: str = LIVE) -
         yield directory
 
 
-def streams(store: Directory, part: str = LIVE) -> Iterator[tuple[str, str]]:
-    """Yield VM and stream of every stream in `part`, LIVE or SEALED, sorted; what no stream can be is left out."""
+def streams(store: Directory, part: str = LIVE, refused: list[StoreError] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield VM and stream of every stream in `part`, LIVE or SEALED, sorted; what no stream can be is left out.
+
+    Raises StoreError where a VM's directory may not be looked into; where `refused` is given, the error is put there,
+    and the others' streams follow.
+    """
     with suppress(FileNotFoundError, OddFile), store.directory(part) as top:
         for vm in _valid(top.names(), check_vm):
             names: list[str] = []
-            with suppress(FileNotFoundError, OddFile), top.directory(vm) as vm_directory:
-                names = [name for name in vm_directory.names() if _is_directory(vm_directory, name)]
+            try:
+                with suppress(FileNotFoundError, OddFile), top.directory(vm) as vm_directory:
+                    names = [name for name in vm_directory.names() if _is_directory(vm_directory, name)]
+            except StoreError as error:
+                if refused is None:
+                    raise
+                refused.append(error)
             yield from ((vm, stream) for stream in _valid(names, check_stream))
 
 
@@ -274,4 +283,9 @@ def _valid(names: Iterable[str], check: Callable[[str], str]) -> Iterator[str]:
 
 
 def _is_directory(parent: Directory, name: str) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=parent.fd, follow_symlinks=False).st_mode)
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent.fd, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot look into {parent.path}: {error.strerror}; run this as a user who may") from error

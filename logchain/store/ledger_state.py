@@ -77,7 +77,7 @@ class LedgerState:
     def __init__(self) -> None:
         self.log_key: Vkey | None = None  # that signs checkpoints; known from the first entry on
         self.streams: dict[bytes, StreamHistory] = {}
-        self.births: dict[int, bytes] = {}  # recorded birth: stream id
+        self.births: dict[int, bytes] = {}  # recorded birth: the stream id that had it first
         self.lists: set[int] = set()  # numbers of the entries `heads` whose lists are there
         self.config = NO_ENTRY  # SHA-256 of the settings' file
         self.restored = 0  # the first birth behind the last backup that came back
@@ -105,7 +105,7 @@ class LedgerState:
         match event:
             case Birth():
                 history.births.append((event.birth, event.segment))
-                self.births[event.birth] = event.stream_id
+                self.births.setdefault(event.birth, event.stream_id)
             case Seal():
                 history.seal(event, number)
             case Evict() | Delete():

@@ -16,7 +16,7 @@ def usage(store: Directory) -> dict[tuple[str, str], int]:
     """Return the bytes that each stream of each VM takes, live and sealed."""
     found: dict[tuple[str, str], int] = {}
     for part in (LIVE, SEALED):
-        for vm, stream in streams(store, part):
+        for vm, stream in streams(store, part, []):
             with suppress(*_UNREADABLE), stream_directory(store, vm, stream, part) as directory:
                 found[vm, stream] = found.get((vm, stream), 0) + _below(directory)
     return found

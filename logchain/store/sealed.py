@@ -31,7 +31,7 @@ def tier_of(names: Collection[str], segment: int) -> str | None:
 
 def stream_id(store: Directory, vm: str, stream: str) -> bytes | None:
     """Return the id that a stream has now, None where it is lost."""
-    with suppress(OSError, FormatError), stream_directory(store, vm, stream) as live:
+    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
         return read_stream_id(live, vm, stream)
     return None
 
