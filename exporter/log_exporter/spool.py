@@ -36,7 +36,7 @@ class Spool:
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
             self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._sizes = {number: self._cut(number) for number in self._numbers()}
+            self._sizes = {number: self._whole(number) for number in self._numbers()}
         except OSError as error:
             raise UsageError(f"{printable_path(directory)}: {error.strerror}") from error
         self._writing = self._reading = -1  # descriptors
@@ -50,9 +50,9 @@ class Spool:
         flags |= os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(f"{number}.lines", flags, 0o600, dir_fd=self._directory)
 
-    def _cut(self, number: int) -> int:
-        """Cut off a line that a crash tore; return the size."""
-        descriptor = self._open(number, os.O_RDWR)
+    def _whole(self, number: int) -> int:
+        """Return where a file's last whole line ends: a crash may have torn the one behind it."""
+        descriptor = self._open(number, os.O_RDONLY)
         try:
             end = os.fstat(descriptor).st_size
             while end > 0:
@@ -62,7 +62,6 @@ class Spool:
                 if found >= 0:
                     break
                 end = start
-            os.ftruncate(descriptor, end)
             return end
         finally:
             os.close(descriptor)

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from log_exporter.call import Patience
-from log_exporter.errors import ConnectionLost, NotDelivered
+from log_exporter.call import Patience, Timing
+from log_exporter.delivery import Delivery
+from log_exporter.errors import ConnectionLost, NotDelivered, Refused
+from log_exporter.loop import run
+from log_exporter.stop import Stop
 from log_exporter.transport import Transport
+from log_exporter.wire import Greeting
 from tests.exporter.bench import Bench, children
 
 LINES = [b"%d %b" % (number, b"x" * 100) for number in range(20_000)]
@@ -158,3 +162,62 @@ def test_patience_without_limit_never_ends() -> None:
     assert Patience(None).left() == float("inf")
     with pytest.raises(NotDelivered):
         Patience(0).left()
+
+
+class Endless:
+    """A source that has a hundred pieces and no descriptor, and stops the exporter when they have been read."""
+
+    pause = None
+    finished = False
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self.begun = self.read_from = 0
+
+    def begin(self, greeting: Greeting) -> None:  # noqa: ARG002 (a Source)
+        """Count the calls."""
+        self.begun += 1
+
+    def read(self) -> bytes:
+        """Return the next piece."""
+        self.read_from += 1
+        if self.read_from <= 100:
+            return b"line\n"
+        self._stop.asked = True
+        return b""
+
+    def fileno(self) -> None:
+        """Return nothing to wait for."""
+
+    def take(self) -> None:
+        """Do nothing."""
+
+    def acknowledge(self, lines: int) -> None:
+        """Hear nothing."""
+
+    def close(self) -> str:
+        """Do nothing."""
+        return ""
+
+
+def test_what_is_there_is_sent_without_waiting_for_anything() -> None:
+    """Nobody acknowledges, no descriptor tells: as long as a source has something it is asked again."""
+    stop = Stop()
+    source = Endless(stop)
+    greeting = "logchain/1 session=9f81ca46d2e0b7a1 resume="
+    command = ["sh", "-c", f"echo {greeting}; exec cat >/dev/null"]
+    timing = Timing(silence=20.0, last_words=0.0)
+    run([Delivery(source, command, stop, timing).run()])
+    assert (source.begun, source.read_from) == (1, 101)
+
+
+def test_waits_grow_and_differ() -> None:
+    """Longer and longer, up to a limit; minutes where the policy refuses; not all qubes at once."""
+    timing = Timing(first_retry=1.0, longest_retry=60.0, refused=180.0)
+    delivery = Delivery(None, [], Stop(), timing)  # type: ignore[arg-type]
+    for failures, most in ((1, 1.0), (2, 2.0), (5, 16.0), (10, 60.0), (10_000, 60.0)):
+        delivery._failures = failures
+        waits = {delivery._delay(ConnectionLost("")) for _ in range(50)}
+        assert len(waits) > 10
+        assert all(most / 2 <= wait <= most for wait in waits)
+    assert all(90.0 <= delivery._delay(Refused("")) <= 180.0 for _ in range(50))

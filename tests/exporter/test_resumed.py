@@ -236,6 +236,37 @@ def world(tmp_path: Path) -> World:
     return world
 
 
+def test_a_kill_while_stored_lines_are_skipped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of them were read over, and that was saved: the other half is skipped too."""
+    monkeypatch.setattr("log_exporter.resumed._AT_ONCE", 2)
+    world.read()
+    world.read()
+    world.store(8, acknowledge=False)
+    world.start()
+    assert world.source
+    world.source._saved = -100.0
+    world.log.piece = 2
+    world.read()
+    assert world.unsent == b""
+    world.start()
+    world.finish()
+    assert world.collector.lines() == list(range(10))
+
+
+def test_what_was_told_counts_once(world: World) -> None:
+    """A gap that was told of is met again after a kill, and another one behind it is not swallowed."""
+    world.log.first = 5
+    world.read()
+    world.read()
+    world.store(5, acknowledge=False)  # 0, 1, 2, the note, 5
+    world.start()
+    world.read()
+    world.log.end, world.log.first = 30, 20
+    world.finish()
+    told = [re.fullmatch(r"missed: up to (\d+) lines: gone", note) for note in world.collector.notes()]
+    assert sum(int(match[1]) for match in told if match) == 30 - len(world.collector.lines())
+
+
 def test_another_configuration_begins_at_what_is_acknowledged(world: World) -> None:
     """What was left out then cannot be told from the lines, so it may come twice, and the stream says so."""
     world.store(2, acknowledge=False)
