@@ -183,7 +183,7 @@ class Endless:
         self.read_from += 1
         if self.read_from <= 100:
             return b"line\n"
-        self._stop.asked = True
+        self._stop._ask(0, None)
         return b""
 
     def fileno(self) -> None:
@@ -205,7 +205,7 @@ def test_what_is_there_is_sent_without_waiting_for_anything() -> None:
     stop = Stop()
     source = Endless(stop)
     greeting = "logchain/1 session=9f81ca46d2e0b7a1 resume="
-    command = ["sh", "-c", f"echo {greeting}; exec cat >/dev/null"]
+    command = ["sh", "-c", f"echo {greeting}; cat >/dev/null"]
     timing = Timing(silence=20.0, last_words=0.0)
     run([Delivery(source, command, stop, timing).run()])
     assert (source.begun, source.read_from) == (1, 101)
