@@ -216,6 +216,8 @@ class StreamReader:
 
     def _seek(self, text: Text) -> Iterator[Entry]:
         """Go to where what is wanted begins, and yield what can go on no more."""
+        if self._since <= text.first_time():
+            return  # all of it: no block need be opened to find that out
         self._index, self._offset, in_line = text.seek(self._since)
         if self._index:  # else its first note says whether a line goes on
             yield from self.finish()
