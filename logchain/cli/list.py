@@ -9,7 +9,7 @@ from logchain.cli.options import json_option, store_option
 from logchain.cli.table import format_second, format_size, json_time, print_table
 from logchain.read.catalog import read_catalog
 from logchain.read.listing import StreamRow, list_streams
-from logchain.store.layout import open_store
+from logchain.store.layout import is_restoring, open_store
 
 __all__ = ["command"]
 
@@ -24,6 +24,8 @@ def command(store: Path, as_json: bool) -> None:
     """List the logs: a line for each qube and stream. Nothing is verified; that is 'logchain verify'."""
     with open_store(store) as directory:
         rows = list(list_streams(directory, read_catalog(directory)))
+        if is_restoring(directory):
+            click.echo("logchain: 'logchain restored' was cut short: nobody can write; run it again", err=True)
     if as_json:
         for row in rows:
             times = {"first": json_time(row.first), "last": json_time(row.last)}

@@ -10,12 +10,15 @@ from logchain.cli.table import format_second
 from logchain.cli.writing import agree, open_to_write, take_ledger, yes_option
 from logchain.compress.catalog import Catalog
 from logchain.compress.place import take_place
-from logchain.format.errors import Busy
+from logchain.format.errors import Busy, StoreError
 from logchain.read.display import escape_text
 from logchain.read.head import read_head
+from logchain.store.layout import is_restoring
 from logchain.store.restoring import restore
 
 __all__ = ["command"]
+
+_UNFINISHED = "Nobody can write until this command was run again, and has finished"
 
 
 @click.command("restored")
@@ -45,6 +48,10 @@ def command(store: Path, yes: bool) -> None:
                 count = restore(directory, ledger)
             except Busy as error:
                 raise Busy(f"{error}: end all senders and collectors, then try again. Nothing was done") from error
+            except StoreError as error:
+                raise StoreError(
+                    f"{error}. {_UNFINISHED if is_restoring(directory) else 'Nothing was done'}"
+                ) from error
             number = ledger.number
         with closing(Catalog(directory)) as catalog:
             catalog.rebuild()

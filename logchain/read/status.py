@@ -21,7 +21,7 @@ from logchain.read.head import Head, read_head
 from logchain.read.live import is_connected, open_segment
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
-from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, segments
+from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, is_restoring, segments
 
 __all__ = ["BudgetStatus", "CompressorStatus", "SegmentCounts", "Status", "read_status"]
 
@@ -92,6 +92,7 @@ class Status:
     reserve: int
     unreadable: list[str] = field(default_factory=list)  # streams
     refused: list[str] = field(default_factory=list)  # why whole VMs are left out
+    restoring: bool = False  # `logchain restored` has not finished
 
     @property
     def total(self) -> int:
@@ -126,6 +127,7 @@ def read_status(store: Directory, settings: Settings, now: int) -> Status:
         reserve=settings.reserve,
         unreadable=look.unreadable,
         refused=[str(error) for error in refused],
+        restoring=is_restoring(store),
     )
     capped = cap is not None and status.total >= cap
     for budget in status.budgets:
@@ -284,6 +286,8 @@ def _compressor_runs(store: Directory) -> bool | None:
 
 def _attention(status: Status) -> Iterator[str]:
     compressor = status.compressor
+    if status.restoring:
+        yield "'logchain restored' was cut short: nobody can write until it was run again, and has finished"
     if compressor.runs is False:
         yield "log-compressor does not run: nothing is sealed, compressed or evicted until it does"
     elif compressor.round and status.now - compressor.round > _STALE:

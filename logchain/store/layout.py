@@ -63,6 +63,7 @@ __all__ = [
     "TIERS",
     "Directory",
     "heads_name",
+    "is_restoring",
     "lists",
     "log_name",
     "manifest_name",
@@ -193,6 +194,11 @@ def open_store(path: str | PathLike[str]) -> Directory:
         store.close()
         raise StoreError(f"{path} is no store; give --store, or make one with 'logchain init'")
     return store
+
+
+def is_restoring(store: Directory) -> bool:
+    """Tell whether 'logchain restored' has begun, and not finished: nobody opens a stream meanwhile."""
+    return RESTORING in store.names()
 
 
 def log_name(segment: int) -> str:

@@ -37,8 +37,8 @@ from logchain.store.layout import (
     LOCK,
     QUARANTINE,
     RATCHET,
-    RESTORING,
     Directory,
+    is_restoring,
     segments,
 )
 from logchain.store.recovery import open_segment, recover
@@ -153,7 +153,7 @@ def _enter(store: Directory, directory: Directory) -> int:
     error = ""
     if FORGETTING in directory.names():
         error = f"{directory.path} is being forgotten; log-compressor, or 'logchain forget', has to finish it"
-    elif RESTORING in store.names():
+    elif is_restoring(store):
         error = f"{store.path} comes back from a backup; 'logchain restored' has to finish it"
     if error:
         os.close(lock)

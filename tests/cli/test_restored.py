@@ -1,5 +1,6 @@
 """`logchain restored`: asks, and then every stream begins anew."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -86,3 +87,14 @@ def test_while_the_compressor_runs(brought_back: Run) -> None:
     assert (done.returncode, done.stdout) == (3, b"")
     assert done.stderr == (b"logchain: log-compressor runs on store: end it, then try again. Nothing was done\n")
     assert "restored" not in events()
+
+
+def test_one_that_was_cut_short(brought_back: Run) -> None:
+    """`status` and `list` say so until it was run again, and has finished."""
+    Path("store/restoring").write_bytes(b"logchain restoring v1\nbirth 77\n")
+    assert b"! 'logchain restored' was cut short: nobody can write" in brought_back("logchain", "status").stdout
+    assert json.loads(brought_back("logchain", "status", "--json").stdout)["restoring"] is True
+    assert b"'logchain restored' was cut short: nobody can write" in brought_back("logchain", "list").stderr
+    assert brought_back("logchain", "restored", "--yes").returncode == 0
+    assert b"cut short" not in brought_back("logchain", "status").stdout
+    assert brought_back("logchain", "list").stderr == b""
