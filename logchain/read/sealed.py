@@ -82,6 +82,7 @@ class SealedText:
         self._fd = fd
         self._frames: list[Frame] = []
         self._offsets = [block.offset for block in manifest.blocks]
+        self._last = -1, b""  # the block that was given out last: who seeks in it reads it next
         try:
             self._measure()
         except (FormatError, OSError) as error:
@@ -109,6 +110,8 @@ class SealedText:
 
     def block(self, index: int) -> bytes:
         """Return the text of a block, checked; FormatError where it is not what the manifest says."""
+        if index == self._last[0]:
+            return self._last[1]
         block = self.manifest.blocks[index]
         try:
             text = self._take(index, block)
@@ -116,6 +119,7 @@ class SealedText:
             raise FormatError(f"it cannot be read: {error.strerror}") from error
         if len(text) != block.size or sha256(text).digest() != block.digest:
             raise FormatError("the text was changed, or is not all there")
+        self._last = index, text
         return text
 
     def _take(self, index: int, block: Block) -> bytes:
@@ -170,7 +174,7 @@ class SealedText:
         except FormatError:
             return place, offset, False
         skipped = bisect_left(lines, since, key=lambda line: parse_time(line[:TIME_SIZE]))
-        at = offset + sum(len(line) + 1 for line in lines[:skipped])
+        at = offset + len(b"\n".join([*lines[:skipped], b""]))
         return place + skipped, at, self._is_in_line(index, lines[:skipped])
 
     def _is_in_line(self, index: int, lines: list[bytes]) -> bool:
