@@ -8,7 +8,7 @@ bytes again and never others.
 
 import fcntl
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from hashlib import sha256
 from types import TracebackType
 from typing import Self
@@ -16,8 +16,11 @@ from typing import Self
 from logchain.format.checkpoint import Checkpoint, format_checkpoint, open_checkpoint
 from logchain.format.errors import Busy, FormatError, Full, SignatureError, StoreError
 from logchain.format.ledger import (
+    Delete,
     Entry,
     Event,
+    Evict,
+    Forget,
     entry_key_name,
     format_entry,
     log_key_name,
@@ -34,7 +37,7 @@ from logchain.format.limits import MAX_CHECKPOINT, MAX_ENTRY, MAX_SMALL_FILE
 from logchain.format.merkle import Tree, leaf_hash
 from logchain.format.signed_note import public_key, sign
 from logchain.store.clock import Clock
-from logchain.store.durable import SlotFile, put, remove, sync, write
+from logchain.store.durable import SlotFile, cut, put, remove, sync, write
 from logchain.store.layout import (
     CHECKPOINT,
     ENTRIES,
@@ -76,7 +79,7 @@ class Ledger:
     ) -> None:
         self._store, self._directory, self._lock, self._entries = store, directory, lock, entries
         self._slots, self._log_key, self._clock = slots, log_key, clock
-        self._failed = False
+        self._failed = self._owed = False
         self._keys = parse_ledger_keys(slots.body)
         self.store_id = log_key.store_id
         self.state, self._tree = LedgerState(), Tree()
@@ -114,6 +117,10 @@ class Ledger:
     def append(self, event: Event) -> Entry:
         """Append an entry, durably. What it names is durable by then. Raises Full, WriteFailed, StoreError."""
         self._check()
+        if self._owed:
+            self._put_checkpoint()
+            if self._owed and not isinstance(event, Evict | Delete | Forget):  # these make room
+                raise Full(f"no room for {self._directory.path}/{CHECKPOINT}")
         name, last, running = entry_key_name(self.store_id), self._keys, self._clock.running()
         since, seed = self._since(running), os.urandom(32)
         entry = Entry(
@@ -195,14 +202,29 @@ class Ledger:
         self._slots.settle()  # the key that signed it is gone
 
     def _put_checkpoint(self) -> None:
-        """Put the checkpoint in place; without room the next entry, or the next opening, does it.
+        """Put the checkpoint in place; where there is no room for another file, into the one that is there.
 
-        So a segment can be evicted from a disk that is full.
+        Its few bytes are in one sector: a crash leaves the old ones or the new ones; were they torn, the next opening
+        would make them anew. Where there is no room even so (a disk that copies on write), it is owed.
         """
         checkpoint = Checkpoint(log_key_name(self.store_id), self._tree.size, self._tree.root())
         note = sign(format_checkpoint(checkpoint), checkpoint.origin, self._log_key.seed)
-        with suppress(Full):
+        self._owed = False
+        try:
             put(self._directory, CHECKPOINT, [note], 0o640)
+        except Full:
+            try:
+                self._overwrite_checkpoint(note)
+            except (Full, FileNotFoundError):
+                self._owed = True
+
+    def _overwrite_checkpoint(self, note: bytes) -> None:
+        fd = self._directory.file(CHECKPOINT, os.O_RDWR)
+        try:
+            write(fd, note, 0)
+            cut(fd, len(note))
+        finally:
+            os.close(fd)
 
     def _recover(self) -> None:
         """Append what is pending, and read all that is there."""

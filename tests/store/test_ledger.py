@@ -10,7 +10,7 @@ import pytest
 
 from logchain.format.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from logchain.format.errors import Busy, Full, StoreError, WriteFailed
-from logchain.format.ledger import Config, Heads, entry_key_name, log_key_name, split_entries
+from logchain.format.ledger import Config, Forget, Heads, entry_key_name, log_key_name, split_entries
 from logchain.format.ledger_keys import parse_log_key, read_ledger_keys
 from logchain.format.signed_note import open_note, parse_note, sign
 from logchain.format.slots import WIPED
@@ -421,3 +421,36 @@ def test_genesis_is_appended_as_every_entry(tmp_path: Path, disk: Disk) -> None:
     (entry,) = check(store)
     keys = read_ledger_keys((store.path / "keys/ledger").read_bytes())
     assert (keys.number, keys.offset, entry.next.name) == (1, 0, entry_key_name(entry.store_id))
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_full_disk_leaves_the_checkpoint_one_behind_at_most(store: Store, disk: Disk) -> None:
+    """It is overwritten where there is no room for another file. Without room for that only what makes room goes on.
+
+    More than one behind would read as a store of which a part was rolled back.
+    """
+    append(store)
+    path = store.path / "ledger/checkpoint"
+
+    def behind() -> int:
+        return len(entries(store)) - parse_checkpoint(parse_note(path.read_bytes(), 1 << 17).text).size
+
+    disk.error = errno.ENOSPC
+    with opened(store) as (_, ledger):
+        disk.fails = lambda what, name: (what, name) == ("write", ".checkpoint.new")
+        for _ in range(3):
+            ledger.append(EVENT)
+            assert behind() == 0
+        disk.fails = lambda what, name: what == "write" and "checkpoint" in name
+        ledger.append(EVENT)
+        assert behind() == 1
+        for _ in range(2):
+            with pytest.raises(Full):
+                ledger.append(EVENT)
+        assert behind() == 1
+        assert ledger.usable
+        ledger.append(Forget(b"f" * 32, 0))
+        disk.fails = lambda *_: False
+        ledger.append(EVENT)
+        assert behind() == 0
+    check(store)
