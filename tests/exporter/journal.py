@@ -26,7 +26,7 @@ mount --bind /run/machine-id /etc/machine-id
 mount -t tmpfs tmpfs /etc/systemd
 printf '%s\n' '[Journal]' Storage=persistent ReadKMsg=no Audit=no RateLimitBurst=0 "SystemMaxFileSize=$3" \
     SyncIntervalSec=1h >/etc/systemd/journald.conf
-exec $4
+exec setpriv --pdeathsig KILL $4
 """
 
 
