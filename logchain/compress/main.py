@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="do what there is to do, and end")
     parser.add_argument("--version", action="version", version=f"log-compressor {__version__}")
     arguments = parser.parse_args()
-    os.umask(0o027)  # what the compressor makes is its own; collectors may read some of it
+    os.umask(0o007)  # what is made in live/ is for the collectors too; all else is made with a mode of its own
     try:
         with open_store(arguments.store) as directory, take_place(directory) as place:
             _Daemon(directory, place, arguments.config).run(once=arguments.once)

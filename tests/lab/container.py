@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 
 __all__ = ["ROOTS", "Container", "make_root", "unusable"]
@@ -12,7 +13,7 @@ __all__ = ["ROOTS", "Container", "make_root", "unusable"]
 ROOTS = Path(os.environ.get("LOGCHAIN_ROOTS", "/var/cache/logchain-lab"))
 STAND_IN = Path(__file__).with_name("stand_in.py")
 _BOOT = 60.0  # s
-_INCLUDE = "systemd,systemd-sysv,dbus,procps,python3,python3-click,python3-nacl,python3-lz4,libsystemd0"
+_INCLUDE = "systemd,systemd-sysv,dbus,procps,python3,python3-click,python3-nacl,python3-lz4,libsystemd0,rpm"
 _ALLOWED = "bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self"  # as on a machine without nspawn
 _STAND_IN_UNIT = """\
 [Unit]
@@ -32,7 +33,7 @@ def unusable() -> str:
 
 def make_root(packages: list[Path]) -> Path:
     """Return a fresh root, with what stands in for Qubes; the packages lie in /root."""
-    archive = ROOTS / "lab.tar"
+    archive = ROOTS / f"lab-{sha256(_INCLUDE.encode()).hexdigest()[:8]}.tar"
     if not archive.exists():
         ROOTS.mkdir(parents=True, exist_ok=True)
         new = archive.with_suffix(".new")
