@@ -14,7 +14,9 @@ collect_ignore_glob = [] if DIST else ["test_*.py"]  # minutes, root and package
 
 def packages() -> list[Path]:
     """Return the Debian packages that were built."""
-    return sorted(Path(DIST).resolve().glob("*.deb"))
+    found = sorted(Path(DIST).resolve().glob("*.deb"))
+    assert found, f"no packages in {DIST!r}; make packages"
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -165,7 +165,9 @@ def test_forty_qubes_fit(machine: Container) -> None:
         timeout=180,
     )
     assert machine.run("cat connected") == "40\n"
-    assert 0 < int(machine.run("cat pss")) < 200 * 1024  # KiB
+    pss = int(machine.run("cat pss"))  # KiB
+    print(f"{pss} KiB for the collector with 40 connections")  # noqa: T201 (what `make lab` tells with -s)
+    assert 0 < pss < 200 * 1024
 
 
 def test_an_upgrade_over_a_store(machine: Container) -> None:
