@@ -21,6 +21,7 @@ from logchain.store.layout import DEFAULT_CONFIG, DEFAULT_STORE, Directory, open
 __all__ = ["main"]
 
 _ROUND = 60.0  # s between two looks at what there is to do
+_BREATH = 0.3  # s between two rounds when there is more to do: commands that wait for the ledger look every 0.1 s
 _BUSY = 1.0  # s to wait for a command that has the ledger
 
 
@@ -72,7 +73,7 @@ class _Daemon:
                 self._place.check()
                 try:
                     if self._compressor.round(self._settings):
-                        pause = 0.0
+                        pause = _BREATH
                 except Busy as error:
                     pause, complaint = _BUSY, str(error) if once else ""
                     if complaint != told:

@@ -25,6 +25,8 @@ from logchain.store.segments import close_idle, closed_segments
 __all__ = ["Compressor", "Stopped"]
 
 _AT_ONCE = 8  # segments in a round, sealed of one stream or compressed of all: who has thousands holds up nobody
+_LONG = 5_000_000  # µs: when compressing took so long, heads, seals and commands come first again
+_TOLD = 64 << 10  # characters of complaints that `logchain status` gets
 _BAD_FOR = 3_600  # s of running time until a segment that could not be sealed is read again
 _TEXT_AT_ONCE = 256 << 20  # bytes that are condensed in a round: some seconds
 
@@ -86,7 +88,8 @@ class Compressor:
                 self._evict(ledger, catalog, settings)
                 self._known.kept.drop(self._store, ledger)
                 catalog.refresh()
-                catalog.tell(round=self._clock.wall(), entries=ledger.number, complaints="\n".join(sorted(self._told)))
+                complaints = "\n".join(sorted(self._told))[:_TOLD]
+                catalog.tell(round=self._clock.wall(), entries=ledger.number, complaints=complaints)
             finally:
                 catalog.close()
         if full:
@@ -170,7 +173,7 @@ class Compressor:
         return False
 
     def _compress(self, ledger: Ledger, catalog: Catalog, settings: Settings) -> bool:
-        tiers, done = settings.tiers, 0
+        tiers, done, begun = settings.tiers, 0, self._clock.running()
         for row in catalog.sealed():
             age = ledger.age() - row.age
             if age >= tiers.xz_after and row.tier != ".xz":
@@ -179,7 +182,7 @@ class Compressor:
                 target, level = ".lz4", tiers.lz4_level
             else:
                 continue
-            if done == _AT_ONCE:
+            if done == _AT_ONCE or self._clock.running() - begun >= _LONG:
                 return True
             self._turn(f"compressing {row.vm}/{row.stream} {row.segment}")
             try:

@@ -55,7 +55,7 @@ def create_store(path: Path, given: Seed, clock: Clock) -> str:
     Whoever calls becomes the owner of all of it: in the LogVM, collectors need `live/` and `births` through the group.
     """
     try:
-        path.mkdir(mode=0o770, parents=True, exist_ok=True)
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)  # who may write here may put another ledger in its place
     except OSError as error:
         raise StoreError(f"cannot make {path}: {error.strerror}") from error
     with open_directory(path) as store:

@@ -181,6 +181,30 @@ def test_a_backlog_holds_up_nobody(store: Store, working: Working) -> None:
     assert working.events().count("heads") == 3
 
 
+def test_long_compressing_lets_heads_come_between(store: Store, working: Working) -> None:
+    """However much there is to compress: a round ends when it took some seconds, and the next one begins with heads."""
+    for number in range(5):
+        store.log(b"one", stream=f"s{number}")
+    working.after(hours=1)
+    store.clock.go(3_600 * 80)
+
+    def slowly(status: str) -> None:
+        Working.turn(working, status)
+        if status.startswith("compressing"):
+            store.clock.go(301)
+
+    working.compressor._turn = slowly
+    rounds = 0
+    store.log(b"the first")
+    while working.compressor.round(working.settings):
+        rounds += 1
+        store.log(b"another")
+        assert rounds < 10
+    assert rounds == 4
+    assert working.events().count("heads") == 5
+    assert len([name for name in working.sealed() if name.endswith(".xz")]) == 5
+
+
 def test_a_flood_evicts_nothing_young_and_nothing_of_others(store: Store, working: Working) -> None:
     """What is over the quota and old enough goes, with an entry each; the neighbour's oldest stays."""
     settings = parse_settings(

@@ -254,3 +254,13 @@ def test_no_room_for_a_name_is_no_room(store: Store, monkeypatch: pytest.MonkeyP
     refusal = OSError(24, "Too many open files")
     with pytest.raises(StoreError, match="Too many open files"):
         store.open()
+
+
+def test_only_the_owner_puts_files_at_the_root(tmp_path: Path) -> None:
+    """Whoever could rename there could put another ledger in the place of the one that is, whatever the umask."""
+    before = os.umask(0)
+    try:
+        Store.make(tmp_path / "store")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o750
