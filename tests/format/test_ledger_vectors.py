@@ -136,7 +136,7 @@ def told(value: object) -> object:
     if isinstance(value, Vkey):
         return format_vkey(value)
     if isinstance(value, tuple):
-        return ",".join(f"{birth}.{segment}" for birth, segment in value)
+        return ",".join(str(one) if isinstance(one, int) else f"{one[0]}.{one[1]}" for one in value)
     return value.hex() if isinstance(value, bytes) else value
 
 
