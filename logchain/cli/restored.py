@@ -58,5 +58,6 @@ def command(store: Path, yes: bool) -> None:
     click.echo(
         f"{count} stream{'s begin' if count != 1 else ' begins'} anew; the ledger says so in its entries up to "
         f"{number - 1}.\nSenders send again what they still have. Whoever has another copy of the backup can forge "
-        "what was not\nsealed or listed when it was made."
+        "what was not\nsealed or listed when it was made. Write down that this happened: 'logchain verify' asks for it "
+        "(--restored)."
     )

@@ -72,6 +72,13 @@ _WITNESS = (
     multiple=True,
     help="Check only the records of the segment that this key of 'logchain audit-key' is for (may be given again).",
 )
+@click.option(
+    "--restored",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How often the store was brought back from a backup, as you know yourself. (default: that of [verify] in the "
+    "settings, or 0)",
+)
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Processes.")
 @config_option
 @json_option
@@ -82,6 +89,7 @@ def command(
     fingerprint: str | None,
     secret_file: Path | None,
     key_files: tuple[Path, ...],
+    restored: int | None,
     jobs: int,
     config: str | None,
     as_json: bool,
@@ -118,6 +126,7 @@ def command(
                 only,
                 progress.add,
                 fingerprint=pinned,
+                restored=settings.restored if restored is None else restored,
                 jobs=jobs,
                 settings=settings,
                 accepted=read_accepted(read_store_id(directory)),
@@ -179,6 +188,11 @@ def _verdict(report: Report) -> str:
 def _why(report: Report) -> str:
     if not report.records:
         return "there is no record to check; 'logchain list' tells which logs there are."
+    if report.ledger.pinned and report.ledger.restored > report.restored:
+        return (
+            "the ledger says that the store came back from a backup, and that excuses what is missing. If it did, say "
+            "how often (--restored N). If not, treat it as damaged: whoever has the LogVM can say so."
+        )
     if report.audited:
         return (
             "every record above is as it was received, but the ledger says why others are not there, and only "
@@ -222,7 +236,8 @@ def _ledger(report: Report) -> Iterator[str]:
             f"{ledger.forgotten:,} streams forgotten."
         )
     if ledger.restored:
-        yield f"         As it says, the store came back from a backup {ledger.restored:,} times."
+        times = f"{ledger.restored:,} times" if ledger.restored > 1 else "once"
+        yield f"         As it says, the store came back from a backup {times}."
     if ledger.exported:
         yield f"         As it says, lines were taken out {ledger.exported:,} time{'s' * (ledger.exported != 1)}."
     yield f"         {_KEYS[ledger.key]}"

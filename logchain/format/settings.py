@@ -29,6 +29,7 @@ keep-at-least = "7 days"        # but none younger than this
 floor = "64 KiB/s"              # how fast it is read while it is over its quota all the same
 
 [verify]                        # what `logchain verify` takes where no --fingerprint is given
+restored = 0                    # how often the store was brought back from a backup, as you know
 fingerprint = "1e5b870b 6e3449da f5e4c498 c3f41d5a aec16fe1 41a0012a 7c78c01c 71a94b8e"  # none by default
 
 [open]                          # where `logchain open` and `export --to-dispvm` show things
@@ -114,6 +115,7 @@ class Settings(NamedTuple):
     disposables: VmSettings = VmSettings(quota=1 << 30)
     vms: dict[str, VmSettings] = {}  # noqa: RUF012 (never changed)
     fingerprint: str | None = None  # of the store, 64 hex
+    restored: int = 0  # how often it was brought back from a backup
     dispvm: str | None = None  # the disposable template in which things are looked at; None: that of the LogVM
 
     @property
@@ -156,7 +158,7 @@ def parse_settings(text: str) -> Settings:
         except UsageError as error:
             raise page.error("", f"vm.{name}", str(error)) from error
         known[name] = each_vm._replace(**page.table(vms, name, _OF_VM, f"vm.{name}"))
-    verify = page.table(tables, "verify", {"fingerprint": _fingerprint})
+    verify = page.table(tables, "verify", {"fingerprint": _fingerprint, "restored": _times})
     opened = page.table(tables, "open", {"dispvm": _vm})
     if tables:
         raise page.error("", next(iter(tables)), "is no setting")
@@ -202,6 +204,10 @@ def _segment(value: object) -> int:
     if not 1 << 20 <= size <= 128 << 20:  # MAX_SEGMENT_BYTES is for what a burst adds
         raise ValueError('has to be a size from "1 MiB" to "128 MiB"')
     return size
+
+
+def _times(value: object) -> int:
+    return value if value == 0 and type(value) is int else _count(value)
 
 
 def _vm(value: object) -> str:

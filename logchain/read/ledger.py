@@ -5,6 +5,7 @@ good nothing more is proven; what is behind is still taken for what it says, so 
 """
 
 import os
+from array import array
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import starmap
@@ -30,7 +31,7 @@ from logchain.format.ledger import (
     split_entries,
     unverified_entry,
 )
-from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY
+from logchain.format.limits import MAX_ENTRIES, MAX_ENTRY, MAX_TIME
 from logchain.format.manifest import NO_MANIFEST
 from logchain.format.merkle import leaf_hash, root
 from logchain.format.signed_note import Vkey
@@ -64,7 +65,8 @@ class Gone(NamedTuple):
     segment: int
     entry: int
     what: str  # `evicted (quota)`, `deleted`
-    age: int  # s since it was sealed
+    age: int  # s since it was sealed, as the LogVM's running time has it
+    sealed: int  # when that was, µs since 1970
 
 
 class Listed(NamedTuple):
@@ -125,8 +127,8 @@ def prove_entry(data: bytes, store_id: bytes, before: Entry | None, last: bytes)
 class Ledger:
     """All that was read so far. `findings` grow with `advance`."""
 
-    def __init__(self, store: Directory, store_id: bytes, longest_kept: int) -> None:
-        self._store, self.store_id, self._longest_kept = store, store_id, longest_kept
+    def __init__(self, store: Directory, store_id: bytes) -> None:
+        self._store, self.store_id = store, store_id
         self.findings: list[Finding] = []
         self.genesis: Genesis | None = None
         self.fingerprint = ""
@@ -143,7 +145,8 @@ class Ledger:
         self.restored: list[tuple[int, int]] = []  # entry, the first birth behind it
         self.evicted = self.deleted = self.exported = 0
         self.forgotten: list[tuple[int, Forget]] = []
-        self.young: list[Gone] = []
+        self._gone: list[Gone] = []
+        self._times = array("q")  # of all entries, µs since 1970
         self.leap = 0, 0  # the most s by which running time grew more than the clock; at which entry
         self._next: Vkey | None = None  # the key that signs the next entry; None where it is lost
         self._leaves = bytearray()
@@ -225,6 +228,7 @@ class Ledger:
             except FormatError:
                 self._junk += 1
         self._next = entry.next if entry else None
+        self._times.append(entry.time if entry else MAX_TIME)
         if entry:
             for text in self._apply(entry, key.key if key else b""):
                 if self.intact:
@@ -269,6 +273,22 @@ class Ledger:
                 if not self.births.keys() >= set(event.births):
                     yield "what was taken out is of a birth that nobody has"
 
+    def young(self, age: int, now: float) -> list[Gone]:
+        """Return what went sooner than `age`, s, after its seal; `now`, s since 1970, is of whoever verifies.
+
+        By whichever clock says less: who has the keys of now sets age and time of what he signs. But running takes
+        time, and nothing happened later than what came behind it, or than now.
+        """
+        found, latest, place = [], int(now * 1_000_000), len(self._times)
+        for gone in reversed(self._gone):
+            while place > gone.entry:
+                place -= 1
+                latest = min(latest, self._times[place])
+            kept = min(gone.age, (latest - gone.sealed) // 1_000_000)
+            if kept < age:
+                found.append(gone._replace(age=kept))
+        return found[::-1]
+
     def _history(self, stream_id: bytes) -> History:
         return self.streams.setdefault(stream_id, History())
 
@@ -293,10 +313,7 @@ class Ledger:
             self.evicted, what = self.evicted + 1, f"evicted ({event.reason})"
         else:
             self.deleted, what = self.deleted + 1, "deleted"
-        # whichever clock says less: root sets the ages of the entries that he signs, and running takes time
-        age = min(entry.age - sealed.age, (entry.time - sealed.time) // 1_000_000)
-        if age < self._longest_kept:
-            self.young.append(Gone(event.stream_id, event.segment, entry.number, what, age))
+        self._gone.append(Gone(event.stream_id, event.segment, entry.number, what, entry.age - sealed.age, sealed.time))
 
     def _forget(self, entry: Entry, event: Forget) -> Iterator[str]:
         history = self._history(event.stream_id)

@@ -24,10 +24,13 @@ class Removal(NamedTuple):
 
 
 def find_removal(store: Directory, vm: str, stream: str, until: int) -> Removal:
-    """Return what goes of a stream if what was received at `until` or before, µs since 1970, is to go."""
+    """Return what goes of a stream if what was received at `until` or before, µs since 1970, is to go.
+
+    It goes from its begin on, whatever the clock did: a segment can say why the one before it has no end.
+    """
     gone: list[Outline] = []
     stays: list[str] = []
-    room = 0
+    room = kept = 0
     with open_stream_files(store, vm, stream) as files:
         for number in files.sealed_numbers():
             assert files.sealed
@@ -38,13 +41,19 @@ def find_removal(store: Directory, vm: str, stream: str, until: int) -> Removal:
             except FormatError as error:
                 stays.append(f"segment {number}: {error}")
                 continue
-            if outline.last_time <= until:
+            if outline.last_time <= until and not kept:
                 gone.append(outline)
                 room += _room(files.sealed, number)
             elif outline.first_time <= until:
-                stays.append(f"segment {number}: it goes on behind that time")
+                stays.append(f"segment {number}: it goes on behind that time" if not kept else _behind(number, kept))
+            if outline.last_time > until:
+                kept = kept or number
         stays += _live(files, until)
     return Removal(stream, gone, room, stays)
+
+
+def _behind(number: int, kept: int) -> str:
+    return f"segment {number}: segment {kept} before it stays"
 
 
 def _live(files: StreamFiles, until: int) -> Iterator[str]:

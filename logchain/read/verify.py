@@ -10,7 +10,8 @@ carries it:
 - the audit secret, with records that it proved, where the ledger is pinned too, or says of nothing that it went on
   purpose: for whoever can make up a ledger can make up evictions.
 
-Else nobody can tell.
+And the ledger may say no more often than the person who verifies knows that the store came back from a backup: for
+that excuses what is missing, and root can sign it. Else nobody can tell.
 """
 
 from collections.abc import Callable
@@ -53,6 +54,7 @@ class Report:
 
     store_id: bytes
     audited: bool
+    restored: int = 0  # how often the store came back from a backup, as the person who verifies knows
     ledger: LedgerReport = field(default_factory=LedgerReport)
     streams: list[StreamReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -64,6 +66,8 @@ class Report:
         everything = [*self.findings, *(finding for stream in self.streams for finding in stream.findings)]
         if any(finding.damage for finding in everything):
             return Verdict.DAMAGED
+        if self.ledger.restored > self.restored:
+            return Verdict.CANNOT_TELL
         by_ledger = self.ledger.pinned and self.fixed
         by_secret = self.audited and self.chained and (self.ledger.pinned or not self.ledger.gone)
         return Verdict.INTACT if by_ledger or by_secret else Verdict.CANNOT_TELL
@@ -91,6 +95,7 @@ def verify_store(
     progress: Callable[[int], None] = lambda _: None,
     *,
     fingerprint: str | None = None,
+    restored: int = 0,
     jobs: int = 1,
     settings: Settings = DEFAULT_SETTINGS,
     accepted: Accepted | None = None,
@@ -105,7 +110,7 @@ def verify_store(
     store_id = read_store_id(store)
     if audit and audit.store_id != store_id:
         raise SecretError("this audit secret belongs to another store, or the store's id was changed")
-    report = Report(store_id, audit is not None)
+    report = Report(store_id, audit is not None, restored)
     before = _read_births(store, report)
     secrets = Secrets(audit, before.birth if before else 1)
     births = Births(secrets)

@@ -6,6 +6,7 @@ segment later is found out by the ledger's public key alone, and so is who remov
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from struct import Struct
 from typing import NamedTuple, Self
@@ -15,6 +16,7 @@ from logchain.format.heads import Head, parse_heads
 from logchain.format.limits import MAX_HEADS_FILE
 from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger, Listed
+from logchain.read.verify_records import is_end
 from logchain.store.layout import HEADS, LEDGER, Directory, heads_name
 
 __all__ = ["Beside", "HeadsLists", "Line", "Prefix", "lines"]
@@ -123,6 +125,8 @@ class Prefix:
         self._hash, self._offset = sha256(), 0
         self.good: Line | None = None  # the last line that fits
         self.bad: Line | None = None  # the first that does not
+        self.overrun = False  # a segment that had its end goes on
+        self._ended = False  # what fits ends with the end of a segment
 
     def feed(self, text: bytes) -> None:
         """Take the next bytes of the text."""
@@ -133,13 +137,16 @@ class Prefix:
             cut = line.size - self._offset
             self._hash.update(view[start:cut])
             start = cut
-            if self._hash.digest() == line.digest:
-                self.good, self._place = line, self._place + 1
-            else:
+            if self._hash.digest() != line.digest:
                 self.bad = line
+            else:
+                self.good, self._place = line, self._place + 1
+                with suppress(FormatError):  # its form is checked elsewhere
+                    self._ended = is_end(text[text.rfind(b"\n", 0, cut - 1) + 1 : cut - 1])
         if not self.bad and self._place < len(self._lines):
             self._hash.update(view[start:])
         self._offset = end
+        self.overrun = self.overrun or (self._ended and self.good is not None and end > self.good.size)
 
     def finish(self) -> Line | None:
         """Return the first line that does not fit, those included that the text is too short for."""

@@ -5,10 +5,11 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeAlias
 
-from logchain.format.errors import FormatError
+from logchain.format.errors import FormatError, StoreError
 from logchain.read.verify_keys import KeySource
 from logchain.read.verify_live import LiveCheck, LiveTask, check_live
 from logchain.read.verify_records import SegmentCheck
@@ -21,6 +22,7 @@ Task: TypeAlias = LiveTask | SealedTask
 Result: TypeAlias = LiveCheck | SegmentCheck
 
 _AHEAD = 4  # tasks a process that are given out before their turn
+_KILLED = "a process that checked was killed, for want of memory perhaps; try --jobs 1"
 
 
 class Checker:
@@ -81,16 +83,18 @@ def run_tasks(
     _inherited[:] = [Checker(store, secrets)]
     jobs = min(jobs, os.cpu_count() or 1)  # more would only wait
     pool = ProcessPoolExecutor(jobs, get_context("fork"), initializer=_begin)
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # one that was killed takes nothing more; it must not end us
     try:
         waiting: deque[Future[tuple[Result, int]]] = deque()
         for task in tasks:
-            waiting.append(pool.submit(_check, task))
+            waiting.append(_submit(pool, task))
             if len(waiting) >= _AHEAD * jobs:
                 yield _result(waiting.popleft(), progress)
         while waiting:
             yield _result(waiting.popleft(), progress)
     finally:
         pool.shutdown(cancel_futures=True)
+        signal.signal(signal.SIGPIPE, before)
         _inherited.clear()
 
 
@@ -106,7 +110,17 @@ def _check(task: Task) -> tuple[Result, int]:
     return _inherited[0].check(task, read.append), sum(read)
 
 
+def _submit(pool: ProcessPoolExecutor, task: Task) -> "Future[tuple[Result, int]]":
+    try:
+        return pool.submit(_check, task)
+    except BrokenProcessPool as error:
+        raise StoreError(_KILLED) from error
+
+
 def _result(future: "Future[tuple[Result, int]]", progress: Callable[[int], None]) -> Result:
-    result, read = future.result()
+    try:
+        result, read = future.result()
+    except BrokenProcessPool as error:
+        raise StoreError(_KILLED) from error
     progress(read)
     return result

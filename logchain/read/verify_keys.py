@@ -9,7 +9,8 @@ from logchain.format.segment_key import SegmentKey
 
 __all__ = ["GivenKey", "KeySource", "Secrets", "StreamKeys"]
 
-_NEW = 1_000  # births that may come while we look
+_NEW = 101_000  # births that may come while we look: `logchain restored` leaves out up to 100,000 at once
+_STEP = 1_000  # births from one secret that is kept to the next
 
 
 class StreamKeys(Protocol):
@@ -37,21 +38,27 @@ class Secrets:
     """The secrets of births, derived from the audit secret, if there is one."""
 
     def __init__(self, audit: AuditSecret | None, known: int) -> None:
-        self._secrets = [seed(audit.secret, audit.store_id)] if audit else []
+        self._kept = [seed(audit.secret, audit.store_id)] if audit else []  # of births 1, 1 + _STEP, 1 + 2 * _STEP, ...
+        self._last = 1, self._kept[0] if self._kept else b""  # that was asked for, and its secret
         self._most = known + _NEW
 
     @property
     def audited(self) -> bool:
         """Whether secrets can be derived."""
-        return bool(self._secrets)
+        return bool(self._kept)
 
     def secret(self, birth: int) -> bytes:
         """Return B of a birth; FormatError for a number that was never given."""
         if not 1 <= birth <= self._most:
             raise FormatError(f"birth {birth} was never given")
-        while len(self._secrets) < birth:
-            self._secrets.append(successor(self._secrets[-1]))
-        return self._secrets[birth - 1]
+        place = (birth - 1) // _STEP
+        while place >= len(self._kept):
+            self._kept.append(successor(self._kept[-1], _STEP))
+        at, secret = self._last
+        if not birth - _STEP < at <= birth:
+            at, secret = 1 + place * _STEP, self._kept[place]
+        self._last = birth, successor(secret, birth - at)
+        return self._last[1]
 
     def of(self, stream_id: bytes) -> StreamKeys:
         """Return a stream's keys; of an empty id there are none."""

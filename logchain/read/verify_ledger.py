@@ -119,8 +119,10 @@ def tell_clocks(ledger: Ledger, now: float) -> Iterator[Finding]:
         yield Finding(False, "the last entry is of a time to come, by the clock here", entry=ledger.head.number)
 
 
-def tell_gone(ledger: Ledger, names: Mapping[bytes, tuple[str, str]], settings: Settings) -> Iterator[Finding]:
-    """Yield a notice of all that went on purpose and was young: root can sign that too.
+def tell_gone(
+    ledger: Ledger, names: Mapping[bytes, tuple[str, str]], settings: Settings, now: float
+) -> Iterator[Finding]:
+    """Yield a notice of all that went on purpose and was young: root can sign that too. `now`: s since 1970.
 
     Of a stream that is not there any more nobody knows the name, and so the longest that any VM's is kept counts.
     """
@@ -131,7 +133,8 @@ def tell_gone(ledger: Ledger, names: Mapping[bytes, tuple[str, str]], settings: 
     def kind(gone: Gone) -> tuple[bytes, str]:
         return gone.stream_id, gone.what
 
-    young = sorted((gone for gone in ledger.young if gone.age < kept(gone.stream_id)), key=kind)
+    went = ledger.young(settings.longest_kept, now)
+    young = sorted((gone for gone in went if gone.age < kept(gone.stream_id)), key=kind)
     for (stream_id, what), group in groupby(young, kind):
         found = list(group)
         where = "/".join(names.get(stream_id, ())) or f"stream {stream_id.hex()}"

@@ -133,6 +133,8 @@ class _Checker:
             prefix.finish()
         if prefix.bad:
             check.contradict(prefix.bad)
+        elif prefix.overrun:
+            check.find("records were put behind its end")
         elif prefix.good:
             check.listed = prefix.good.records
         return check

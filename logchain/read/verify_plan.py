@@ -19,7 +19,7 @@ from logchain.read.segments import StreamFiles, open_stream_files
 from logchain.read.verify_heads import HeadsLists
 from logchain.read.verify_live import LiveTask
 from logchain.read.verify_sealed import SealedTask
-from logchain.store.layout import FORGETTING, ID, Directory, manifest_name, segments
+from logchain.store.layout import FORGETTING, LOCK, Directory, manifest_name, segments
 
 __all__ = ["Planner", "StreamPlan"]
 
@@ -70,7 +70,7 @@ class Planner:
         plan.stream_id = files.try_stream_id()
         history = self._ledger.of(plan.stream_id)
         names = files.live.names() if files.live else []
-        if FORGETTING in names and (ID not in names or history.forgotten is not None):
+        if FORGETTING in names and (history.forgotten is not None or not set(names) - {FORGETTING, LOCK}):
             plan.forgotten = True
             plan.find("the stream is being forgotten, or a crash left the rest of it", damage=False)
             plan.ids |= {plan.stream_id} - {b""}
@@ -97,7 +97,7 @@ class Planner:
         history = self._ledger.of(plan.stream_id)
         gone = frozenset(number for number in unsealed - sealed if history.is_gone(number))
         for number in sorted(gone):
-            plan.find("it went on purpose, and is still there: a crash left it", number, damage=False)
+            plan.find("it went on purpose, and a text of it is in live/: it was put there", number)
         plan.live = LiveTask(plan.vm, plan.stream, self._store_id, sealed, gone, tuple(history.births), listed)
 
     def _plan_sealed(

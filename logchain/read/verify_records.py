@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from logchain.format.errors import FormatError
 from logchain.format.limits import MAX_RECORD, PREFIX, TIME_SIZE
 from logchain.format.record import LINE, NOTE, PART, Note, parse_note, parse_time
 from logchain.read.findings import Finding
-from logchain.read.verify_heads import Line
+
+if TYPE_CHECKING:
+    from logchain.read.verify_heads import Line
 
 __all__ = [
     "MOST_LEADING",
@@ -60,7 +63,7 @@ class SegmentCheck:
         """Take note of a finding in this segment."""
         self.findings.append(Finding(damage, text, self.number, record, offset))
 
-    def contradict(self, line: Line) -> None:
+    def contradict(self, line: "Line") -> None:
         """Take note that its text is not what a list of heads says."""
         text = f"its first {line.records:,} records, {line.size:,} bytes, are not what was listed"
         self.findings.append(Finding(True, text, self.number, entry=line.entry))

@@ -3,6 +3,7 @@
 With the audit secret every record too. Text is read once.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,9 +30,9 @@ from logchain.read.verify_records import (
     leading_notes,
     own_note,
 )
-from logchain.store.layout import TIERS, Directory, manifest_name
+from logchain.store.layout import TIERS, Directory, log_name, manifest_name
 
-__all__ = ["SealedTask", "check_sealed"]
+__all__ = ["SealedTask", "check_sealed", "is_copy"]
 
 _LARGE = 4 << 20  # bytes of text for which a thread is worth it
 
@@ -67,6 +68,26 @@ def check_sealed(sealed: Directory, task: SealedTask, keys: StreamKeys) -> Segme
     _check_tiers(sealed, manifest, task, keys, check)
     check.whole = not any(finding.damage for finding in check.findings)
     return check
+
+
+def is_copy(live: Directory, sealed: Directory, number: int) -> bool:
+    """Tell whether a text in live/ is the one that was sealed: a crash leaves it there for a while.
+
+    FileNotFoundError where it went meanwhile. Whether the manifest is the right one is asked elsewhere.
+    """
+    try:
+        manifest = unverified_manifest(sealed.read(manifest_name(number), MAX_MANIFEST))
+        fd = live.file(log_name(number))
+    except FormatError:
+        return False
+    try:
+        if os.fstat(fd).st_size != manifest.size:
+            return False
+        return all(sha256(os.pread(fd, one.size, one.offset)).digest() == one.digest for one in manifest.blocks)
+    except OSError:  # a disk that fails
+        return False
+    finally:
+        os.close(fd)
 
 
 def _read_manifest(sealed: Directory, task: SealedTask) -> Manifest:
@@ -188,6 +209,8 @@ class _TextCheck:
         check.time = block.time
         if data[:TIME_SIZE] != format_time(block.time) or not data.endswith(b"\n"):
             raise FormatError("a block that does not begin when the manifest says, or not with a record")
+        if (records := data.count(b"\n")) != block.records:
+            raise Damage(f"a block of {records} records, not {block.records}", self._index, block.offset)
         if self._head is not None:
             self._look_at_head(data)
         if is_last:
@@ -215,8 +238,6 @@ class _TextCheck:
         assert self._key is not None
         records = data[:-1].split(b"\n")
         ends = list(accumulate((len(record) + 1 for record in records), initial=block.offset))
-        if len(records) != block.records:
-            raise Damage(f"a block of {len(records)} records, not {block.records}", self._index, block.offset)
         self._time = check_form(records, self._time, self._index, ends)
         self._key, tags = chain(self._key, records)
         self._tag = tags[-1]
@@ -241,6 +262,8 @@ class _TextCheck:
             bad = self._prefix.finish()
             if bad:
                 check.contradict(bad)
+            elif self._prefix.overrun:
+                check.find("records were put behind its end")
             if self._prefix.good:
                 check.listed = self._prefix.good.records
 

@@ -45,7 +45,10 @@ def verify_segment(
         else:
             others = frozenset(numbers) - {key.segment}
             task = LiveTask(vm, stream, key.store_id, gone=others, births=((1, key.birth),))
-            check = checker.check_live(task, progress).segments[0]
+            checks = checker.check_live(task, progress).segments
+            if not checks:
+                raise StoreError(f"segment {key.segment} of {vm}/{stream} was never committed: it cannot be checked")
+            (check,) = checks
         return _report(vm, stream, check)
     raise StoreError(f"segment {key.segment} of stream {key.stream_id.hex()} is not here")
 

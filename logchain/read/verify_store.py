@@ -19,9 +19,9 @@ from logchain.read.verify_ledger import check_checkpoint, check_key, tell_clocks
 from logchain.read.verify_live import LiveCheck, LiveTask, proven_births
 from logchain.read.verify_plan import Planner, StreamPlan
 from logchain.read.verify_records import SegmentCheck
-from logchain.read.verify_sealed import SealedTask
+from logchain.read.verify_sealed import SealedTask, is_copy
 from logchain.read.verify_stream import StreamLinks
-from logchain.store.layout import Directory, stream_directory
+from logchain.store.layout import RESTORING, SEALED, Directory, segments, stream_directory
 
 __all__ = ["StoreCheck"]
 
@@ -32,7 +32,7 @@ class StoreCheck:
     def __init__(self, store: Directory, store_id: bytes, secrets: Secrets, births: Births, settings: Settings) -> None:
         self._store, self._store_id, self._secrets, self._births = store, store_id, secrets, births
         self._settings = settings
-        self._ledger = Ledger(store, store_id, settings.longest_kept)
+        self._ledger = Ledger(store, store_id)
         self._lists = HeadsLists(store, self._ledger)
         self._names: dict[bytes, tuple[str, str]] = {}
         self._pinned = False
@@ -101,15 +101,35 @@ class StoreCheck:
         checks = [found[number] for number in sorted(found)]
         restored = [first for _, first in self._ledger.restored]
         links = StreamLinks(
-            report, lambda number: number in plan.lost or history.is_gone(number), self._secrets.audited, restored
+            report,
+            lambda number: number in plan.lost or history.is_gone(number),
+            self._secrets.audited,
+            history.birth_of,
+            restored,
         )
         links.run(live, checks, moved)
+        report.findings += self._doubled(plan, live.doubled)
         self._births.claim((plan.vm, plan.stream), plan.ids, links.births, live.state)
         self._births.begun |= links.begun
         if report.damaged:
             claimed = {check.claimed for check in checks} | ({live.state.birth} if live.state else set())
             self._births.excuse(claimed)
         return report
+
+    def _doubled(self, plan: StreamPlan, numbers: Iterable[int]) -> Iterator[Finding]:
+        """Tell of segments that are sealed, and in live/ too: a crash leaves the same text there, and nothing else."""
+        for number in numbers:
+            with (
+                suppress(FileNotFoundError),
+                stream_directory(self._store, plan.vm, plan.stream) as live,
+                stream_directory(self._store, plan.vm, plan.stream, SEALED) as sealed,
+            ):
+                if is_copy(live, sealed, number):
+                    text = "it is still in live/ too: a crash left it; the sealed one counts"
+                    yield Finding(False, text, number)
+                else:
+                    text = "it is in live/ too, with another text than was sealed: it was put there"
+                    yield Finding(True, text, number)
 
     def _was_forgotten(self, stream_id: bytes) -> bool:
         self._ledger.advance()
@@ -151,6 +171,7 @@ class StoreCheck:
         """See that all of a stream is there whose contents are not asked for."""
         where = f"{plan.vm}/{plan.stream}"
         missing = [Finding(True, "the text is missing", number) for number in plan.textless]
+        missing += self._unseen(plan)
         for finding in (finding for finding in [*plan.findings, *missing] if finding.damage):
             self.findings.append(Finding(True, f"{where}: {finding.text}", finding.segment, entry=finding.entry))
         for stream_id in plan.ids:  # what is sealed is not read
@@ -159,6 +180,20 @@ class StoreCheck:
         with suppress(FileNotFoundError, FormatError), stream_directory(self._store, plan.vm, plan.stream) as directory:
             births = proven_births(directory, plan.vm, plan.stream, self._secrets)
             self._births.claim((plan.vm, plan.stream), plan.ids, births, _try_state(directory))
+
+    def _unseen(self, plan: StreamPlan) -> Iterator[Finding]:
+        """Tell of segments that were listed while they were open, and are nowhere now."""
+        listed = plan.live.listed if plan.live else {}
+        there: set[int] = set()
+        with suppress(FileNotFoundError, FormatError), stream_directory(self._store, plan.vm, plan.stream) as live:
+            there.update(segments(live))
+        absent = sorted(listed.keys() - there - {task.number for task in plan.sealed})
+        if absent:
+            self._ledger.advance()
+        history = self._ledger.of(plan.stream_id)
+        for number in absent:
+            if number not in history.sealed and not history.is_gone(number):
+                yield Finding(True, "it was listed, and is gone", number, entry=lines(listed[number])[-1].entry)
 
     def finish(self, before: BirthState | None, after: BirthState | None) -> None:
         """Ask for what should be there beside the streams. Births are those when all began, and those of now."""
@@ -174,8 +209,11 @@ class StoreCheck:
         elif self._ledger.torn:
             text = "an entry was not appended to its end: a crash, or it is being written; it does not count"
             self.findings.append(Finding(False, text))
+        if RESTORING in self._store.names():
+            text = "'logchain restored' was not finished, and nobody can log until it is: run it again"
+            self.findings.append(Finding(False, text))
         self.findings += tell_clocks(self._ledger, time.time())
-        self.findings += tell_gone(self._ledger, self._names, self._settings)
+        self.findings += tell_gone(self._ledger, self._names, self._settings, time.time())
         self.findings += self._ledger.findings
 
     def acceptance(self) -> Accepted:

@@ -18,9 +18,14 @@ class StreamLinks:
     """What links the segments of a stream: `births` that it shows, and those that a segment was `begun` under."""
 
     def __init__(
-        self, report: StreamReport, is_gone: Callable[[int], bool], audited: bool, restored: Collection[int] = ()
+        self,
+        report: StreamReport,
+        is_gone: Callable[[int], bool],
+        audited: bool,
+        birth_of: Callable[[int], int] = lambda _: 0,
+        restored: Collection[int] = (),
     ) -> None:
-        self.report, self._is_gone, self._audited = report, is_gone, audited
+        self.report, self._is_gone, self._audited, self._birth_of = report, is_gone, audited, birth_of
         self._restored = restored  # the first births behind backups that came back, as the ledger has them
         self.births: set[int] = set()
         self.begun: set[int] = set()
@@ -51,8 +56,6 @@ class StreamLinks:
             self._find("the segment has no end: records are missing", segment=self._unended[0])
         if state:
             self._check_state(state, live.wrong_next)
-        for number in live.doubled:
-            self._find("it is still in live/ too: a crash left it; the sealed one counts", damage=False, segment=number)
         if live.uncommitted:
             text = f"segment {live.uncommitted} was never committed"
             self._find(text, damage=False, segment=live.uncommitted)
@@ -64,6 +67,9 @@ class StreamLinks:
             if not gone:
                 self._find(missing(numbers[0], numbers[-1]), segment=numbers[0])
         if first <= last:
+            if self._unended:
+                text = "the segment has no end, and what could say why is gone: records are missing"
+                self._find(text, segment=self._unended[0])
             self._first = self._tag = self._unended = None
 
     def _take(self, check: SegmentCheck) -> None:
@@ -99,6 +105,7 @@ class StreamLinks:
         fields = head[0].fields if head else {}
         is_birth = "birth" in fields
         broken = next((note.fields.get("reason") for note in head if note.event == "broken"), None)
+        before = self._birth or self._birth_of(number - 1)  # a backup comes back once: the birth is from before it
         if head:
             self._linked = number
         if check.sealed and check.claimed:
@@ -108,14 +115,15 @@ class StreamLinks:
             if not (check.sealed and self._audited and not check.key):  # it is proven
                 self.births.add(self._birth)
             self.begun.add(self._birth)
-        if broken == "restored" and any(first <= self._birth for first in self._restored):
+        restored = broken == "restored" and any(before < first <= self._birth for first in self._restored)
+        if restored:
             text = "the stream begins anew: the store came back from a backup"
             self._find(text, damage=False, segment=number)
         elif broken:
             self._find(f"the stream had to begin anew ({broken}): what was before was lost or changed", segment=number)
         elif head and is_birth != (number == 1):
             self._find("a birth where none should be, or none where one should", segment=number)
-        elif first is not None and self._first not in (None, first):
+        if (restored or not broken) and first is not None and self._first not in (None, first):
             text = f"the segment begins with record {first}: records before it are missing"
             self._find(text, segment=number, record=self._first)
         previous = bytes(32) if is_birth else self._tag

@@ -23,12 +23,11 @@ from logchain.store.layout import (
     segments,
     stream_directory,
     streams,
-    tags_name,
     temporary_name,
 )
 from logchain.store.ledger import Ledger
 from logchain.store.ledger_state import Sealed
-from logchain.store.sealed import read_manifest, stream_id, tier_of
+from logchain.store.sealed import read_manifest, remove_copy, stream_id, tier_of
 from logchain.store.tiers import compress, read_blocks
 
 __all__ = ["compress_segment", "delete", "evict", "finish_removals"]
@@ -77,6 +76,7 @@ def evict(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int, 
     Raises StoreError where the ledger knows no such segment, Full, WriteFailed.
     """
     identity, sealed = _find(store, ledger, vm, stream, segment)
+    _remove_copy(store, vm, stream, segment)
     ledger.append(Evict(identity, segment, sealed.manifest, reason))
     _remove(store, vm, stream, segment)
 
@@ -84,6 +84,7 @@ def evict(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int, 
 def delete(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) -> None:
     """Remove a sealed segment because a person wants it gone; raises as `evict`."""
     identity, sealed = _find(store, ledger, vm, stream, segment)
+    _remove_copy(store, vm, stream, segment)
     ledger.append(Delete(identity, segment, sealed.manifest))
     _remove(store, vm, stream, segment)
 
@@ -101,11 +102,9 @@ def _find(store: Directory, ledger: Ledger, vm: str, stream: str, segment: int) 
 
 
 def _remove(store: Directory, vm: str, stream: str, segment: int) -> None:
-    """Remove all there is of a segment."""
+    """Remove all there is of a sealed segment."""
     with suppress(FileNotFoundError), stream_directory(store, vm, stream, SEALED) as sealed:
         _remove_sealed(sealed, segment)
-    with suppress(FileNotFoundError), stream_directory(store, vm, stream) as live:
-        _remove_live(live, segment)  # a crash may have left it after its seal
 
 
 def _remove_sealed(sealed: Directory, segment: int) -> None:
@@ -114,15 +113,22 @@ def _remove_sealed(sealed: Directory, segment: int) -> None:
     remove(sealed, [*texts, *map(temporary_name, texts), manifest_name(segment)])
 
 
-def _remove_live(live: Directory, segment: int) -> None:
-    remove(live, [tags_name(segment), log_name(segment)])
+def _remove_copy(store: Directory, vm: str, stream: str, segment: int) -> None:
+    """Remove what a crash left in live/ of a sealed segment, before it goes: so nothing of one that went is ever there.
+
+    FormatError where that is another text: then nothing may go.
+    """
+    with suppress(FileNotFoundError), stream_directory(store, vm, stream) as live:
+        if segment in segments(live):
+            with stream_directory(store, vm, stream, SEALED) as sealed:
+                remove_copy(live, read_manifest(sealed, segment))
 
 
 def finish_removals(store: Directory, ledger: Ledger) -> None:
     """Remove what the ledger says is gone, evicted, deleted or forgotten: what a crash left of it.
 
-    What is sealed and in live/ too is for `seal_segment` to remove. The stream's `id` is the collectors': it decides
-    about live/ alone, and about what is sealed its manifests do. A stream that may not be looked into waits.
+    What is sealed and in live/ too is for `seal_segment` to remove; what went left nothing there. The stream's `id` is
+    the collectors': about what is sealed its manifests decide. A stream that may not be looked into waits.
     """
     for vm, stream in sorted({*streams(store, LIVE, []), *streams(store, SEALED, [])}):
         try:
@@ -143,7 +149,3 @@ def _finish_stream(store: Directory, ledger: Ledger, vm: str, stream: str) -> No
                 with suppress(FileNotFoundError, FormatError):
                     if ledger.state.of(read_manifest(sealed, segment).stream_id).is_gone(segment):
                         _remove_sealed(sealed, segment)
-    with suppress(FileNotFoundError, FormatError), stream_directory(store, vm, stream) as live:
-        for segment in segments(live):
-            if history and history.is_gone(segment):
-                _remove_live(live, segment)

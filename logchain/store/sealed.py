@@ -1,16 +1,28 @@
 """What is in sealed/, as far as those who write it have to read it; proving it is for `logchain verify`."""
 
+import os
 from collections.abc import Collection
 from contextlib import suppress
+from hashlib import sha256
 
 from logchain.format.errors import FormatError
 from logchain.format.limits import MAX_MANIFEST
 from logchain.format.manifest import Manifest, unverified_manifest
-from logchain.store.durable import reading
-from logchain.store.layout import SEALED, TIERS, Directory, manifest_name, manifests, sealed_name, stream_directory
+from logchain.store.durable import reading, remove
+from logchain.store.layout import (
+    SEALED,
+    TIERS,
+    Directory,
+    log_name,
+    manifest_name,
+    manifests,
+    sealed_name,
+    stream_directory,
+    tags_name,
+)
 from logchain.store.segments import read_stream_id
 
-__all__ = ["manifest_bytes", "read_manifest", "stream_id", "stream_ids", "tier_of"]
+__all__ = ["manifest_bytes", "read_manifest", "remove_copy", "stream_id", "stream_ids", "tier_of"]
 
 
 def manifest_bytes(sealed: Directory, segment: int) -> bytes:
@@ -22,6 +34,27 @@ def manifest_bytes(sealed: Directory, segment: int) -> bytes:
 def read_manifest(sealed: Directory, segment: int) -> Manifest:
     """Return what a manifest says; nobody's signature is checked. FormatError, FileNotFoundError."""
     return unverified_manifest(manifest_bytes(sealed, segment))
+
+
+def remove_copy(live: Directory, manifest: Manifest) -> None:
+    """Remove from live/ the text that was sealed, where a crash left it.
+
+    FormatError where it is another text: then somebody put it there, and it stays for a person to look at.
+    """
+    segment = manifest.segment
+    with suppress(FileNotFoundError):
+        name = f"{live.path}/{log_name(segment)}"
+        fd = live.file(log_name(segment))
+        try:
+            with reading(name):
+                same = os.fstat(fd).st_size == manifest.size and all(
+                    sha256(os.pread(fd, block.size, block.offset)).digest() == block.digest for block in manifest.blocks
+                )
+        finally:
+            os.close(fd)
+        if not same:
+            raise FormatError(f"{name} is not the text that was sealed under its number: it was put there, and stays")
+    remove(live, [tags_name(segment), log_name(segment)])
 
 
 def tier_of(names: Collection[str], segment: int) -> str | None:

@@ -30,7 +30,7 @@ from logchain.store.layout import (
     tags_name,
 )
 from logchain.store.ledger import Ledger
-from logchain.store.sealed import manifest_bytes, read_manifest, tier_of
+from logchain.store.sealed import manifest_bytes, read_manifest, remove_copy, tier_of
 from logchain.store.segments import durable_state, first_note, read_stream_id, will_not_change
 
 __all__ = ["record_births", "seal_segment"]
@@ -60,13 +60,14 @@ def seal_segment(
             history = ledger.state.of(identity)
             if segment in history.sealed:
                 manifest = _sealed_before(sealed, segment, history.sealed[segment].manifest)
+                remove_copy(live, manifest)
             elif segment <= history.last or _is_taken(ledger, sealed, segment):
                 raise FormatError(
                     f"{live.path}/{log_name(segment)} is never sealed: a later one was, or its name is taken"
                 )
             else:
                 manifest = _seal(ledger, live, sealed, identity, state, segment, block_size)
-        remove(live, [tags_name(segment), log_name(segment)])
+                remove(live, [tags_name(segment), log_name(segment)])
     return manifest
 
 

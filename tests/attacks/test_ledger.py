@@ -84,7 +84,7 @@ def test_a_bit_flip_in_each_byte_of_an_entry_is_found(store: Pinned) -> None:
             bad[place] ^= 1 << place % 8
             store.entries.write_bytes(bad)
             with open_store(store.path) as directory:
-                ledger = Ledger(directory, store.audit.store_id, 0)
+                ledger = Ledger(directory, store.audit.store_id)
                 ledger.advance()
             # a torn end is told as such by the key in hand
             assert ledger.findings or ledger.torn, f"byte {place - start} of entry {index}"

@@ -74,7 +74,8 @@ class Watch:
 
     def _verify(self) -> Report:
         with open_store(self._path) as directory:
-            return verify_store(directory, self._place.store.audit, fingerprint=self._place.fingerprint)
+            place = self._place
+            return verify_store(directory, place.store.audit, fingerprint=place.fingerprint, restored=1)
 
 
 def _findings(report: Report) -> list[str]:

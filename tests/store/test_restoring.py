@@ -399,14 +399,15 @@ def test_a_file_that_may_not_be_opened(
 
 
 def test_the_verdict_is_intact(tmp_path: Path) -> None:
-    """Of a whole ledger with its fingerprint; without it anybody could say that there was a backup."""
+    """Of a whole ledger with its fingerprint, to who knows of the backup; else anybody could say that there was one."""
     store = Store.make(tmp_path / "store")
     store.log(b"one")
     fingerprint = store.verify().ledger.fingerprint
     told(store)
     for _ in range(2):
         with open_store(store.path) as directory:
-            assert verify_store(directory, store.audit, fingerprint=fingerprint).verdict == Verdict.INTACT
+            report = verify_store(directory, store.audit, fingerprint=fingerprint, restored=1)
+            assert report.verdict == Verdict.INTACT
         assert store.verdict() == Verdict.CANNOT_TELL
         store.log(b"two")
     assert store.found() == [
