@@ -60,13 +60,13 @@ def put(directory: Directory, name: str, chunks: Iterable[bytes], mode: int | No
             write(fd, chunk, size)
             size += len(chunk)
         sync([fd])
+        move(directory, temporary, directory, name)
     except BaseException:
         with suppress(StoreError):
             shred(directory, temporary)
         raise
     finally:
         os.close(fd)
-    move(directory, temporary, directory, name)
 
 
 def shred(directory: Directory, name: str) -> None:
