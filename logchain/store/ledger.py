@@ -258,7 +258,8 @@ class Ledger:
             )
         if self.state.log_key != public_key(log_key_name(self.store_id), self._log_key.seed):
             raise StoreError(f"{KEYS}/{LOG_KEY} is not the key that the ledger began with; put the right one back")
-        if not checkpoint or checkpoint.size < self._tree.size:
+        is_left = temporary_name(CHECKPOINT) in self._directory.names()  # by one that was written over the old one
+        if is_left or not checkpoint or checkpoint.size < self._tree.size:
             self._put_checkpoint()
 
     def _read_checkpoint(self) -> Checkpoint | None:
