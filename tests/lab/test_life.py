@@ -170,6 +170,24 @@ def test_forty_qubes_fit(machine: Container) -> None:
     assert 0 < pss < 200 * 1024
 
 
+def test_a_backup_comes_back(machine: Container) -> None:
+    """An older copy is put back and told of, as the guide says: who sends goes on, and verify is content, with a note."""
+    stop = "systemctl stop log-collector.socket log-collector log-compressor"
+    start = "systemctl start log-collector.socket log-compressor"
+    machine.run(f"logchain seal --vm work; {stop}; cp -a {STORE} /root/backup; {start}")
+    machine.run("printf 'after the backup\\n' | " + SEND.format(vm="work", stream="trial"))
+    machine.run(f"{stop}; rm -r {STORE}/*; cp -a /root/backup/. {STORE}; logchain restored --yes; {start}")
+    assert machine.run(f"find {STORE} -user root") == ""
+    machine.run("printf 'after the restore\\n' | " + SEND.format(vm="work", stream="trial"))
+    machine.run("logger -t restored 'the journal goes on'")
+    machine.until("logchain show --vm work --stream journal -g 'journal goes on' | grep -q goes", 120)
+    found = lines(machine, "work", "trial")
+    assert found == ["one", "two", "three", "after the restore"]
+    said = verified(machine)
+    assert "INTACT" in said
+    assert "restored" in said
+
+
 def test_an_upgrade_over_a_store(machine: Container) -> None:
     """Installing over it restarts what runs, loses no line of who sends meanwhile, and changes nothing stored."""
     before = machine.run(f"cat {STORE}/format; logchain list --vm work --json | head -1")
