@@ -43,6 +43,9 @@ def test_a_qube_becomes_the_logvm(machine: Container) -> None:
     found = re.search(r"^  ([0-9a-f ]{71})$", shown, re.MULTILINE)
     assert found, shown
     (machine.root / "root/fingerprint").write_text(found[1].replace(" ", ""))
+    refused = machine.run("logchain init --audit-secret-out again", check=False)
+    assert "is not empty" in refused
+    assert machine.run("test -e again || echo gone") == "gone\n", "the secret of a store that is not there helps nobody"
     machine.run("systemctl start log-collector.socket log-compressor.service")
     assert machine.run(f"find {STORE} -user root") == ""
     assert machine.run("stat -c '%A %U' /run/logchain/append.sock") == "srw------- logchain-in\n"
@@ -171,7 +174,7 @@ def test_forty_qubes_fit(machine: Container) -> None:
 
 
 def test_a_backup_comes_back(machine: Container) -> None:
-    """An older copy is put back and told of, as the guide says: who sends goes on, and verify is content, with a note."""
+    """An older copy is put back and told of, as the guide says: who sends goes on, verify is content, and notes it."""
     stop = "systemctl stop log-collector.socket log-collector log-compressor"
     start = "systemctl start log-collector.socket log-compressor"
     machine.run(f"logchain seal --vm work; {stop}; cp -a {STORE} /root/backup; {start}")
@@ -185,7 +188,7 @@ def test_a_backup_comes_back(machine: Container) -> None:
     assert found == ["one", "two", "three", "after the restore"]
     said = verified(machine)
     assert "INTACT" in said
-    assert "restored" in said
+    assert "backup" in said
 
 
 def test_an_upgrade_over_a_store(machine: Container) -> None:
