@@ -1,6 +1,7 @@
 """logchain-dom0-setup: checks before it acts, shows what it changes, never leaves a bad policy, can be undone."""
 
 import pty
+import re
 import subprocess
 import sys
 
@@ -150,3 +151,12 @@ def test_without_qubes(dom0: Dom0) -> None:
 def test_show_prints_it_only(dom0: Dom0) -> None:
     """To look at, or to copy by hand: the policy, and nothing checked."""
     assert dom0.run("show").stdout == POLICY.read_text()
+
+
+@pytest.mark.parametrize("action", ["show", "install", "remove"])
+def test_every_option_is_explained(dom0: Dom0, action: str) -> None:
+    """Each option that `--help` lists stands in the installation guide."""
+    guide = (SETUP.parents[1] / "docs" / "guides" / "install.md").read_text()
+    options = set(re.findall(r"--[a-z-]+", dom0.run(action, "--help").stdout)) - {"--help"}
+    assert options
+    assert not {option for option in options if not re.search(rf"{option}(?![a-z-])", guide)}
