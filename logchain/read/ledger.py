@@ -147,6 +147,7 @@ class Ledger:
         self.forgotten: list[tuple[int, Forget]] = []
         self._gone: list[Gone] = []
         self._times = array("q")  # of all entries, µs since 1970
+        self.owing = 0  # the last entry that is no removal: nothing but these may follow an entry without a checkpoint
         self.leap = 0, 0  # the most s by which running time grew more than the clock; at which entry
         self._next: Vkey | None = None  # the key that signs the next entry; None where it is lost
         self._leaves = bytearray()
@@ -249,6 +250,8 @@ class Ledger:
     def _apply(self, entry: Entry, key: bytes) -> Iterator[str]:
         """Take note of what happened; yield what contradicts the entries before."""
         event = entry.event
+        if not isinstance(event, Evict | Delete | Forget):
+            self.owing = entry.number
         match event:
             case Birth():
                 if event.birth in self.births:

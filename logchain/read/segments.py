@@ -1,8 +1,8 @@
 """The segments of a stream, wherever they are: the sealed ones, and behind them those in live/.
 
 A compressor may be at work in the same moment. A segment is in sealed/ before it goes from live/, so live/ is looked at
-first, and what went away is looked up once more. Where it is in both, the one in live/ is read: the other may be half
-a seal, or a forgery that no entry of the ledger names.
+first, and what went away is looked up once more. Where it is in both, the sealed one is read if the ledger names its
+manifest, else the one in live/: the other may be half a seal, or a forgery.
 """
 
 import os
@@ -16,6 +16,7 @@ from logchain.format.keystate import KeyState
 from logchain.format.limits import MAX_SMALL_FILE
 from logchain.read.live import Segment, open_segment, read_keystate, reason
 from logchain.read.sealed import Outline, SealedText, digested_manifest, open_sealed, peek
+from logchain.read.seals import is_sealed
 from logchain.store.layout import (
     ID,
     LIVE,
@@ -91,6 +92,14 @@ class StreamFiles:
                 return peek(self.sealed, number)
         return None
 
+    def _counts_as_sealed(self, number: int) -> bool:
+        """Tell whether a segment is sealed, whatever is in live/: the ledger names the manifest that is there."""
+        try:
+            manifest, digest = digested_manifest(self.sealed, number) if self.sealed else (None, b"")
+        except (FileNotFoundError, FormatError):
+            return False
+        return manifest is not None and is_sealed(self._store, manifest.stream_id, number, digest)
+
     @contextmanager
     def open(self, number: int, state: KeyState | None) -> Iterator[Text]:
         """Open a segment, sealed or not; FileNotFoundError where it is neither, FormatError."""
@@ -99,18 +108,27 @@ class StreamFiles:
 
     def _open(self, stack: ExitStack, number: int, state: KeyState | None) -> Text:
         for _ in range(2):
-            # first where it was first: a copy in sealed/ that nobody sealed must not hide the original
-            if self.live:
-                with suppress(FileNotFoundError):
-                    return stack.enter_context(open_segment(self.live, number, state))
             self.sealed = self.sealed or self._directory(SEALED)
-            if self.sealed:
+            # first where it was first: a copy in sealed/ that nobody sealed must not hide the original, and no forgery
+            # in live/ one that was sealed
+            places = [self._open_live, self._open_sealed]
+            for place in reversed(places) if self._counts_as_sealed(number) else places:
                 with suppress(FileNotFoundError):
-                    manifest, digest = digested_manifest(self.sealed, number)
-                    text = stack.enter_context(open_sealed(self.sealed, manifest))
-                    text.digest = digest
-                    return text
+                    return place(stack, number, state)
         raise FileNotFoundError(number)
+
+    def _open_live(self, stack: ExitStack, number: int, state: KeyState | None) -> Text:
+        if not self.live:
+            raise FileNotFoundError(number)
+        return stack.enter_context(open_segment(self.live, number, state))
+
+    def _open_sealed(self, stack: ExitStack, number: int, _: KeyState | None) -> Text:
+        if not self.sealed:
+            raise FileNotFoundError(number)
+        manifest, digest = digested_manifest(self.sealed, number)
+        text = stack.enter_context(open_sealed(self.sealed, manifest))
+        text.digest = digest
+        return text
 
 
 @contextmanager

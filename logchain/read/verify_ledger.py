@@ -27,7 +27,8 @@ _PAUSE = 0.005  # s
 def check_checkpoint(store: Directory, ledger: Ledger) -> Iterator[Finding]:
     """Yield what is wrong with the checkpoint: it is put in place behind every entry.
 
-    So it may be one entry behind, after a crash or for a moment, but never more, and never ahead.
+    So it may be one entry behind, after a crash or for a moment, but never ahead; and more than one only where the disk
+    was full and all behind the first make room (docs/spec/ledger.md, 13).
     """
     if not ledger.intact:
         return
@@ -55,7 +56,7 @@ def _judge_checkpoint(store: Directory, ledger: Ledger) -> str:
         return f"it is of {checkpoint.size} entries, and there are {ledger.size}: the newest were removed"
     if checkpoint.root != ledger.root(checkpoint.size):
         return f"its first {checkpoint.size} entries are not those of the ledger"
-    if checkpoint.size < ledger.size - 1:
+    if checkpoint.size < ledger.owing:
         ledger.advance()
         return f"it is of {checkpoint.size} entries, and there are {ledger.size}: it is an older copy"
     return ""

@@ -83,7 +83,7 @@ class StreamLinks:
             report.sealed += check.good
         elif not check.sealed:
             report.listed += check.listed
-            report.unlisted += check.good - check.listed
+            report.unlisted += max(0, check.good - check.listed)
         self._link(check)
         report.findings += check.findings
         if check.damage:

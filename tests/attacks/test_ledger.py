@@ -320,6 +320,22 @@ def test_checkpoints_that_are_not_the_ledgers_are_found(store: Pinned) -> None:
             assert any("checkpoint" in text for text in store.damage())
 
 
+def test_a_checkpoint_that_the_disk_had_no_room_for(store: Pinned) -> None:
+    """Behind an entry without one there may be what makes room, and nothing else: then it is an older copy."""
+    checkpoint = store.path / "ledger" / "checkpoint"
+    store.list_heads()
+    older = checkpoint.read_bytes()
+    with store.ledger() as (_, ledger):
+        ledger.append(Config(bytes(32)))
+    store.evict(1, 2)
+    with store.changed(checkpoint, older):
+        assert store.damage() == []
+    with store.ledger() as (_, ledger):
+        ledger.append(Config(bytes(32)))
+    with store.changed(checkpoint, older):
+        assert any("it is an older copy" in text for text in store.damage())
+
+
 def test_an_older_copy_of_the_keys_is_found(store: Pinned) -> None:
     """Root put keys/ledger back from a backup, or the rest."""
     keys = store.path / "keys" / "ledger"

@@ -47,6 +47,19 @@ def test_a_copy_that_is_none(store: Pinned) -> None:
         assert any("it is in live/ too, with another text" in bad for bad in store.damage()), other
 
 
+def test_a_copy_that_is_none_is_not_shown(store: Pinned, tmp_path: Path) -> None:
+    """What the ledger says was sealed is what a person sees; a copy that nobody sealed hides nothing that is open."""
+    show = ("logchain", "show", "--vm", "work", "-o", "raw")
+    before = run_in(tmp_path)(*show).stdout
+    text = store.text(1).read_bytes()
+    put_live(store, 1, text.replace(b"line", b"lime"))
+    assert run_in(tmp_path)(*show).stdout == before
+    forged = store.sealed() / "00000004"
+    forged.with_suffix(".log").write_bytes(text.replace(b"line", b"lime"))
+    forged.with_suffix(".manifest").write_bytes((store.sealed() / "00000001.manifest").read_bytes())
+    assert run_in(tmp_path)(*show).stdout == before
+
+
 def test_a_copy_that_is_none_stays_as_evidence(store: Pinned) -> None:
     """Neither the compressor nor an eviction removes it; the text that was sealed stays as well."""
     text = store.text(1).read_bytes()
