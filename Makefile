@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-exporter bench-verify bench-show bench-compression man vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-exporter bench-verify bench-show bench-evidence bench-compression man vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -59,6 +59,9 @@ bench-verify: $(READY) ## measure verify beside sha256sum, openssl and journalct
 
 bench-show: $(READY) ## measure show beside journalctl, lz4cat and grep on a million lines
 	$(BIN)/python -m bench.show
+
+bench-evidence: $(READY) ## measure export and verify FILE beside sha256sum and tar
+	$(BIN)/python -m bench.evidence
 
 bench-compression: $(READY) ## measure the tiers beside journald's files, gzip, xz, zstd; the compressor's memory
 	$(BIN)/python -m bench.compression

@@ -88,6 +88,8 @@ def _export(
             for vm in sorted({found.vm for found in unsealed(store, names, *times)}):
                 _seal(store, ledger, clock, settings, vm)
             evidence = plan_evidence(store, names, *times)
+            for vm, stream in sorted({*names}.difference(stream[:2] for stream in evidence.index.streams)):
+                click.echo(f"{vm}/{stream}: nothing of it is sealed; it is not in the file", err=True)
             report, digest = _check(evidence, settings)
             # on record before the first byte leaves
             entry = ledger.append(Export(digest, *times, _births(ledger, evidence)))

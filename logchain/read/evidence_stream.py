@@ -97,7 +97,7 @@ class StreamCheck:
             places = covering(manifest, since, until)
             for place, block in enumerate(manifest.blocks):
                 if place in places:
-                    self._block(manifest, place, first)
+                    self._block(segment.segment, manifest, place, first)
                 first += block.records
             report.segments += 1
             report.ends = manifest.last_time > until
@@ -142,9 +142,9 @@ class StreamCheck:
             self._find("the manifest is younger than the entry that names it", number)
         return manifest
 
-    def _block(self, manifest: Manifest, place: int, first: int) -> None:
-        """Check a block, whose first record has this number, and count what of it is within the range."""
-        block, number = manifest.blocks[place], manifest.segment
+    def _block(self, number: int, manifest: Manifest, place: int, first: int) -> None:
+        """Check a block of a segment, whose first record has number `first`, and count what is within the range."""
+        block = manifest.blocks[place]
         path = block_path(self._stream, number, block.offset)
         data = self._parts.whole(path, block.size)
         try:

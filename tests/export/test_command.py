@@ -142,6 +142,17 @@ def test_a_sender_that_is_connected(stocked: Run) -> None:
     assert stocked("logchain", "export", "--vm", "work", "--output", "e.tar").returncode == 0
 
 
+def test_a_stream_that_has_nothing_sealed(stocked: Run) -> None:
+    """Where only later lines are not sealed, the stream is left out, and that is told."""
+    stocked("logchain", "seal", "--vm", "work")
+    done = stocked("logchain", "export", "--until", "2020-01-01", "--output", "e.tar")
+    assert done.returncode == 0
+    assert done.stderr == b"".join(
+        b"%s/journal: nothing of it is sealed; it is not in the file\n" % vm for vm in (b"dom0", b"vault")
+    )
+    assert stocked("logchain", "verify", "e.tar", "--fingerprint", fingerprint()).returncode == 0
+
+
 def test_a_damaged_store(stocked: Run) -> None:
     """Of a ledger that was changed nothing is taken out, and nothing goes on record."""
     stocked("logchain", "seal")

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from logchain.format.errors import FormatError, StoreError, UsageError
 from logchain.format.evidence import INDEX, format_index, parse_index, proof_path
+from logchain.format.ledger import Export
 from logchain.format.record import format_time
 from logchain.format.ustar import END, check_header, format_header, padding
 from logchain.read.evidence import check_evidence
-from logchain.read.verify import Verdict
+from logchain.read.verify import Verdict, verify_store
+from logchain.store.layout import open_store
 from tests.export.files import ALL, SECOND, check, make, packed, parts, pinned, run_readme, stocked, texts
 from tests.read.archived import Archive
 
@@ -89,6 +91,7 @@ def test_what_may_be_missing(store: Archive) -> None:
         return stream.begins, stream.ends
 
     assert ends(74, 79) == (True, True)
+    assert ends(60, 90) == (True, True)  # by the manifests before and behind
     assert ends(20, 30) == (True, True)  # between two segments: silence that is proven
     assert ends(-100, 1) == (True, True)  # it begins with the stream's first record
     assert ends(74, 1_000) == (True, False)
@@ -205,6 +208,16 @@ def test_another_stores_segment_does_not_pass(store: Archive, data: bytes, tmp_p
     made = packed([(path, mixed.get(path, content)) for path, content in parts(data)])
     assert check(made, pinned(other)).verdict == Verdict.DAMAGED
     assert check(made, pinned(store)).verdict == Verdict.DAMAGED
+
+
+def test_an_index_of_another_store(store: Archive, data: bytes) -> None:
+    """The ledger is that of the store that the index names."""
+    found = dict(parts(data))
+    index = parse_index(found[INDEX])
+    found[INDEX] = format_index(index._replace(store_id=bytes(16)))
+    report = check(packed(list(found.items())), pinned(store))
+    assert report.verdict == Verdict.DAMAGED
+    assert report.findings[0].text.startswith("an entry of another store")
 
 
 def summed(header: bytes) -> bytes:
@@ -360,6 +373,20 @@ def test_a_segment_that_is_gone_splits_it(tmp_path: Path) -> None:
     assert (first.verdict, first.streams[0].segments, first.streams[0].ends) == (Verdict.INTACT, 1, False)
     last = check(make(store, begin(store) + 140 * SECOND, names=WORK), pinned(store))
     assert (last.verdict, last.streams[0].segments, last.streams[0].begins) == (Verdict.INTACT, 1, False)
+
+
+def test_the_entry_names_streams_that_are(tmp_path: Path) -> None:
+    """`verify` counts what was taken out, and finds an entry whose streams the ledger never had."""
+    store = stocked(tmp_path / "store")
+    for births, damaged in (((1, 2), False), ((2, 99), True)):
+        with store.ledger() as (directory, ledger):
+            ledger.append(Export(bytes(32), 0, 1, births))
+        with open_store(store.path) as directory:
+            report = verify_store(directory, fingerprint=pinned(store))
+        words = "what was taken out is of a birth that nobody has"
+        assert (words in [finding.text for finding in report.findings]) == damaged
+        assert report.ledger.exported == 1 + damaged
+        assert report.verdict == (Verdict.DAMAGED if damaged else Verdict.INTACT)
 
 
 def test_a_lost_id_leaves_the_name_unproven(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logchain.format import encrypted
 from logchain.format.encrypted import ENCRYPTED, Decryption, Encryption
 from logchain.format.errors import FormatError, SecretError
 from logchain.format.recipient import Recipient, format_recipient_secret, parse_recipient_secret
@@ -96,6 +97,17 @@ def test_every_end_counts(size: int) -> None:
     """Wherever it is cut off, that is found."""
     with pytest.raises((FormatError, SecretError)):
         decrypt(DATA[:size])
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_the_last_chunk_says_so(early: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk that says to be the last and is not, or is and does not say so, is refused: such files nobody makes."""
+    message, final = encrypted._MESSAGE, encrypted._FINAL
+    monkeypatch.setattr(encrypted, "_MESSAGE" if early else "_FINAL", final if early else message)
+    data = encrypt(TEXT)
+    monkeypatch.undo()
+    with pytest.raises(FormatError):
+        decrypt(data)
 
 
 def test_for_nobody_else() -> None:

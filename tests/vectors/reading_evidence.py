@@ -202,6 +202,7 @@ def read_file(data: bytes, fingerprint: str) -> Vector:
             )
             manifest = open_manifest(note, signers[number])
             same = manifest["store_hex"], manifest["stream_hex"], manifest["segment"]
+            damaged(manifest["age"] <= entry["age"], "age")
             damaged(same == (index["store_hex"], stream["id"], segment), "manifest-of-another")
             if last:
                 damaged(manifest["previous_hex"] == last["digest"], "previous-manifest")
@@ -227,6 +228,10 @@ def read_blocks(tar: Tar, place: str, manifest: Vector, index: Vector) -> list[b
         lines = text.splitlines(keepends=True)
         damaged(len(lines) == records and parse_time(lines[0][:27]) == time_us, "block-form")
         times = [parse_time(line[:27]) for line in lines]
+        if index["since_us"] <= time_us and end <= index["until_us"]:
+            found.append(text)
+            continue
+        damaged(times == sorted(times), "times-go-back")
         chosen = [line for line, its in zip(lines, times, strict=True) if index["since_us"] <= its <= index["until_us"]]
         found.append(b"".join(chosen))
     return found
@@ -283,16 +288,28 @@ BLOCKS = {  # of each segment: texts
 class Made:
     """A whole evidence file in the making; each part can be made otherwise."""
 
-    def __init__(self, since: str, until: str, segments: tuple[int, ...] = (1, 2), salt: str = SALT) -> None:
+    def __init__(
+        self,
+        since: str,
+        until: str,
+        segments: tuple[int, ...] = (1, 2),
+        salt: str = SALT,
+        lies: tuple[tuple[str, str], ...] = (),
+        signer: bytes = b"",
+        log: bytes = LOG_SEED,
+        blocks: dict[int, list[str]] = BLOCKS,
+    ) -> None:
+        self.lies, self.signer = lies, signer  # what stands in the manifests, and what instead; who signs them
+        self.log = log  # who signs the checkpoint
         self.since, self.until, self.segments = f"{HOUR}{since}.000000Z", f"{HOUR}{until}.999999Z", segments
         self.manifests: dict[int, bytes] = {}
-        self.blocks = {number: [text.encode() for text in texts] for number, texts in BLOCKS.items()}
+        self.blocks = {number: [text.encode() for text in texts] for number, texts in blocks.items()}
         vkey = vkey_of(KEY_NAME, SEEDS[0])
         self.entries = [self._entry(0, f"genesis {vkey} {vkey_of(LOG_NAME, LOG_SEED)}", b"")]
         self._add(f"birth 1 {ID} 1")
         first, before = 0, ZEROS
         for number in BLOCKS:
-            manifest = self._manifest(number, first, before)
+            manifest = self.manifest(number, first, before)
             self.manifests[number] = manifest
             first, before = first + self._records(number), hashlib.sha256(manifest).hexdigest()
             self._add(f"seal {ID} {number} sha256:{before}")
@@ -320,7 +337,8 @@ class Made:
     def _add(self, event: str) -> None:
         self.entries.append(self._entry(len(self.entries), event, self.entries[-1]))
 
-    def _manifest(self, number: int, first: int, before: str) -> bytes:
+    def manifest(self, number: int, first: int, before: str) -> bytes:
+        """Give a segment's manifest, with what it is to lie."""
         texts = self.blocks[number]
         times = [[line[:27].decode() for line in text.splitlines()] for text in texts]
         offsets = [sum(map(len, texts[:place])) for place in range(len(texts))]
@@ -331,14 +349,17 @@ class Made:
             f"block {offset} {len(text)} {len(its)} {its[0]} sha256:{hashlib.sha256(text).hexdigest()}"
             for offset, text, its in zip(offsets, texts, times, strict=True)
         ]
-        return sign(text_of(lines), (KEY_NAME, SEEDS[number + 1]))
+        text = text_of(lines).decode()
+        for lie in self.lies:
+            text = text.replace(*lie)
+        return sign(text.encode(), (KEY_NAME, self.signer or SEEDS[number + 1]))
 
     def files(self) -> list[tuple[str, bytes]]:
         """Give all files in their order."""
         root = root_of(self.entries)
         size = len(self.entries)
         text = f"{LOG_NAME}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
-        checkpoint = sign(text, (LOG_NAME, LOG_SEED))
+        checkpoint = sign(text, (LOG_NAME, self.log))
         found = [("evidence/README", README_BYTES), ("evidence/index", text_of(self.index))]
         found.append(("evidence/keys/genesis.pem", pem_of(vkey_of(KEY_NAME, SEEDS[0]))))
         found.append(("evidence/keys/log.pem", pem_of(vkey_of(LOG_NAME, LOG_SEED))))
@@ -515,6 +536,36 @@ def bad() -> list[Vector]:
     changed("the checkpoint of the second proof", "checkpoints", 6, b"\n5\n", b"\n6\n", "malformed")
     changed("a digit of a manifest", "manifest-of-another", 7, b"age 1", b"age 2")
     changed("a letter of a block", "block", 8, b"- one", b"- two")
+
+    def lying(name: str, reason: str, *lies: tuple[str, str]) -> None:
+        one = Made("00:00", "59:59", lies=lies)
+        assert one.manifests != Made("00:00", "59:59").manifests, name
+        file(name, reason, pack(one.files()), "damaged")
+
+    lying("a manifest of another stream", "manifest-of-another", (f"stream {ID} 2", f"stream {OTHER_ID} 2"))
+    lying("a manifest of another segment", "manifest-of-another", (f"stream {ID} 2", f"stream {ID} 3"))
+    lying("records that are missing between segments", "records-missing", ("records 2 5", "records 2 6"))
+    lying("a manifest younger than its entry", "age", ("age 1\n", "age 9\n"))
+    three = (f" 2 {HOUR}00:00.000000Z sha", f" 3 {HOUR}00:00.000000Z sha")
+    one = (f" 2 {HOUR}10:00.000000Z sha", f" 1 {HOUR}10:00.000000Z sha")
+    lying("more records than the block has", "block-form", three, one)
+    lying("a block that begins later", "block-form", (f"{HOUR}40:00.000000Z", f"{HOUR}40:00.000001Z"))
+    other = Made("00:00", "59:59", signer=sample("another key"))
+    file("manifests by another key of that name", "no-signature-of-this-key", pack(other.files()), "not signed")
+    other = Made("00:00", "59:59", log=sample("another key"))
+    file("a checkpoint by another key of that name", "no-signature-of-this-key", pack(other.files()), "not signed")
+    more = Made("00:00", "59:59")
+    more.count += 1
+    file("an entry more than the index says", "entries-count", pack(more.files()), "damaged")
+    more.count -= 2
+    file("an entry less than the index says", "entries-count", pack(more.files()), "damaged")
+    twin = Made("00:00", "59:59")
+    twin.lies = ((sample("tag 2").hex(), sample("tag 3").hex()),)
+    twin.manifests[2] = twin.manifest(2, 5, hashlib.sha256(twin.manifests[1]).hexdigest())
+    file("another manifest by the same key", "manifest-of-another", pack(twin.files()), "damaged")
+    turned = "".join(reversed(BLOCKS[1][1].splitlines(keepends=True)))
+    back = Made("00:00", "25:00", blocks=BLOCKS | {1: [BLOCKS[1][0], turned, BLOCKS[1][2]]})
+    file("times that go back where the range cuts", "times-go-back", pack(back.files()), "damaged")
     changed("a letter of the text", "text", len(files) - 1, b"- two", b"- one")
     changed("a line of the text left out", "text", len(files) - 1, f"{HOUR}10:00.000000Z - two\n".encode(), b"")
     return vectors
