@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 PATIENCE = 90.0
@@ -16,7 +17,7 @@ _BOOT = (
     'mount -t tmpfs tmpfs /run && mkdir /run/root && mount --bind / /run/root && exec systemd-nspawn -D /run/root "$@"'
 )
 _PRIVATE = ["unshare", "-m", "--propagation", "private", "sh", "-c", _BOOT, "sh"]
-_OPTIONS = ["-q", "-b", "--register=no", "--keep-unit", "--console=pipe", "--private-network"]
+_OPTIONS = ["-q", "--register=no", "--keep-unit", "--console=pipe", "--private-network"]
 _OPTIONS += ["--volatile=overlay", "--system-call-filter=bpf", "--capability=all"]
 _LAB = """\
 [Unit]
@@ -26,6 +27,7 @@ AllowIsolate=yes
 """
 
 
+@cache
 def lacking() -> str:
     """Return what is not here to boot with; empty if all is."""
     if os.geteuid() != 0:
@@ -34,7 +36,14 @@ def lacking() -> str:
         return "systemd-nspawn is missing: apt install systemd-container"
     if subprocess.run(["/usr/bin/env", "-i", "/usr/bin/python3", "-c", "import tomllib"], check=False).returncode:
         return "the system's own python3 is missing, or older than 3.11"
-    return ""
+    name = f"probe-{os.getpid()}"
+    probe = subprocess.run(
+        [*_PRIVATE, *_OPTIONS, "-M", name, "--", "/bin/true"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return f"no container can be made here: {probe.stderr.decode(errors='replace')[-200:]}" if probe.returncode else ""
 
 
 class Machine:
@@ -50,7 +59,7 @@ class Machine:
         self.console = directory / "console"
         with self.console.open("wb") as console:
             self._nspawn = subprocess.Popen(
-                [*_PRIVATE, *_OPTIONS, "-M", f"lab-{os.getpid()}", *binds, "--", f"--unit={TARGET}"],
+                [*_PRIVATE, *_OPTIONS, "-b", "-M", f"lab-{os.getpid()}", *binds, "--", f"--unit={TARGET}"],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
