@@ -19,9 +19,10 @@ def lines(machine: Container, vm: str, stream: str) -> list[str]:
     return machine.run(f"logchain show --vm {vm} --stream {stream} -o raw").splitlines()
 
 
-def verified(machine: Container) -> str:
-    """Verify with both, the fingerprint and the audit secret; return what verify says."""
-    return machine.run("logchain verify --fingerprint $(cat fingerprint) --audit-secret audit-secret")
+def verified(machine: Container, *, restored: int = 0) -> str:
+    """Verify with both, the fingerprint and the audit secret; return what verify says. `restored`: backups known of."""
+    known = f"--restored {restored}" if restored else ""
+    return machine.run(f"logchain verify --fingerprint $(cat fingerprint) --audit-secret audit-secret {known}")
 
 
 def test_nothing_runs_where_it_was_not_asked_for(machine: Container) -> None:
@@ -186,7 +187,7 @@ def test_a_backup_comes_back(machine: Container) -> None:
     machine.until("logchain show --vm work --stream journal -g 'journal goes on' | grep -q goes", 120)
     found = lines(machine, "work", "trial")
     assert found == ["one", "two", "three", "after the restore"]
-    said = verified(machine)
+    said = verified(machine, restored=1)
     assert "INTACT" in said
     assert "backup" in said
 
@@ -198,7 +199,7 @@ def test_an_upgrade_over_a_store(machine: Container) -> None:
     machine.run("logger -t upgrade 'upgraded'")
     machine.until("logchain show --vm work --stream journal -g upgraded | grep -q upgraded", 120)
     assert machine.run(f"cat {STORE}/format")[:40] == before[:40]
-    assert "INTACT" in verified(machine)
+    assert "INTACT" in verified(machine, restored=1)
 
 
 def test_removal_leaves_the_evidence(machine: Container) -> None:
@@ -211,7 +212,7 @@ def test_removal_leaves_the_evidence(machine: Container) -> None:
     machine.run("dpkg -i *.deb")
     machine.run("printf 'back\\n' | " + SEND.format(vm="work", stream="trial"))
     assert lines(machine, "work", "trial")[-1] == "back"
-    assert "INTACT" in verified(machine)
+    assert "INTACT" in verified(machine, restored=1)
 
 
 def test_both_packages_were_tried() -> None:
