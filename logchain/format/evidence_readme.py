@@ -29,37 +29,51 @@ Get the store's fingerprint from its owner, not together with this file: on pape
 
 WITHOUT LOGCHAIN
 
-With bash, the usual tools, and openssl 3. Go to the directory that this text is in, and paste this. It says BAD where
-something does not fit, and at the end the fingerprint, which has to be the one that the owner gave you.
+With bash, the usual tools, and openssl 3. If you do not trust who gave you the file, take this text from logchain's own
+pages (docs/spec/evidence.md), not from here: it is the same, byte for byte. Go to the directory that this text is in,
+and paste all between the two brackets, with them. It says BAD where something does not fit, and at the end the
+fingerprint, which has to be the one that the owner gave you. A thousand entries of the ledger take some ten seconds.
 
-    export LC_ALL=C tmp=$(mktemp -d); sum() { sha256sum | cut -d ' ' -f 1; }
+    (
+    export LC_ALL=C; tmp=$(mktemp -d); trap 'rm -r "$tmp"' EXIT; sum() { sha256sum | cut -d ' ' -f 1; }
     signed() {  # signed FILE KEY: is FILE signed by KEY, which stands behind 'next' or 'genesis'?
       sed '/^$/,$d' "$1" > "$tmp/text"
-      tail -n 1 "$1" | cut -d ' ' -f 3 | base64 -d | tail -c 64 > "$tmp/signature"
+      tail -n 1 "$1" | cut -d ' ' -f 3 | base64 -d 2> /dev/null | tail -c 64 > "$tmp/signature"
       { printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'
-        printf %s "$2" | cut -d + -f 3- | base64 -d | tail -c 32; } > "$tmp/key"
+        printf %s "$2" | cut -d + -f 3- | base64 -d 2> /dev/null | tail -c 32; } > "$tmp/key"
       openssl pkeyutl -verify -pubin -keyform DER -inkey "$tmp/key" -rawin \
-        -in "$tmp/text" -sigfile "$tmp/signature" > "$tmp/out" 2>&1
+        -in "$tmp/text" -sigfile "$tmp/signature" > /dev/null 2>&1
     }
-    # 1. the entries: each signed by the key that the one before names, and each hashes the one before
+    # 1. nothing is here but what belongs here, and names are names
+    vm='[A-Za-z][A-Za-z0-9_.-]*' name='[A-Za-z0-9][A-Za-z0-9_.-]*' h='[0-9a-f]{64}' t='[0-9TZ:.-]{27}'
+    files="README|index|keys/(genesis|log)\.pem|ledger/entries|ledger/proofs/[0-9]{8}\.tlog-proof"
+    files="^\./($files|streams/$vm/$name/(text|[0-9]{8}\.manifest|[0-9]{8}/[0-9]{9}))$"
+    lines="logchain evidence v1|store [0-9a-f]{32}|range $t $t|entries [0-9]+|segment [0-9]+ [0-9]+"
+    lines="^($lines|stream $vm $name $h ($h|-))$"
+    if find . -name '*[!A-Za-z0-9_.-]*' -o ! -type d ! -type f | grep -q . || find . -type f | grep -qvE "$files" ||
+      grep -qavE "$lines" index; then echo 'BAD: there is something that does not belong here'; exit 1; fi
+    texts=$(find streams -mindepth 3 -maxdepth 3 -name text | wc -l)
+    named=$(grep '^stream ' index | cut -d ' ' -f 2,3 | sort -u | wc -l)
+    [ "$texts" = "$named" ] || echo 'BAD: there are streams that the index does not name'
+    # 2. the entries: each signed by the key that the one before names, and each hashes the one before
     first=$(sed -n '7s/^genesis \([^ ]*\) .*/\1/p' ledger/entries); key=$first; before=$(printf '%064d' 0)
     split -l 10 -d -a 8 ledger/entries "$tmp/entry."
     for entry in "$tmp"/entry.*; do
       signed "$entry" "$key" && grep -qx "previous sha256:$before" "$entry" || echo "BAD: ledger, ${entry##*/}"
       key=$(sed -n '8s/^next //p' "$entry"); before=$(sum < "$entry")
     done
-    # 2. the manifests: each named by an entry, and signed by the key of that entry
+    # 3. the manifests: each named by an entry, and signed by the key of that entry
     find streams -name '*.manifest' | sort | while read -r manifest; do
-      line=$(grep -n "^seal [0-9a-f]* [0-9]* sha256:$(sum < "$manifest")$" ledger/entries | cut -d : -f 1)
+      line=$(grep -n "^seal [0-9a-f]* [0-9]* sha256:$(sum < "$manifest")$" ledger/entries | cut -d : -f 1 | head -n 1)
       key=$(sed -n "$((${line:-17} - 9))s/^next //p" ledger/entries)  # of the entry before
       [ "$line" ] && signed "$manifest" "$key" || echo "BAD: $manifest"
     done
-    # 3. the blocks: each is what its manifest says
+    # 4. the blocks: each is what its manifest says
     find streams -mindepth 4 -type f | sort | while read -r block; do
       grep -q "^block $((10#${block##*/})) [0-9]* [0-9]* [^ ]* sha256:$(sum < "$block")$" "${block%/*}.manifest" ||
         echo "BAD: $block"
     done
-    # 4. the text: all records of the blocks that were received in these times; and the names of the streams
+    # 5. the text: all records of the blocks that were received in these times; and the names of the streams
     read -r _ since until < <(sed -n 3p index)
     grep '^stream ' index | while read -r _ qube stream id salt; do
       for segment in streams/"$qube/$stream"/*/; do
@@ -68,13 +82,14 @@ something does not fit, and at the end the fingerprint, which has to be the one 
         lines=$(awk -v since="$since" -v until="$until" '$1 >= since && $1 <= until {print NR}' "$tmp/times" |
           sed -n '1p;$p' | paste -s -d ,)
         if [ "$lines" ]; then cat "$segment"* | sed -n "${lines}p"; fi
-      done | cmp - "streams/$qube/$stream/text" || echo "BAD: streams/$qube/$stream/text"
+      done | cmp -s - "streams/$qube/$stream/text" || echo "BAD: streams/$qube/$stream/text"
       grep -L "^stream $id " streams/"$qube/$stream"/*.manifest | sed 's/^/BAD: of another stream: /'
-      name=$({ printf "$(printf %s "$salt" | sed 's/../\\x&/g')"
+      found=$({ printf "$(printf %s "$salt" | sed 's/../\\x&/g')"
         printf "\\x$(printf %02x ${#qube})\\x00$qube\\x$(printf %02x ${#stream})\\x00$stream"; } | sum)
-      [ "$name" = "$id" ] || echo "BAD: $qube/$stream is not its name, or that cannot be proven"
+      [ "$found" = "$id" ] || echo "BAD: $qube/$stream is not its name, or that cannot be proven"
     done
-    echo "fingerprint: $(printf %s "$first" | sum)"; rm -r "$tmp"
+    echo "fingerprint: $(printf %s "$first" | sum)"
+    )
 
 What this leaves out, and 'logchain verify' looks at: that the numbers of records go on from segment to segment, that no
 segment between others was left out (their manifests name one another as 'previous'), and the proofs of the tree.

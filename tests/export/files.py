@@ -96,7 +96,7 @@ def texts(data: bytes) -> dict[str, bytes]:
 
 def readme_commands(text: str) -> str:
     """Return what a README tells to paste."""
-    block = text[text.index("    export LC_ALL") : text.index("\n\nWhat this leaves out")]
+    block = text[text.index("    (\n") : text.index("\n\nWhat this leaves out")]
     return "".join(line[4:] + "\n" for line in block.split("\n"))
 
 

@@ -20,7 +20,19 @@ from logchain.format.ustar import END, check_header, format_header, padding
 from logchain.read.evidence import check_evidence
 from logchain.read.verify import Verdict, verify_store
 from logchain.store.layout import open_store
-from tests.export.files import ALL, SECOND, check, make, packed, parts, pinned, run_readme, stocked, texts
+from tests.export.files import (
+    ALL,
+    SECOND,
+    check,
+    make,
+    packed,
+    parts,
+    pinned,
+    readme_commands,
+    run_readme,
+    stocked,
+    texts,
+)
 from tests.read.archived import Archive
 
 WORK = (("work", "journal"),)
@@ -151,6 +163,32 @@ def test_the_readme_finds_changes(store: Archive, data: bytes, tmp_path: Path) -
         assert "BAD" in done.stdout, name
         with pytest.raises(FormatError, match="not of these names") if name == "index" else nullcontext():
             assert check(changed, pinned(store)).verdict == Verdict.DAMAGED, name
+
+
+def test_the_readme_runs_nothing_of_the_file(data: bytes, tmp_path: Path) -> None:
+    """Whatever files are called, and whatever the index says: its commands execute none of it, and say BAD."""
+    found, place = parts(data), "evidence/streams/work/journal"
+    trap = b"a[$(touch pwned)]"
+    index = dict(found)[INDEX]
+    hostile = [
+        [*found, (f"{place}/00000001/{trap.decode()}", b"x")],
+        [*found, ("evidence/$(touch pwned)", b"x")],
+        [*found, ("evidence/streams/work/web/text", b"2026-11-23T03:46:15.123456Z - made up\n")],
+        [(path, index.replace(b"stream work", b"stream " + trap) if path == INDEX else one) for path, one in found],
+        [(path, index + b"stream $(touch pwned) x - -\n" if path == INDEX else one) for path, one in found],
+    ]
+    for number, files in enumerate(hostile):
+        done = run_readme(packed(files), tmp_path / str(number))
+        assert done.stdout.startswith("BAD: there "), number
+        assert not list(tmp_path.rglob("pwned"))
+    there = tmp_path / "link"
+    run_readme(data, there)
+    text = there / place / "text"
+    text.unlink()
+    text.symlink_to("/etc/passwd")
+    script = readme_commands((there / "evidence" / "README").read_text())
+    done = subprocess.run(["bash"], input=script, cwd=there / "evidence", capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("BAD: there is something that does not belong here")
 
 
 def small(store: Archive) -> bytes:

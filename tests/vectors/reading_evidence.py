@@ -523,7 +523,7 @@ def bad() -> list[Vector]:
     file("a checksum with a space in front", "header", data[:148] + b" " + data[149:])
     end_of_first = 512 + len(README_BYTES)
     file("padding that is not zeros", "padding", data[:end_of_first] + b"x" + data[end_of_first + 1 :])
-    changed("another README", "readme", 0, b"paste this", b"paste that", "malformed")
+    changed("another README", "readme", 0, b"paste all", b"paste it", "malformed")
     changed("the key of genesis in PEM", "keys", 2, b"MCowBQYDK2VwAyEA", b"MCowBQYDK2VwAyEB")
     file("the fingerprint of another store", "fingerprint-of-another", data, "not signed", "11" * 32)
     changed("an entry's age", "signature-wrong", 4, b"age 1\n", b"age 2\n", "not signed")
