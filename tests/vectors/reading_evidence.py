@@ -176,6 +176,8 @@ def read_file(data: bytes, fingerprint: str) -> Vector:
         signers.append(str(entries[-1]["next"]))
         entries.append(open_entry(note, signers[-1]))
         damaged(entries[-1]["previous_hex"] == hashlib.sha256(before).hexdigest(), "previous")
+        damaged(entries[-1]["index"] == entries[-2]["index"] + 1, "index")
+        damaged(entries[-1]["age"] >= entries[-2]["age"], "age-goes-back")
     wanted = sorted(entry for stream in index["streams"] for _, entry in stream["segments"])
     checkpoints = set()
     for number in wanted:
@@ -297,10 +299,11 @@ class Made:
         lies: tuple[tuple[str, str], ...] = (),
         signer: bytes = b"",
         log: bytes = LOG_SEED,
+        entry_lies: tuple[tuple[str, str], ...] = (),
         blocks: dict[int, list[str]] = BLOCKS,
     ) -> None:
         self.lies, self.signer = lies, signer  # what stands in the manifests, and what instead; who signs them
-        self.log = log  # who signs the checkpoint
+        self.log, self.entry_lies = log, entry_lies  # who signs the checkpoint; as `lies`, in the second entry
         self.since, self.until, self.segments = f"{HOUR}{since}.000000Z", f"{HOUR}{until}.999999Z", segments
         self.manifests: dict[int, bytes] = {}
         self.blocks = {number: [text.encode() for text in texts] for number, texts in blocks.items()}
@@ -332,7 +335,10 @@ class Made:
         previous = hashlib.sha256(before).hexdigest() if before else ZEROS
         lines = ["logchain ledger v1", f"store {STORE_ID}", f"index {number}", "time 2026-11-23T04:00:00.000000Z"]
         lines += [f"age {number}", f"previous sha256:{previous}", event, f"next {vkey_of(KEY_NAME, SEEDS[number + 1])}"]
-        return sign(text_of(lines), (KEY_NAME, SEEDS[number]))
+        text = text_of(lines).decode()
+        for lie in self.entry_lies if number == 1 else ():
+            text = text.replace(*lie)
+        return sign(text.encode(), (KEY_NAME, SEEDS[number]))
 
     def _add(self, event: str) -> None:
         self.entries.append(self._entry(len(self.entries), event, self.entries[-1]))
@@ -554,6 +560,15 @@ def bad() -> list[Vector]:
     file("manifests by another key of that name", "no-signature-of-this-key", pack(other.files()), "not signed")
     other = Made("00:00", "59:59", log=sample("another key"))
     file("a checkpoint by another key of that name", "no-signature-of-this-key", pack(other.files()), "not signed")
+    genesis = hashlib.sha256(made.entries[0]).hexdigest()
+    for name, reason, old, new in (
+        ("hashes another entry", "previous", genesis, sample("no entry").hex()),
+        ("has another index", "index", "index 1\n", "index 4\n"),
+        ("is older than the one behind it", "age-goes-back", "age 1\n", "age 5\n"),
+    ):
+        entry_lie = Made("00:00", "59:59", entry_lies=((old, new),))
+        assert entry_lie.entries[1] != made.entries[1]
+        file(f"an entry that {name}, signed", reason, pack(entry_lie.files()), "damaged")
     more = Made("00:00", "59:59")
     more.count += 1
     file("an entry more than the index says", "entries-count", pack(more.files()), "damaged")
