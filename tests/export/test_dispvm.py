@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,16 @@ while [ -e "$PLACE/viewer" ]; do sleep 0.05; done
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path) -> Iterator[Path]:
     """A disposable's place, with the commands that open things there."""
     place = tmp_path / "dom0"
     place.mkdir()
     for name in ("qvm-open-in-dvm", "qvm-open-in-vm"):
         (place / name).write_text(STAND_IN)
         (place / name).chmod(0o755)
-    return place
+    yield place
+    with suppress(FileNotFoundError):
+        Path((place / "kept").read_text()).unlink()
 
 
 @pytest.fixture
