@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from logchain.compress.catalog import Catalog
 from logchain.compress.quota import Room, Sealed, to_evict
 from logchain.format.errors import Busy, FormatError, Full, StoreError, WriteFailed
+from logchain.format.ledger import Config
 from logchain.format.limits import SEGMENT_ROOM
 from logchain.format.settings import UNLIMITED, Settings
 from logchain.store.archive import compress_segment, evict, finish_removals
@@ -71,6 +72,8 @@ class Compressor:
         self._before, self._told = self._told, set()
         with self._open() as ledger:
             try:
+                if settings.digest != ledger.state.config:  # by what rules segments will go
+                    ledger.append(Config(settings.digest))
                 more = self._seal(ledger, settings.store.idle)
                 if ledger.age() >= self._known.fixed + settings.store.heads:
                     self._known.heads.record(self._store, ledger)

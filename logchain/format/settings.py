@@ -116,6 +116,7 @@ class Settings(NamedTuple):
     vms: dict[str, VmSettings] = {}  # noqa: RUF012 (never changed)
     fingerprint: str | None = None  # of the store, 64 hex
     restored: int = 0  # how often it was brought back from a backup
+    digest: bytes = bytes(32)  # SHA-256 of the file that says all this; zeros where there is none
     dispvm: str | None = None  # the disposable template in which things are looked at; None: that of the LogVM
 
     @property

@@ -143,6 +143,8 @@ class Ledger:
         self.lists: list[Listed] = []
         self.broken: list[tuple[int, Broken]] = []
         self.restored: list[tuple[int, int]] = []  # entry, the first birth behind it
+        self.backups = 0  # how often the store came back, runs of `logchain restored` that were cut short left out
+        self._restoring = False  # nothing but births came behind a `restored`
         self.evicted = self.deleted = self.exported = 0
         self.forgotten: list[tuple[int, Forget]] = []
         self._gone: list[Gone] = []
@@ -270,11 +272,13 @@ class Ledger:
             case Broken():
                 self.broken.append((entry.number, event))
             case Restored():
+                self.backups += not self._restoring
                 self.restored.append((entry.number, event.birth))
             case Export():
                 self.exported += 1
                 if not self.births.keys() >= set(event.births):
                     yield "what was taken out is of a birth that nobody has"
+        self._restoring = isinstance(event, Restored) or (self._restoring and isinstance(event, Birth))
 
     def young(self, age: int, now: float) -> list[Gone]:
         """Return what went sooner than `age`, s, after its seal; `now`, s since 1970, is of whoever verifies.

@@ -247,7 +247,7 @@ class StoreCheck:
             evicted=ledger.evicted,
             deleted=ledger.deleted,
             forgotten=len(ledger.forgotten),
-            restored=len(ledger.restored),
+            restored=ledger.backups,
             exported=ledger.exported,
             key=self._key,
         )

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from logchain.format.errors import Busy, Full
 from logchain.format.ledger import Birth, Seal
 from logchain.format.settings import parse_settings
 from logchain.store.clock import SystemClock
+from logchain.store.configuration import read_settings
 from logchain.store.layout import Directory, open_store
 from logchain.store.ledger import open_ledger
 from logchain.store.stream import Rolling
@@ -163,6 +165,20 @@ def test_what_cannot_be_compressed_is_told_once_too(store: Store, working: Worki
     path.write_bytes(good)
     working.after(hours=1)
     assert working.sealed() == ["bad/main/00000001.log.lz4"]
+
+
+def test_other_settings_are_in_the_ledger(store: Store, working: Working, tmp_path: Path) -> None:
+    """Once, when they change, each byte of the file counts, and also when the file is gone."""
+    path = tmp_path / "logchain.toml"
+    seen = []
+    for text in (None, b"# mine\r\n", b"# mine\r\n", b"# mine\n", None, None):
+        path.unlink(missing_ok=True)
+        if text is not None:
+            path.write_bytes(text)
+        working.round(read_settings(str(path)) if text is not None else parse_settings(""))
+        seen.append(working.events().count("config"))
+    assert seen == [0, 1, 1, 2, 3, 3]
+    assert sha256(b"# mine\r\n").hexdigest() in (store.path / "ledger/entries").read_text()
 
 
 def test_a_backlog_holds_up_nobody(store: Store, working: Working) -> None:
