@@ -10,23 +10,30 @@ HIDDEN = b"[redacted]"
 class Choice:
     """Patterns for messages: what must match, what must not, what is replaced.
 
-    They are regular expressions over the bytes of a message before it is escaped, and match anywhere in it.
+    They are regular expressions over the bytes of a message before it is escaped, and match anywhere in it. Each is
+    one by itself: its groups have numbers and names of their own, and its flags are for it alone.
     """
 
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), redact: Sequence[str] = ()) -> None:
-        self._include = _any(include)
-        self._exclude = _any(exclude)
-        self._redact = _any(redact)
+        self._include = _compiled(include)
+        self._exclude = _compiled(exclude)
+        self._redact = _compiled(redact)
         self.everything = not (include or exclude or redact)
-        self.digest = repr((sorted(include), sorted(exclude), sorted(redact)))  # the same for the same choice
+        self.digest = repr((sorted(include), sorted(exclude), list(redact)))  # the same for the same choice
 
     def message(self, untrusted_message: bytes) -> bytes | None:
         """Return the message as it is sent, None if it is not."""
-        if self._include and not self._include.search(untrusted_message):
+        if self._include and not any(pattern.search(untrusted_message) for pattern in self._include):
             return None
-        if self._exclude and self._exclude.search(untrusted_message):
+        if any(pattern.search(untrusted_message) for pattern in self._exclude):
             return None
-        return self._redact.sub(HIDDEN, untrusted_message) if self._redact else untrusted_message
+        return self.redacted(untrusted_message)
+
+    def redacted(self, untrusted_text: bytes) -> bytes:
+        """Return the text with what is to be hidden replaced, one pattern after the other."""
+        for pattern in self._redact:
+            untrusted_text = pattern.sub(HIDDEN, untrusted_text)
+        return untrusted_text
 
     def lines(self, data: bytes) -> bytes:
         """Return of whole lines those that are sent, as they are sent."""
@@ -57,8 +64,8 @@ class Names:
         return known
 
 
-def _any(patterns: Sequence[str]) -> re.Pattern[bytes] | None:
-    return re.compile(b"|".join(b"(?:%b)" % pattern.encode() for pattern in patterns)) if patterns else None
+def _compiled(patterns: Sequence[str]) -> list[re.Pattern[bytes]]:
+    return [re.compile(pattern.encode()) for pattern in patterns]
 
 
 def _globs(patterns: Sequence[str]) -> re.Pattern[str] | None:

@@ -88,7 +88,7 @@ def pattern(value: Any) -> str:
     """One regular expression."""
     try:
         re.compile(text(value).encode())
-    except re.error as error:
+    except (re.error, OverflowError, RuntimeError) as error:  # a repetition too large, or nested too deeply
         raise ValueError(f"a regular expression ({error})") from error
     return str(value)
 
@@ -155,7 +155,7 @@ def parse(untrusted_data: bytes, name: str) -> Config:
     try:
         untrusted_text = untrusted_data.decode()
         untrusted = tomllib.loads(untrusted_text)
-    except ValueError as error:  # of Unicode and of TOML
+    except (ValueError, RecursionError) as error:  # of Unicode and of TOML
         raise UsageError(f"{printable(name)}: {printable(str(error))}") from error
     return _Checked(untrusted_text, name).config(untrusted)
 

@@ -249,6 +249,6 @@ class Resumed:
             self._session, self._newest_before = str(header["session"]), str(header["newest-before"])
             self._base, self._acknowledged, self._changed = base, base.lines, changed
             self._said.extend(said)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             # Rather twice than never.
             self._notes.append(("unknown", "the cursor file was damaged: all is sent from the start"))

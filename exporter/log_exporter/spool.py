@@ -78,9 +78,13 @@ class Spool:
 
     # One end
 
-    def append(self, lines: bytes) -> None:
-        """Keep whole lines, or drop and count them if there is no room."""
-        if lines and self.size + len(lines) <= self.limit and self._tell_dropped() and self._write(lines):
+    def append(self, lines: bytes, *, patient: bool = False) -> None:
+        """Keep whole lines, or drop and count them if there is no room.
+
+        Whoever is patient looks at `full` before, and then may go beyond the limit once.
+        """
+        fits = not self.full if patient else self.size + len(lines) <= self.limit
+        if lines and fits and self._tell_dropped() and self._write(lines):
             return
         if lines:
             self._drop(lines.count(b"\n"))
@@ -180,7 +184,8 @@ class Spool:
         """Do nothing: there is no descriptor to take from."""
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files; what was dropped is told at the next start, whoever counted it is gone then."""
+        self._tell_dropped()
         for descriptor in (self._reading, self._writing, self._directory):
             if descriptor >= 0:
                 os.close(descriptor)

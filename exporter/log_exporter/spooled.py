@@ -28,7 +28,7 @@ class Spooled:
 
     def take(self) -> None:
         """Bring what there is to the spool."""
-        self.spool.append(self._intake.take())
+        self.spool.append(self._intake.take(), patient=self._intake.patient)
 
     def begin(self, greeting: Greeting) -> None:
         """Go to the first line that is not stored."""

@@ -120,5 +120,8 @@ def _parse(untrusted_line: bytes) -> Record | None:
     crc, _, text = untrusted_line.partition(b" ")
     if crc != b"%08x" % zlib.crc32(text):
         return None
-    record: Record = json.loads(text)
+    try:
+        record: Record = json.loads(text)
+    except (ValueError, RecursionError):  # nobody but we write it, but who knows
+        return None
     return record

@@ -34,9 +34,10 @@ def load(path: str) -> Status:
         alive = os.path.exists(f"/proc/{int(status['pid'])}")
         for stream in status["streams"]:
             stream["lag"], stream["last_ok"] = _older(stream["lag"], age), _older(stream["last_ok"], age)
+        table(status)  # so that it can be shown
     except OSError as error:
         raise NotRunning(f"{printable(path)}: {error.strerror}: log-exporter run does not run here") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise NotRunning(f"{printable(path)} is no status of log-exporter") from error
     if not alive or not 0 <= age <= _OLD:
         raise NotRunning(f"log-exporter run has ended or hangs: {printable(path)} is {age:.0f} s old")
@@ -57,8 +58,8 @@ def table(status: Status) -> str:
 def _row(stream: Status) -> tuple[str, ...]:
     spool, limit = stream["spool"], stream["spool_limit"]
     return (
-        stream["stream"],
-        stream["source"],
+        printable(stream["stream"]),
+        printable(stream["source"]),
         printable(stream["state"]),
         f"{stream['lines']:,}",
         f"{stream['bytes']:,}",

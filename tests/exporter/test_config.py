@@ -96,6 +96,8 @@ VALUES = [
     ("files", "app", "''", "a text"),
     ("files", "begins", "'('", "a regular expression ("),
     ("files", "redact", "['[']", "a regular expression ("),
+    ("files", "redact", "['a{99999999999}']", "a regular expression ("),
+    ("files", "redact", f"['{'(' * 3000}']", "a regular expression ("),
     ("files", "include", "[]", "a list of texts"),
     ("kmsg", "priority", "3", "one of emerg alert crit"),
     ("journald", "boot", "'last'", '"all" or "current"'),
@@ -123,7 +125,7 @@ def test_a_value_that_is_not_allowed(source: str, key: str, value: str, words: s
     assert f"test.toml: line 3: streams.a.{key}: must be {words}" in str(wrong.value)
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"#" * (1 << 20) + b"#"])
+@pytest.mark.parametrize("data", [b"\xff", b"#" * (1 << 20) + b"#", b"a = " + b"[" * 5000])
 def test_what_is_no_configuration(data: bytes) -> None:
     """No text, or too much of it."""
     with pytest.raises(UsageError, match=r"test\.toml: "):
@@ -209,6 +211,16 @@ def test_patterns_match_anywhere_in_the_bytes() -> None:
     assert choice.message(b"a no") is None
     assert choice.lines(b"a1\nc\nb\n") == b"a[redacted]\nb\n"
     assert Choice().lines(b"a\n") == b"a\n"
+
+
+def test_each_pattern_is_one_by_itself() -> None:
+    """A backreference, a group's name, and a flag mean what they mean in that pattern alone."""
+    patterns = ["(token)=x", "(['\"]).*?\\1", "(?i)password=[^ ]+", "(?P<q>a1)", "(?P<q>b2)"]
+    choice = Choice(redact=patterns)
+    assert choice.message(b"token=x 'y' PassWord=z a1 b2 TOKEN=x") == b"[redacted] " * 5 + b"TOKEN=x"
+    for both in (Choice(include=patterns), Choice(exclude=patterns)):
+        assert (both.message(b"say 'y'") is None) is (both.message(b"nothing") is not None)
+    assert Choice(redact=["ab", "bc"]).digest != Choice(redact=["bc", "ab"]).digest  # the first one wins
 
 
 def test_names_are_matched_as_a_shell_does() -> None:

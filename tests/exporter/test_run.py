@@ -195,7 +195,22 @@ def test_status_shows_each_stream(daemon: Daemon) -> None:
 def test_a_status_that_is_none(tmp_path: Path) -> None:
     """Another file, or one that somebody made up, is no status and no traceback."""
     path = tmp_path / "status"
-    for data in ("", "[]", "{}", '{"at": 0, "pid": "x", "streams": []}', '{"at": 0, "pid": 1, "streams": [{}]}'):
+    one: dict[str, object] = {"stream": "a", "source": "x", "state": "s", "lines": 1, "bytes": 1, "lag": 0}
+    one |= {"last_ok": None, "spool": 1, "spool_limit": 1, "dropped": 0}
+    path.write_text(json.dumps({"at": time.monotonic(), "pid": 1, "streams": [one | {"stream": "\x1b"}]}))
+    assert "\n\\x1b" in status.table(status.load(str(path)))
+    wrong: list[dict[str, object]] = [
+        {"stream": 3},
+        {"state": None},
+        {"lines": "1"},
+        {"bytes": []},
+        {"lag": "x"},
+        {"spool": "z"},
+    ]
+    made_up = [json.dumps({"at": 0, "pid": 1, "streams": [one | part]}) for part in wrong]
+    made_up += ["[" * 100_000, '{"at": 0, "pid": 1e999, "streams": []}']
+    none = ("", "[]", "{}", '{"at": 0, "pid": "x", "streams": []}', '{"at": 0, "pid": 1, "streams": [{}]}')
+    for data in (*none, *made_up):
         path.write_text(data)
         with pytest.raises(NotRunning, match="is no status of log-exporter"):
             status.load(str(path))
@@ -282,6 +297,25 @@ def test_a_source_that_cannot_be_opened_is_exit_code_2(daemon: Daemon) -> None:
     daemon.configure('[streams.k]\nsource = "kmsg"\ndevice = "/none"\n')
     found = daemon.command("run")
     assert (found.returncode, found.stderr) == (2, "log-exporter: k: /none: No such file or directory\n")
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/etc/passwd", "/etc"])
+def test_a_device_that_is_not_the_kernels_log_is_exit_code_2(daemon: Daemon, device: str) -> None:
+    """It is not read, and what to do is said."""
+    daemon.configure(f'[streams.k]\nsource = "kmsg"\ndevice = "{device}"\n')
+    found = daemon.command("run")
+    words = f"log-exporter: k: {device} is not the kernel's log: leave `device` out\n"
+    assert (found.returncode, found.stderr) == (2, words)
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_pattern_that_cannot_be_used_is_exit_code_2(daemon: Daemon, command: str) -> None:
+    """Both say so in one line that names the place."""
+    daemon.configure("[streams.a]\nsource = 'kmsg'\nredact = ['a{99999999999}']\n")
+    found = daemon.command(command)
+    assert found.returncode == 2
+    assert found.stderr.startswith(f"log-exporter: {daemon.config}: line 7: streams.a.redact: must be a regular expr")
+    assert found.stderr.count("\n") == 1
 
 
 def test_the_command_line_of_run_is_checked(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,6 +113,20 @@ def test_what_is_stored_makes_room(spool: Spool) -> None:
     assert rest(spool)[0] == b""
 
 
+def test_what_was_dropped_is_told_over_a_restart(spool: Spool, tmp_path: Path) -> None:
+    """An orderly stop is the last moment at which somebody knows how many."""
+    for _ in range(20):
+        spool.append(lines(50))
+    spool.close()
+    again = Spool(str(tmp_path / "spool"), "work", LIMIT)
+    again.go(None)
+    told = rest(again)[0].splitlines()[-1]
+    again.close()
+    assert told.endswith(b" log-exporter - dropped - %d lines were dropped: the spool was full" % spool.dropped)
+    spool._reading = spool._writing = -1
+    spool._directory = os.open(tmp_path, os.O_RDONLY)  # for the fixture, which closes it once more
+
+
 def test_a_disk_that_takes_no_more_drops(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC in the middle of a line leaves no half of it."""
     spool.append(b"1\n")
@@ -216,4 +230,21 @@ def test_who_can_wait_has_to_wait(tmp_path: Path) -> None:
     assert source.fileno() is None
     intake.patient = False
     assert source.fileno() == 0
+    source.close()
+
+
+def test_of_who_waits_nothing_is_dropped(tmp_path: Path) -> None:
+    """Also what is larger than the room that is left: it was read, and nobody has it but we."""
+    intake = Taken()
+    source = Spooled(intake, Spool(str(tmp_path / "spool"), "work", 1000), "work", State(tmp_path, "test"))
+    intake.lines = [b"x" * 599 + b"\n"] * 2
+    while intake.lines:
+        assert source.fileno() == 0
+        source.take()
+    assert source.fileno() is None
+    source.begin(Greeting("1" * 16))
+    sent = b""
+    while data := source.read():
+        sent += data
+    assert sent == (b"x" * 599 + b"\n") * 2
     source.close()

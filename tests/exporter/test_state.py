@@ -1,6 +1,7 @@
 """The cursor file: durable, and readable after any crash."""
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,10 @@ def test_a_changed_bit_ends_the_records(state: State) -> None:
         assert state.load() == [{"first": 1}]
 
 
-@pytest.mark.parametrize("data", [b"", b"00000000 {}\n", b"no newline"])
+NESTED = b"%08x %b\n" % (zlib.crc32(b"[" * 100_000), b"[" * 100_000)
+
+
+@pytest.mark.parametrize("data", [b"", b"00000000 {}\n", b"no newline", NESTED])
 def test_a_damaged_first_record_is_an_error(state: State, data: bytes) -> None:
     """The first record was renamed into place whole, so without it the file is no cursor."""
     Path(state.path).write_bytes(data)

@@ -98,6 +98,38 @@ def test_priority_and_patterns_choose() -> None:
     assert line(b"<13>me: x", choice=Choice(["y"])) == b""
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"password: hunter2", f'{NOW} work - - - [syslog@32473 transport="udp"] [redacted]'),
+        (
+            b"Nov 23 03:45:00 password: hunter2",
+            f'{NOW} work - - - [rfc3164@32473 time="Nov 23 03:45:00"][syslog@32473 transport="udp"] [redacted]',
+        ),
+        (
+            b"sshd[1]: new password: hunter2 ok",
+            f'{NOW} work sshd 1 - [syslog@32473 transport="udp"] new [redacted] ok',
+        ),
+        (
+            b'1 - h app 1 - [login@1 note="the password: hunt\\"er2 here"] body',
+            f'{NOW} work - - - [syslog@32473 transport="udp"] 1 - h app 1 - [login@1 note="the [redacted] here"] body',
+        ),
+        (
+            b"1 - h password:hunter2 1 - - password: hunter2",
+            f'{NOW} work - - - [syslog@32473 transport="udp"] 1 - h [redacted] 1 - - [redacted]',
+        ),
+        (
+            b'1 - h app 1 - [login@1 note="x"] password: hunter2',
+            '- h app 1 - [login@1 note="x"][syslog@32473 transport="udp"] [redacted]',
+        ),
+    ],
+)
+def test_what_is_secret_is_hidden_wherever_it_stands(message: bytes, expected: str) -> None:
+    """As the message, as the name of a program, or in structured data; the rest of the message is kept."""
+    choice = Choice(redact=["password: *[^ ]+"])
+    assert line(b"<13>" + message, choice=choice).decode() == f"<13>1 {expected}\n"
+
+
 STREAMS = [
     (b"5 hello3 a\nb", [b"hello", b"a\nb"]),
     (b"<13>one\n<13>two\n", [b"<13>one", b"<13>two"]),

@@ -23,6 +23,8 @@ _WORD = rb"[^\s:\[\]]"
 _TAG = re.compile(
     rb"(?:(?P<host>%b+) )?(?P<app>%b{1,48})(?:\[(?P<pid>[0-9]{1,10})\])?: ?(?P<message>.*)" % (_WORD, _WORD), re.DOTALL
 )
+_SD_ESCAPE = re.compile(rb"\\([\"\\\]])")
+_OURS_OLD = b"[rfc3164@32473"
 _OURS = b"@32473"  # no program may put our own words into its structured data
 
 
@@ -77,29 +79,38 @@ class Messages:
             code, message = int(match[1]), message[match.end() :]
         if code % 8 > self._priority:
             return b""
-        head, data, message = self._parts(message, now)
+        head, data, before, message = self._parts(message, now)
         chosen = self._choice.message(message)
         if chosen is None:
             return b""
+        # What a sender has before its message, as a name or as data, may be what is to be hidden: then there is only
+        # a message, and nothing of it is taken for a name.
+        if (hidden := self._choice.redacted(before + chosen)) != before + chosen:
+            head, chosen = f"{now} {self._host} - - -".encode(), hidden
+            data = data if data.startswith(_OURS_OLD) else b"-"
         values = "".join(f' {key}="{sd_value(value)}"' for key, value in origin.items())
         element = f"[syslog@32473{values}]".encode()
         return b"<%d>1 %b %b%b %b\n" % (code, head, b"" if data == b"-" else data, element, escape(chosen))
 
-    def _parts(self, message: bytes, now: str) -> tuple[bytes, bytes, bytes]:
-        """Return header without priority, structured data, and message."""
+    def _parts(self, message: bytes, now: str) -> tuple[bytes, bytes, bytes, bytes]:
+        """Return header without priority, structured data, what of the sender stands before the message, and that."""
         if (new := _RFC5424.fullmatch(message)) and _is_text(new["data"]) and _OURS not in new["data"]:
-            return b" ".join(new.group("time", "host", "app", "pid", "id")), new["data"], new["message"] or b""
+            text = new["message"] or b""
+            before = _SD_ESCAPE.sub(rb"\1", message[: len(message) - len(text)])
+            return b" ".join(new.group("time", "host", "app", "pid", "id")), new["data"], before, text
         host, app, pid, data = self._host, "-", "-", b"-"
         if old := _RFC3164.fullmatch(message):
             # Neither year nor zone: it goes beside, and ours is the time.
-            data = b'[rfc3164@32473 time="%b"]' % old["time"]
+            data = b'%b time="%b"]' % (_OURS_OLD, old["time"])
             message = old["rest"]
+        before = b""
         if tag := _TAG.fullmatch(message):
+            before = message[: tag.start("message")]
             app, message = name(tag["app"].decode("latin-1"), 48), tag["message"]
             pid = (tag["pid"] or b"-").decode()
             if tag["host"]:
                 host = name(tag["host"].decode("latin-1"), 255)
-        return f"{now} {host} {app} {pid} -".encode(), data, message
+        return f"{now} {host} {app} {pid} -".encode(), data, before, message
 
 
 def _is_text(data: bytes) -> bool:

@@ -16,6 +16,7 @@ from log_exporter.sources import Gap, Piece, Place
 SETTINGS: dict[str, Check] = {"priority": priority, "device": path}
 NEEDED: list[str] = []
 
+_KMSG = os.makedev(1, 11)  # Documentation/admin-guide/devices.txt
 _RECORD = 8192  # bytes, at most (the kernel's CONSOLE_EXT_LOG_MAX)
 _RECORDS = 1000  # read at once
 _OVERRUN = "the kernel overwrote messages before they were read"
@@ -29,9 +30,13 @@ def make(setup: Setup, settings: dict[str, Any]) -> Resumed:
 
     def opened() -> int:
         try:
-            return os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise UsageError(f"{setup.stream}: {printable(device)}: {error.strerror}") from error
+        if os.fstat(descriptor).st_rdev != _KMSG:
+            os.close(descriptor)
+            raise UsageError(f"{setup.stream}: {printable(device)} is not the kernel's log: leave `device` out")
+        return descriptor
 
     chosen, most = choice(settings), settings.get("priority", 7)
     return setup.resumed(
