@@ -18,7 +18,7 @@ class Wait(NamedTuple):
     seconds: float
 
 
-_QUIET = 0.002  # s without anything to do: no flood
+_QUIET = 0.005  # s without anything to do: no flood
 _GATHER = 0.05  # s
 Ready: TypeAlias = dict[int, int]
 Task: TypeAlias = Generator[Wait, Ready, None]

@@ -1,6 +1,8 @@
 """Standard input: it cannot be read twice, so what is not acknowledged is kept in memory."""
 
+import fcntl
 import os
+from contextlib import suppress
 
 from log_exporter.errors import UsageError
 from log_exporter.line import Form, after_lines, dress, own_line, whole_characters
@@ -9,6 +11,7 @@ from log_exporter.wire import Greeting
 
 MEMORY = 8 * 1024 * 1024  # bytes; when it is full, standard input has to wait
 _READ = 256 * 1024
+_PIPE = 1 << 20  # bytes; what an unprivileged user may ask for
 
 
 class Stdin:
@@ -37,6 +40,8 @@ class Stdin:
             os.fstat(descriptor)
         except OSError as error:
             raise UsageError("standard input is closed") from error
+        with suppress(OSError):  # no pipe: so that whoever writes fast seldom waits for our next turn
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
 
     @property
     def finished(self) -> bool:
