@@ -29,9 +29,16 @@ class Transport:
     """
 
     def __init__(self, command: list[str]) -> None:
-        inner, self.up = os.pipe()
-        self.down, outer = os.pipe()
-        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        opened: list[int] = []
+        try:
+            opened += os.pipe()
+            opened += os.pipe()
+            opened.append(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
+        except OSError as error:
+            for descriptor in opened:
+                os.close(descriptor)
+            raise ConnectionLost(f"cannot run {printable(command[0])}: {error.strerror}") from error
+        inner, self.up, self.down, outer, nowhere = opened
         try:
             # A session of its own: Ctrl-C is for us, we end the stream in order. What the program
             # prints on standard error may come from the LogVM, so it does not get to our terminal.

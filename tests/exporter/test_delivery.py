@@ -1,6 +1,7 @@
 """Calls that go wrong are made again, and nothing is lost or stored twice by it."""
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -147,6 +148,25 @@ def test_a_transport_that_cannot_run_is_a_lost_call(tmp_path: Path) -> None:
     """The program may be replaced by an update just now, so it is tried again."""
     with pytest.raises(ConnectionLost, match=r"cannot run .*\\x1b: No such file"):
         Transport([str(tmp_path / "\x1b")])
+
+
+def test_no_descriptors_left_is_a_lost_connection() -> None:
+    """Wherever they end, it is told in one line, none is kept, and the next call may work."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = os.listdir("/proc/self/fd")
+    free = os.dup(0)
+    os.close(free)
+    try:
+        for more in range(5):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free + more, hard))
+            with (
+                pytest.raises(ConnectionLost, match="cannot run sleep: Too many open files"),
+                Transport(["sleep", "600"]),
+            ):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_transport_is_killed_at_the_end_of_its_block() -> None:

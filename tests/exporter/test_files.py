@@ -227,6 +227,24 @@ def test_a_long_line_without_end_keeps_nobody_waiting(bench: Bench) -> None:
     assert bench.stop(exporter) == ""
 
 
+def test_a_huge_file_without_newline_keeps_nobody_waiting(bench: Bench) -> None:
+    """To look for the end of a line takes turns: other files go on, and a stop is heard."""
+    with (bench.logs / "a.log").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    append(bench.logs / "b.log", b"1\n")
+    exporter = bench.files()
+    bench.until_stored(b"1")
+    assert bench.stop(exporter) == ""
+
+
+def test_a_line_whose_end_takes_turns_to_find_is_sent_once(bench: Bench) -> None:
+    """With --once nobody leaves before all of a long line was looked through, though other files have nothing."""
+    append(bench.logs / "a.log", b"x" * 6_000_000 + b"\n")
+    append(bench.logs / "b.log", b"")
+    bench.ship()
+    assert bench.stored() == [b"x" * 6_000_000]
+
+
 def test_only_regular_files_are_read(bench: Bench) -> None:
     """Links, pipes, directories and compressed files are left alone; the user is told of links."""
     (bench.directory / "secret").write_bytes(b"secret\n")

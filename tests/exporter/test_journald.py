@@ -252,6 +252,16 @@ def line(values: dict[bytes, bytes], entries: Entries | None = None) -> bytes:
     return entries.line(1795000000123456, 12000345, BOOT, fields, lambda name: values.get(name, b""))
 
 
+def test_a_sender_cannot_fill_our_memory() -> None:
+    """Heads are remembered, but not those of fields that are as long as a sender likes."""
+    entries = Entries("work", Choice(), Names(), 7)
+    for number in range(3):
+        line({b"MESSAGE": b"x", b"SYSLOG_IDENTIFIER": b"%d" % number + b"x" * 2000}, entries)
+    assert not entries._heads
+    line({b"MESSAGE": b"x", b"SYSLOG_IDENTIFIER": b"app"}, entries)
+    assert len(entries._heads) == 1
+
+
 def parsed(text: bytes) -> dict[str, bytes]:
     """Read a line back as docs/spec/line.md says, and nothing else."""
     match = re.fullmatch(

@@ -206,6 +206,18 @@ def test_each_socket_gives_lines(listening: tuple[Syslog, str, int]) -> None:
     assert [got.rpartition(b"] ")[2] for got in taken(source, 2)] == [b"one", b"two"]
 
 
+def test_descriptors_that_come_with_a_message_are_not_kept(listening: tuple[Syslog, str, int]) -> None:
+    """Anybody may send descriptors to a socket: they do not fill our table."""
+    source, path, _ = listening
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unix, open(os.devnull) as null:
+        unix.connect(path)
+        before = len(os.listdir("/proc/self/fd"))
+        for count in (1, 2, 10):
+            socket.send_fds(unix, [b"<13>me: unix"], [null.fileno()] * count)
+        source.take()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_what_the_exporter_says_is_not_sent(listening: tuple[Syslog, str, int]) -> None:
     """A message of this very process is left out."""
     source, path, _ = listening
@@ -248,6 +260,15 @@ def test_a_path_that_is_left_is_taken_and_one_that_is_used_is_not(tmp_path: Path
     assert not os.path.exists(path)
 
 
+def test_a_file_is_not_taken_away(tmp_path: Path) -> None:
+    """Where to listen was mistyped: what is there stays as it is."""
+    path = tmp_path / "audit.log"
+    path.write_text("evidence")
+    with pytest.raises(UsageError, match=r"test: unix:.*: a file is there that is not a socket: move it"):
+        Syslog([Address(f"unix:{path}")], Messages("work", Choice(), 7), "work", "test")
+    assert path.read_text() == "evidence"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -274,9 +295,12 @@ def test_too_many_connections_are_closed(listening: tuple[Syslog, str, int], mon
         socket.create_connection(("127.0.0.1", port)) as first,
         socket.create_connection(("127.0.0.1", port)) as second,
     ):
-        for _ in range(2):
-            assert select.select([source.fileno()], [], [], 10)[0]
-            source.take()
+        (told,) = taken(source, 1)
+        assert re.search(rb" connections - 1 connections to tcp:127\S+ are open: more are closed at once$", told)
         assert second.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", port)) as third:  # and it is said once
+            assert select.select([source.fileno()], [], [], 10)[0]
+            assert source.take() == b""
+            assert third.recv(1) == b""
         first.sendall(b"me: here\n")
         assert taken(source, 1)[0].endswith(b"] here")

@@ -29,6 +29,7 @@ _NAMED = ("unit", "user_unit", "transport", "comm", "uid", "exe")  # in the stru
 
 _INFO, _USER = 6, 1  # where an entry says neither priority nor facility
 _KEPT = 1024  # heads that are remembered: most entries have one that was there before
+_LONGEST = 1024  # bytes of the fields of one that is: some are the sender's, of any length
 
 
 Get: TypeAlias = Callable[[bytes], bytes]
@@ -59,9 +60,10 @@ class Entries:
             head = self._heads[key]
         except KeyError:
             head = self._head(*key)
-            if len(self._heads) >= _KEPT:
-                self._heads.clear()
-            self._heads[key] = head
+            if sum(map(len, key)) <= _LONGEST:
+                if len(self._heads) >= _KEPT:
+                    self._heads.clear()
+                self._heads[key] = head
         if head is None:
             return b""
         chosen = message if self._choice.everything else self._choice.message(message)

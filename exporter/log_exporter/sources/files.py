@@ -165,10 +165,13 @@ class Files:
             self._lap.extend(self._watch.files)
         all_found: list[Found] = []
         size = 0
-        while self._lap and size < _ROUND:
-            if found := self._lines(self._lap.popleft()):
+        scanning = False
+        while self._lap and size < _ROUND and not scanning:
+            file = self._lap.popleft()
+            if found := self._lines(file):
                 all_found.append(found)
                 size += len(found.data or b"")
+            scanning = file.scanning
         notes = self._take_notes(records)
         for found in all_found:
             if found.run.start == 0:  # only now its first bytes are known
@@ -178,8 +181,8 @@ class Files:
             self._state.append(records)
         if any(not found.run.lines for found in all_found):
             self.acknowledge(self._acknowledged)  # of these no `ok` will tell
-        self._behind = bool(all_found)
-        self.finished = self._once and not all_found and not notes
+        self._behind = bool(all_found) or any(file.scanning for file in self._watch.files)
+        self.finished = self._once and not self._behind and not notes
         return self._encoded(notes, all_found)
 
     def _lines(self, file: Followed) -> Found | None:

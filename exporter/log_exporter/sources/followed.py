@@ -14,6 +14,8 @@ from log_exporter.sources.shape import Message, Shape
 CHUNK = 256 * 1024  # bytes that are read at once
 SETTLED = 2.0  # seconds without a change, after which nobody finishes a line of a file that was rotated away
 
+_SCAN = 4  # such chunks of a long line are looked through before others get their turn
+
 _HEAD = 256  # bytes by which a file is known: its first,
 _TAIL = 64  # and those before a place
 
@@ -55,6 +57,7 @@ class Followed:
         """Begin at the start, as another file."""
         self.number = number
         self.done = False  # there was nothing to read when it was last asked
+        self.scanning = False  # then the end of a long line was looked for, and there is more to look through
         self._limit = os.fstat(self._descriptor).st_size if self._once else None
         self._size = -1
         self._changed = time.monotonic()
@@ -107,7 +110,7 @@ class Followed:
 
     def lines(self) -> Found | None:
         """Return the next lines, if there is a whole one; raise Rewritten if they are not the next ones."""
-        self.done = False
+        self.done = self.scanning = False
         tail = len(self._before)
         # One read for both, so that nobody can change the file in between.
         data = os.pread(self._descriptor, tail + CHUNK, self._offset - tail)
@@ -123,6 +126,8 @@ class Followed:
         end = self._end_of_long_line() if len(data) == CHUNK else 0
         if end:
             return self._found(None, end, 1)
+        if self.scanning:
+            return None
         return self._unfinished(data)
 
     def _shaped(self, data: bytes) -> Found | None:
@@ -149,11 +154,12 @@ class Followed:
         return plain._replace(data=None, messages=messages)
 
     def _end_of_long_line(self) -> int:
-        """Return where it ends, 0 if that is not known. A line is not begun before its end is there.
+        """Return where it ends, 0 if that is not known, or not yet: then `scanning` is true.
 
+        A line is not begun before its end is there.
         Otherwise one that is never finished would keep all other files waiting.
         """
-        while True:
+        for _ in range(_SCAN):
             data = os.pread(self._descriptor, CHUNK, self._scanned)
             if self._limit is not None:
                 data = data[: max(0, self._limit - self._scanned)]
@@ -162,6 +168,9 @@ class Followed:
             if not data:
                 return 0
             self._scanned += len(data)
+        self.scanning = True
+        self._changed = time.monotonic()
+        return 0
 
     def _unfinished(self, data: bytes) -> Found | None:
         size = self._offset + len(data) if len(data) < CHUNK else self._scanned

@@ -4,6 +4,7 @@ import os
 import re
 import select
 import socket
+import stat
 import struct
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,7 @@ _CONNECTIONS = 64
 _BUFFER = 8 << 20  # bytes that the kernel keeps for us, if it may
 _DROPPED = getattr(socket, "SO_RXQ_OVFL", 40)  # a datagram comes with how many before it the kernel dropped
 _CREDENTIALS = struct.Struct("3i")
+_EXTRA = socket.CMSG_SPACE(_CREDENTIALS.size)  # has no room for descriptors, which anybody may send
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LOOPBACK = re.compile(r"127(\.(0|[1-9][0-9]{0,2})){3}|\[::1\]")
 _LISTEN = ["unix:/dev/log"]
@@ -68,6 +70,8 @@ class Address:
                 try:
                     opened.connect(self.path)
                 except ConnectionRefusedError:
+                    if not stat.S_ISSOCK(os.stat(self.path).st_mode):
+                        raise OSError(0, "a file is there that is not a socket: move it, or listen elsewhere") from None
                     os.unlink(self.path)  # left by somebody who is gone
                 else:
                     raise OSError(0, "somebody listens there (journald? then use the source journald)")
@@ -111,6 +115,7 @@ class Syslog:
         self._epoll = select.epoll()
         self._sockets: dict[int, tuple[Address, socket.socket]] = {}
         self._connections: dict[int, tuple[socket.socket, Frames]] = {}
+        self._full = False  # more connections than may be, and that was told
         self._dropped: dict[int, int] = {}  # by the kernel, as far as it was told
         for address in addresses:
             try:
@@ -138,7 +143,7 @@ class Syslog:
                 continue
             address, opened = self._sockets[descriptor]
             if address.kind == "tcp":
-                self._accept(opened)
+                self._accept(address, opened, lines)
             else:
                 self._take_datagrams(address, opened, lines)
         return b"".join(lines)
@@ -147,7 +152,7 @@ class Syslog:
         size, time_now = 0, now()
         while size < _READ:
             try:
-                data, extra, _, _ = opened.recvmsg(_READ, 256)
+                data, extra, _, _ = opened.recvmsg(_READ, _EXTRA)
             except OSError:  # there is no more
                 return
             size += len(data) + 64
@@ -158,6 +163,9 @@ class Syslog:
                 if kind == socket.SCM_CREDENTIALS:
                     pid, uid, gid = _CREDENTIALS.unpack(value[: _CREDENTIALS.size])
                     origin |= {"pid": b"%d" % pid, "uid": b"%d" % uid, "gid": b"%d" % gid}
+                elif kind == socket.SCM_RIGHTS:
+                    for (received,) in struct.iter_unpack("i", value[: len(value) // 4 * 4]):
+                        os.close(received)
                 elif kind == _DROPPED:
                     self._tell_dropped(address, opened.fileno(), int.from_bytes(value[:4], "little"), lines)
             if origin.get("pid") != self._own:  # what we say ourselves is not sent
@@ -172,15 +180,23 @@ class Syslog:
             )
             lines.append(own_line(self._host, "dropped", words))
 
-    def _accept(self, opened: socket.socket) -> None:
+    def _accept(self, address: Address, opened: socket.socket, lines: list[bytes]) -> None:
         with suppress(OSError):
             connection, _ = opened.accept()
             if len(self._connections) >= _CONNECTIONS:
                 connection.close()
+                self._tell_full(address, lines)
                 return
             connection.setblocking(False)
             self._connections[connection.fileno()] = connection, Frames()
             self._epoll.register(connection.fileno(), select.EPOLLIN)
+
+    def _tell_full(self, address: Address, lines: list[bytes]) -> None:
+        """Say it once, until half of the connections have ended."""
+        if not self._full:
+            self._full = True
+            words = f"{_CONNECTIONS} connections to {printable(address.text)} are open: more are closed at once"
+            lines.append(own_line(self._host, "connections", words))
 
     def _take_stream(self, descriptor: int, lines: list[bytes]) -> None:
         connection, frames = self._connections[descriptor]
@@ -196,6 +212,7 @@ class Syslog:
         if not data:
             del self._connections[descriptor]
             connection.close()
+            self._full = self._full and len(self._connections) > _CONNECTIONS // 2
 
     def close(self) -> None:
         """Close all sockets; a path that was made goes too."""
