@@ -23,6 +23,7 @@ from logchain.store.layout import (
     RATCHET,
     SEALED,
     Directory,
+    log_name,
     manifests,
     segments,
     stream_directory,
@@ -92,13 +93,16 @@ class StreamFiles:
                 return peek(self.sealed, number)
         return None
 
-    def _counts_as_sealed(self, number: int) -> bool:
-        """Tell whether a segment is sealed, whatever is in live/: the ledger names the manifest that is there."""
+    def _has_a_copy(self, number: int) -> bool:
+        """Tell whether a segment is in live/ and sealed as well, as the ledger says; that is read for such alone."""
+        if not (self.live and self.sealed):
+            return False
         try:
-            manifest, digest = digested_manifest(self.sealed, number) if self.sealed else (None, b"")
+            os.stat(log_name(number), dir_fd=self.live.fd, follow_symlinks=False)
+            manifest, digest = digested_manifest(self.sealed, number)
         except (FileNotFoundError, FormatError):
             return False
-        return manifest is not None and is_sealed(self._store, manifest.stream_id, number, digest)
+        return is_sealed(self._store, manifest.stream_id, number, digest)
 
     @contextmanager
     def open(self, number: int, state: KeyState | None) -> Iterator[Text]:
@@ -112,7 +116,7 @@ class StreamFiles:
             # first where it was first: a copy in sealed/ that nobody sealed must not hide the original, and no forgery
             # in live/ one that was sealed
             places = [self._open_live, self._open_sealed]
-            for place in reversed(places) if self._counts_as_sealed(number) else places:
+            for place in reversed(places) if self._has_a_copy(number) else places:
                 with suppress(FileNotFoundError):
                     return place(stack, number, state)
         raise FileNotFoundError(number)

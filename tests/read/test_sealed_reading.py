@@ -18,6 +18,7 @@ from logchain.format.record import LINE, PART
 from logchain.read.entries import Entry, Item, Kind, Run, StreamReader
 from logchain.read.listing import StreamRow, list_streams
 from logchain.read.sealed import BadBlock, SealedText, _decompress, open_sealed, peek, read_manifest
+from logchain.read.segments import open_stream_files
 from logchain.read.selection import Selection
 from logchain.read.sessions import Event, Session, list_sessions
 from logchain.read.show import select
@@ -425,3 +426,29 @@ def test_a_block_that_the_disk_refuses_is_bad(sealed: Directory, monkeypatch: py
     assert isinstance(bad, BadBlock)
     assert "Input/output error" in str(bad)
     assert isinstance(text, SealedText)
+
+
+def test_the_ledger_is_not_read_for_what_is_in_one_place(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store has thousands of segments, and a long ledger: only a segment that is in both is looked up in it."""
+    asked = []
+
+    def is_sealed(_: object, __: bytes, number: int, ___: bytes) -> bool:
+        asked.append(number)
+        return True
+
+    monkeypatch.setattr("logchain.read.segments.is_sealed", is_sealed)
+    assert archive.seal() == [1, 2]
+    with open_store(archive.path) as store, open_stream_files(store, "work", "main") as files:
+        state, _ = files.try_state()
+        for number in files.numbers():
+            with files.open(number, state):
+                pass
+    assert asked == []
+    (archive.directory() / "00000001.log").write_bytes(b"x")
+    with (
+        open_store(archive.path) as store,
+        open_stream_files(store, "work", "main") as files,
+        files.open(1, None) as text,
+    ):
+        assert isinstance(text, SealedText)
+    assert asked == [1]
