@@ -64,10 +64,9 @@ class Checker:
             with stream_directory(self._store, task.vm, task.stream, LIVE) as directory:
                 return check_live(directory, task, self._secrets, progress)
         except FileNotFoundError:
-            why = "the file is missing"
+            return LiveCheck(gone=True, state_lost="the file is missing", id_lost="the file is missing")
         except (FormatError, OSError) as error:
-            why = str(error)
-        return LiveCheck(state_lost=why, id_lost=why)
+            return LiveCheck(state_lost=str(error), id_lost=str(error))
 
 
 def run_tasks(

@@ -48,6 +48,7 @@ class LiveCheck:
     """What was found: the key state, if there is one, why not, and the segments in order."""
 
     state: KeyState | None = None
+    gone: bool = False  # with its directory
     stream_id: bytes = b""
     id_lost: str = ""  # why
     state_lost: str = ""  # why

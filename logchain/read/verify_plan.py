@@ -39,7 +39,7 @@ class StreamPlan:
     ids: set[bytes] = field(default_factory=set)  # all that it ever had, as far as they are known
     lost: set[int] = field(default_factory=set)  # segments whose manifest is gone: that is told
     textless: list[int] = field(default_factory=list)  # segments with a manifest and no text
-    forgotten: bool = False  # it is being removed in this moment, or a crash left the rest of it
+    bare: bool = False  # there is nothing in it but a lock: the first or the last moment of a stream
 
     def find(self, text: str, segment: int | None = None, *, damage: bool = True) -> None:
         """Take note of a finding."""
@@ -70,8 +70,8 @@ class Planner:
         plan.stream_id = files.try_stream_id()
         history = self._ledger.of(plan.stream_id)
         names = files.live.names() if files.live else []
+        plan.bare = not set(names) - {LOCK}
         if FORGETTING in names and (history.forgotten is not None or not set(names) - {FORGETTING, LOCK}):
-            plan.forgotten = True
             plan.find("the stream is being forgotten, or a crash left the rest of it", damage=False)
             plan.ids |= {plan.stream_id} - {b""}
             return

@@ -82,6 +82,8 @@ class StoreCheck:
             return report
         live = next(results)
         assert isinstance(live, LiveCheck)
+        if live.gone and plan.bare and not found:
+            return report  # nothing was there, and nothing is; whether there should be is asked of ledger and births
         if (live.state_lost or live.id_lost) and self._was_forgotten(plan.stream_id) and not found:
             return report  # with something left of it, it is checked as if it were all there
         history = self._ledger.of(plan.stream_id)

@@ -246,6 +246,24 @@ def test_what_a_compressor_does_meanwhile_is_no_alarm(
     assert report.verdict == Verdict.INTACT
 
 
+@pytest.mark.parametrize("left", [[], ["lock"]])
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_the_last_moment_of_a_stream_is_no_alarm_unless_it_should_be_there(
+    archive: Archive, between: Callable[[Action], None], left: list[str], forgotten: bool
+) -> None:
+    """A directory with nothing in it but a lock is gone a moment later: its id was not there to be read."""
+    live = archive.directory("lone")
+    if forgotten:
+        archive.forget("lone")
+    else:
+        shutil.rmtree(live)
+    live.mkdir(parents=True)
+    for name in left:
+        (live / name).touch()
+    between(lambda _: shutil.rmtree(live.parent))
+    assert bool(bad(verify(archive))) != forgotten
+
+
 def test_what_moved_is_checked_where_it_is(archive: Archive, between: Callable[[Action], None]) -> None:
     """And a change in it is found there."""
     archive.log(b"a line to change")
