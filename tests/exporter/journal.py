@@ -6,8 +6,9 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 _JOURNALD = "/lib/systemd/systemd-journald"
 _REMOTE = "/lib/systemd/systemd-journal-remote"
@@ -72,20 +73,26 @@ class Journald:
         self._process.wait()
 
 
-def write(path: Path, entries: list[Mapping[bytes, bytes]]) -> None:
+Entry: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+
+def write(path: Path, entries: Sequence[Entry]) -> None:
     """Append entries to a journal file, as they would be exported."""
-    data = b"".join(b"".join(_field(*item) for item in entry.items()) + b"\n" for entry in entries)
+    data = b"".join(b"".join(_field(*item) for item in entry) + b"\n" for entry in entries)
     subprocess.run([_REMOTE, f"--output={path}", "-"], input=data, check=True, stderr=subprocess.DEVNULL)
 
 
 def _field(name: bytes, value: bytes) -> bytes:
-    if name == b"MESSAGE":
-        return name + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
-    return name + b"=" + value + b"\n"
+    if name.startswith(b"__") or name == b"_BOOT_ID":
+        return name + b"=" + value + b"\n"
+    return name + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
 
 
-def entry(number: int, message: bytes = b"", boot: str = "b" * 32, **fields: str) -> dict[bytes, bytes]:
+def entry(number: int, message: bytes = b"", boot: str = "b" * 32, **fields: str) -> Entry:
     """Return an entry of a numbered second."""
     times = {"__REALTIME_TIMESTAMP": f"{1795000000 + number}000000", "__MONOTONIC_TIMESTAMP": f"{number + 1}000000"}
     named = times | {"_BOOT_ID": boot, "_TRANSPORT": "syslog", "PRIORITY": "6"} | fields
-    return {name.encode(): value.encode() for name, value in named.items()} | {b"MESSAGE": message or b"%d" % number}
+    return [
+        *((name.encode(), value.encode()) for name, value in named.items()),
+        (b"MESSAGE", message or b"%d" % number),
+    ]

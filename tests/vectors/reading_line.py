@@ -1,14 +1,14 @@
-"""docs/spec/line.md as code: the escaping byte by byte, and a line of the exporter field by field."""
+"""docs/spec/line.md as code: the escaping byte by byte, and a line of a file field by field."""
 
 import re
 
+from tests.vectors import reading_sources
 from tests.vectors.reading_common import Vector, need, refuse
 
 SPEC = "docs/spec/line.md"
 ESCAPE = re.compile(r"\\(?:(\\)|(n)|x([0-9a-f]{2})|)")
 LINE = re.compile(
-    r"<(13|44)>1 (-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([!-~]{1,255}) ([!-~]{1,48}) - ([!-~]{1,32}) "
-    r'(?:-|\[file@32473 path="((?:[^"\\\]]|\\["\\\]])*)"\]) (.*)',
+    r'<13>1 (-) ([!-~]{1,255}) ([!-~]{1,48}) - - \[file@32473 path="((?:[^"\\\]]|\\["\\\]])*)"\] (.*)',
     re.ASCII | re.DOTALL,
 )
 
@@ -61,10 +61,12 @@ def read(vector: Vector) -> Vector:
     raw = vector[field].encode() if field in vector else bytes.fromhex(vector[f"{field}_hex"])
     if vector["what"] == "message":
         return {"message_hex": unescape(raw).hex()}
+    if vector["what"] != "line":
+        return reading_sources.read(raw, unescape)
     match = LINE.fullmatch(raw.decode())
     if not match:
         refuse("line-form")
-    _, time, host, app, _, path, message = match.groups()
+    time, host, app, path, message = match.groups()
     path = unescape(re.sub(r'\\(["\\\]])', r"\1", path).encode()).hex()
     return {
         "time": time,
@@ -114,6 +116,8 @@ LINES = {
     "host and program with odd characters": ("my host", "caf\u00e9 1", b"/a", b"x"),
     "host and program of the longest": ("h" * 256, "a" * 49, b"/a", b"x"),
     "program from a name that is no text": ("work", "", b"/a/\xc3\xa9 x", b"x"),
+    "console of dom0": ("dom0", "", b"/var/log/xen/console/guest-work.log", b"[   12.3] Kernel panic: \x1b[31mboom\r"),
+    "log of dom0": ("dom0", "", b"/var/log/qubes/guid.work.log.old", b"last words"),
 }
 
 
@@ -135,7 +139,7 @@ def good() -> list[Vector]:
         line = f'<13>1 - {host} {app} - - [file@32473 path="{value}"] {escape(message)}'
         vector = {"what": "line", "name": name, "time": "-", "host": host, "app": app, "path_hex": path.hex()}
         vectors.append(vector | {"message_hex": message.hex()} | given | text_or_hex("line", line))
-    return vectors
+    return vectors + reading_sources.good(escape)
 
 
 REFUSED = {

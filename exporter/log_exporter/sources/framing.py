@@ -24,6 +24,7 @@ _TAG = re.compile(
     rb"(?:(?P<host>%b+) )?(?P<app>%b{1,48})(?:\[(?P<pid>[0-9]{1,10})\])?: ?(?P<message>.*)" % (_WORD, _WORD), re.DOTALL
 )
 _SD_ESCAPE = re.compile(rb"\\([\"\\\]])")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _OURS_OLD = b"[rfc3164@32473"
 _OURS = b"@32473"  # no program may put our own words into its structured data
 
@@ -115,6 +116,6 @@ class Messages:
 
 def _is_text(data: bytes) -> bool:
     try:
-        return data.decode().isprintable()
+        return not _CONTROL.search(data.decode())
     except UnicodeDecodeError:
         return False

@@ -19,6 +19,7 @@ NEEDED: list[str] = []
 _KMSG = os.makedev(1, 11)  # Documentation/admin-guide/devices.txt
 _RECORD = 8192  # bytes, at most (the kernel's CONSOLE_EXT_LOG_MAX)
 _RECORDS = 1000  # read at once
+_HIGHEST, _USER = 191, 8  # priorities: local7.debug, user.emerg
 _OVERRUN = "the kernel overwrote messages before they were read"
 
 Open = Callable[[], int]
@@ -145,7 +146,9 @@ class Kmsg:
             if key in (b"SUBSYSTEM", b"DEVICE"):
                 values[key.decode().lower()] = value
         data = "".join(f' {key}="{sd_value(value)}"' for key, value in values.items())
-        head = f"<{code & 0xFF}>1 - {name(self._host, 255)} kernel - - [kernel@32473{data}] "
+        # Whoever may write to /dev/kmsg may name facilities that syslog does not have.
+        code = code if code <= _HIGHEST else _USER + code % 8
+        head = f"<{code}>1 - {name(self._host, 255)} kernel - - [kernel@32473{data}] "
         return head.encode() + escape(chosen) + b"\n"
 
     def stored(self, place: Place) -> None:
