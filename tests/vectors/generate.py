@@ -2,8 +2,8 @@
 
 Beside this file there is one reading of each page of docs/spec, `reading_<page>.py`, made from the page alone
 (`reading_entry.py` is a part of the ledger's, `reading_sources.py` of the line's; `ed25519.py` and `compressed.py` are
-what pages refer to). Each gives good and bad vectors, and reads them: what is written here has been read back, so that a good vector means what it says
-and a bad one is refused for its reason and no other.
+what pages refer to). Each gives good and bad vectors, and reads them: what is written here has been read back, so that
+a good vector means what it says and a bad one is refused for its reason and no other.
 
     python tests/vectors/generate.py            write
     python tests/vectors/generate.py --check    compare; exit 1 on difference
