@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """logchain-dom0-setup: puts logchain's policy in place in dom0, or takes it away, and never leaves a bad one there."""
 
+from __future__ import annotations  # an older dom0's Python reads this file too
+
 import argparse
 import difflib
 import os
@@ -17,6 +19,7 @@ POLICY = Path("/etc/qubes/policy.d")
 
 _VM = re.compile(r"\A[A-Za-z][A-Za-z0-9_.-]{0,30}\Z")
 _TAG = re.compile(r"\A[A-Za-z0-9_.-]{1,64}\Z")
+_FILE = re.compile(r"\A[0-9a-z_.-]+\Z")  # a `.policy` of any other name denies every call
 
 
 class Refused(Exception):
@@ -25,6 +28,7 @@ class Refused(Exception):
 
 def main() -> None:
     """Run the command; exit 0 when all is as asked, 2 when something must be done first, 3 when the system refuses."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever a file there says
     options = _parser().parse_args()
     try:
         if options.action == "show":
@@ -37,6 +41,8 @@ def main() -> None:
         _fail(str(error), 2)
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror}", 3)
+    except KeyboardInterrupt:
+        _fail("interrupted; 'install --dry-run' tells how it stands", 3)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,22 +82,20 @@ def policy(logvm: str, only_tag: str | None, *, stock: bool) -> str:
 
 
 def install(options: argparse.Namespace) -> None:
-    """Check the LogVM, then put the policy in place."""
-    text = policy(options.logvm, options.only_tag, stock=options.qubes_log)
+    """Check the LogVM and the policy as it is, then put the file in place."""
+    text = policy(options.logvm, options.only_tag, stock=options.qubes_log).encode("ascii")
     check_logvm(options.logvm)
     target = options.policy_dir / NAME
     before = _read(target)
-    others = sorted(path for path in options.policy_dir.glob("*.policy") if path != target)
-    _lint(others, "is wrong already, so qrexec refuses every call; repair that first")
+    _check_others(target)
     if before == text:
         print(f"{target} is in place already.")
         return
-    if not _agreed(options, target, before, text):
+    if not _agreed(options, target, before or b"", text):
         return
-    if before:
-        _put(_kept(target), before)
+    kept = _keep(target, before) if before else None
     _put(target, text, check=True)
-    print(f"{target} is in place." + (f" What was there is kept as {_kept(target)}." if before else ""))
+    print(f"{target} is in place." + (f" What was there is kept as {kept}." if kept else ""))
     print(f"Next, where logs shall be sent from: qvm-service QUBE log-exporter on\nTo undo: {_us()} remove")
 
 
@@ -99,15 +103,17 @@ def remove(options: argparse.Namespace) -> None:
     """Take the policy away; what was there is kept under a name that qrexec does not read."""
     target = options.policy_dir / NAME
     before = _read(target)
-    if not before:
+    if before is None:
         print(f"{target} is not there; nothing to do.")
         return
-    if not _agreed(options, target, before, ""):
+    if not _agreed(options, target, before, b""):
         return
-    _put(_kept(target), before)
+    kept = _keep(target, before)
     target.unlink()
     _sync(target.parent)
-    print(f"{target} is gone; from now on nobody can send logs. It is kept as {_kept(target)}.")
+    print(f"{target} is gone; from now on nobody can send logs. It is kept as {kept}.")
+    for other in sorted(path for path in target.parent.glob(f"{NAME}.old*") if path != kept):
+        print(f"From earlier changes there is {other}.")
     print("LogVM, logs and keys are as they were.")
 
 
@@ -116,23 +122,33 @@ def check_logvm(logvm: str) -> None:
 
     A call that the policy sends to a qube that is not there pops up a message, each time, whatever `notify=` says.
     """
-    if _run("qvm-check", "--quiet", logvm).returncode:
+    found = _run("qvm-check", "--quiet", logvm)
+    if found.returncode and found.stderr.strip() and "no such domain" not in found.stderr:
+        raise Refused(f"qvm-check cannot tell whether there is a qube {logvm}: {_last(found.stderr)}")
+    if found.returncode:
         raise Refused(f"there is no qube {logvm}; make it first:\n  {_creation(logvm)}")
-    kind = _run("qvm-prefs", logvm, "klass").stdout.strip()
+    kind = _property(logvm, "klass")
     if kind not in ("AppVM", "StandaloneVM"):
-        raise Refused(f"{logvm} is a {kind or 'qube of unknown kind'}; a LogVM is an AppVM or a StandaloneVM")
-    network = _run("qvm-prefs", logvm, "netvm").stdout.strip()
+        raise Refused(f"{logvm} is a {kind}; a LogVM is an AppVM or a StandaloneVM")
+    network = _property(logvm, "netvm")
     if network not in ("", "None"):
         raise Refused(f"{logvm} has a network, by {network}; a LogVM has none:\n  qvm-prefs {logvm} netvm ''")
     if _run("qvm-service", logvm, "logchain").stdout.strip() != "on":
         print(f"Note: the collector of {logvm} is not switched on yet: qvm-service {logvm} logchain on")
 
 
+def _property(logvm: str, name: str) -> str:
+    found = _run("qvm-prefs", logvm, name)
+    if found.returncode:
+        raise Refused(f"qvm-prefs {logvm} {name}: {_last(found.stderr)}")
+    return _printable(found.stdout.strip())
+
+
 def _creation(logvm: str) -> str:
     return f"qvm-create --class AppVM --label black --prop netvm='' --prop autostart=True {logvm}"
 
 
-def _put(target: Path, text: str, *, check: bool = False) -> None:
+def _put(target: Path, data: bytes, *, check: bool = False) -> None:
     """Put a file in place as a whole or not at all; raises Refused where it is to be checked, and is not accepted.
 
     Until then its name begins with a dot and does not end with `.policy`: qrexec reads neither.
@@ -140,20 +156,21 @@ def _put(target: Path, text: str, *, check: bool = False) -> None:
     new = target.with_name(f".{target.name}.new")
     with suppress(FileNotFoundError):
         new.unlink()
-    with open(new, "x", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o664)
-        with suppress(PermissionError):
-            os.fchown(file.fileno(), -1, target.parent.stat().st_gid)  # qubes, as its neighbours
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with open(new, "xb") as file:
+            os.fchmod(file.fileno(), 0o664)
+            with suppress(PermissionError):
+                os.fchown(file.fileno(), -1, target.parent.stat().st_gid)  # qubes, as its neighbours
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         if check:
             _lint([new], "is not accepted, and was not put in place; please report this")
-    except Refused:
-        new.unlink()
+        os.rename(new, target)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
         raise
-    os.rename(new, target)
     _sync(target.parent)
 
 
@@ -165,35 +182,65 @@ def _sync(directory: Path) -> None:
         os.close(fd)
 
 
-def _kept(target: Path) -> Path:
-    return target.with_name(f"{NAME}.old")
+def _keep(target: Path, data: bytes) -> Path:
+    """Keep what was there, beside what was kept before: nothing that a person wrote is ever overwritten."""
+    number = 1
+    while True:
+        kept = target.with_name(f"{NAME}.old{number if number > 1 else ''}")
+        there = _read(kept)
+        if there is None:
+            _put(kept, data)
+        if there in (None, data):
+            return kept
+        number += 1
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes | None:
     try:
-        return path.read_text("utf-8", "backslashreplace")
+        return path.read_bytes()
     except FileNotFoundError:
-        return ""
+        return None
+
+
+def _check_others(target: Path) -> None:
+    """See that the other files are accepted, as far as Qubes' own tool can tell; raises Refused."""
+    if not target.parent.is_dir():
+        raise Refused(f"there is no {target.parent}; run this in dom0")
+    paths = [path for path in target.parent.iterdir() if path.suffix == ".policy" and path.is_file()]
+    others = sorted(path for path in paths if not path.name.startswith(".") and path != target)
+    wrong = "is wrong already, so qrexec refuses every call; repair that first"
+    bad = [_printable(str(path)) for path in others if not _FILE.match(path.name)]
+    if bad:
+        raise Refused("\n".join([f"the policy {wrong}:", *(f"{path}: no such name is allowed" for path in bad)]))
+    _lint(others, wrong)
 
 
 def _lint(files: list[Path], what: str) -> None:
     """Have Qubes' own tool check policy files; raises Refused."""
     found = _run("qubes-policy-lint", *map(str, files)) if files else None
     if found and (found.returncode or found.stdout.strip()):
-        words = [_printable(line) for line in (found.stdout + found.stderr).splitlines()]
+        words = [_printable(line) for line in found.stdout.splitlines()] or [_last(found.stderr)]
         raise Refused("\n".join([f"the policy {what}:", *words]))
 
 
-def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+def _last(text: str) -> str:
+    """Return the last line of what a command complained of: of a traceback the one that counts."""
+    return _printable((text.strip().splitlines() or ["it failed without a word"])[-1])
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            command, capture_output=True, check=False, stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace"
+        )
     except FileNotFoundError as error:
         raise Refused(f"there is no {command[0]}; run this in dom0") from error
 
 
-def _agreed(options: argparse.Namespace, target: Path, before: str, after: str) -> bool:
+def _agreed(options: argparse.Namespace, target: Path, before: bytes, after: bytes) -> bool:
     """Show what will change, and ask; raises Refused where nobody is there to answer."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(target), str(target), lineterm="")
+    old, new = (text.decode("utf-8", "backslashreplace").splitlines() for text in (before, after))
+    lines = difflib.unified_diff(old, new, str(target), str(target), lineterm="")
     print("\n".join(_printable(line) for line in lines))
     if options.dry_run:
         print("Nothing was changed.")
@@ -202,7 +249,11 @@ def _agreed(options: argparse.Namespace, target: Path, before: str, after: str) 
         return True
     if not sys.stdin.isatty():
         raise Refused("this asks before it acts; where nobody is there to answer, give --yes. Nothing was changed")
-    if input("Change this? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Change this? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise Refused("nothing was changed")
     return True
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,12 @@ class Dom0:
         for key, value in properties.items():
             (self._qubes / name / key.replace("_", "-")).write_text(f"{value}\n")
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run the installer, with nobody to answer."""
+    def run(self, *arguments: str, before: Sequence[str] = (), **also: str) -> "subprocess.CompletedProcess[str]":
+        """Run the installer, with nobody to answer; `before`: a tracer's words, `also`: of the environment."""
         place = [] if arguments[0] == "show" else ["--policy-dir", str(self.policy)]
         return subprocess.run(
-            [sys.executable, SETUP, *arguments, *place],
-            env={**os.environ, "PATH": f"{self.bin}:/usr/bin:/bin"},
+            [*before, sys.executable, SETUP, *arguments, *place],
+            env={**os.environ, "PATH": f"{self.bin}:/usr/bin:/bin", **also},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

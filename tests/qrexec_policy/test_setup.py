@@ -1,5 +1,6 @@
 """logchain-dom0-setup: checks before it acts, shows what it changes, never leaves a bad policy, can be undone."""
 
+import os
 import pty
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.faults.strace import usable
 from tests.qrexec_policy.conftest import POLICY, SETUP, Dom0
 from tests.qrexec_policy.reading import Qube, decide, parse
 
@@ -41,9 +43,9 @@ def test_nothing_is_done_unasked(dom0: Dom0, action: str) -> None:
     assert "--yes" in done.stderr
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 2), ("no\n", 2)])
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 2), ("no\n", 2), ("\4", 2)])
 def test_it_asks(dom0: Dom0, answer: str, code: int) -> None:
-    """On a terminal it asks, and anything but yes is no."""
+    """On a terminal it asks, and anything but yes is no: the end of the input too."""
     ours, theirs = pty.openpty()
     command = [sys.executable, str(SETUP), "install", "--policy-dir", str(dom0.policy)]
     environment = {"PATH": f"{dom0.bin}:/usr/bin:/bin"}
@@ -54,9 +56,10 @@ def test_it_asks(dom0: Dom0, answer: str, code: int) -> None:
         open(ours, "wb", buffering=0) as terminal,
     ):
         terminal.write(answer.encode())
-        process.communicate()
+        said = process.communicate()[1]
     open(theirs, "rb").close()
     assert process.returncode == code
+    assert b"Traceback" not in said
     assert bool(dom0.files()) == (code == 0)
 
 
@@ -138,6 +141,89 @@ def test_what_was_written_by_hand_is_kept(dom0: Dom0) -> None:
     done = dom0.run("install", "--yes")
     assert "-# mine" in done.stdout
     assert dom0.files() == {NAME: POLICY.read_text(), f"{NAME}.old": "# mine\n"}
+
+
+def test_nothing_that_was_kept_is_overwritten(dom0: Dom0) -> None:
+    """What a person wrote survives any number of changes and removals, byte for byte, and is named at the end."""
+    mine = b"# \xff \xe2\x86\x92 mine\r\n"
+    (dom0.policy / NAME).write_bytes(mine)
+    for _ in range(2):
+        for options in ([], ["--only-tag", "logged"]):
+            assert dom0.run("install", "--yes", *options).returncode == 0
+    (dom0.policy / NAME).write_text("# changed since\n")
+    said = dom0.run("remove", "--yes").stdout
+    assert (dom0.policy / f"{NAME}.old").read_bytes() == mine
+    assert f"From earlier changes there is {dom0.policy / NAME}.old." in said
+    kept = [path.read_bytes() for path in dom0.policy.iterdir()]
+    assert b"# changed since\n" in kept
+    assert len(kept) == len(set(kept)) == 4
+    assert not list(dom0.policy.glob("*.policy"))
+
+
+def test_a_terminal_of_another_language(dom0: Dom0) -> None:
+    """What the terminal cannot show is escaped."""
+    (dom0.policy / NAME).write_text("# gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n\n", "utf-8")
+    done = dom0.run("install", "--yes", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-# gr\\xfcn" in done.stdout
+
+
+def test_what_qrexec_does_not_read_is_no_hindrance(dom0: Dom0) -> None:
+    """An editor's lock, and a directory, are no policy."""
+    (dom0.policy / ".#30-user.policy").symlink_to("amy@dom0.1234")
+    (dom0.policy / "include.policy").mkdir()
+    done = dom0.run("install", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_name_that_denies_every_call(dom0: Dom0) -> None:
+    """A policy whose name qrexec does not allow denies every call, whatever is in it: it is told."""
+    (dom0.policy / "50-Mine.policy").write_text("# nothing\n")
+    done = dom0.run("install", "--yes")
+    assert (done.returncode, list(dom0.files())) == (2, ["50-Mine.policy"])
+    assert "50-Mine.policy: no such name is allowed" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["qvm-check", "qvm-prefs"])
+def test_qubes_itself_does_not_answer(dom0: Dom0, command: str) -> None:
+    """Where qubesd cannot be asked, that is said, and not that there is no such qube."""
+    (dom0.bin / command).write_text("#!/bin/sh\necho 'Failed to connect to qubesd' >&2\nexit 1\n")
+    done = dom0.run("install", "--yes")
+    assert (done.returncode, dom0.files()) == (2, {})
+    assert "Failed to connect to qubesd" in done.stderr
+    assert "make it first" not in done.stderr
+
+
+STEPS = "openat,write,fchmod,fchown,fsync,rename,unlink"
+
+
+@pytest.mark.skipif(not usable(), reason="strace is missing, or may not trace here: apt install strace")
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC"])
+@pytest.mark.parametrize("action", ["install", "remove"])
+def test_no_step_leaves_a_bad_policy(dom0: Dom0, action: str, fault: str) -> None:
+    """Ended, or refused by the disk, at each of its steps: the policy is the old one or the new one, and whole."""
+    old, new = b"# as it was\n", POLICY.read_bytes() if action == "install" else None
+    seen = set()
+    for step in STEPS.split(","):
+        for count in range(1, 5):
+            for path in dom0.policy.iterdir():
+                path.unlink()
+            (dom0.policy / NAME).write_bytes(old)
+            traced = ["strace", "-qq", "-o", os.devnull, "-P", str(dom0.policy)]
+            for name in (NAME, f".{NAME}.new", f".{NAME}.old.new", f"{NAME}.old"):
+                traced += ["-P", str(dom0.policy / name)]
+            done = dom0.run(action, "--yes", before=[*traced, "-e", f"inject={step}:{fault}:when={count}"])
+            there = {path.name: path.read_bytes() for path in dom0.policy.glob("[!.]*.policy")}
+            seen.add(done.returncode)
+            assert there in ([{NAME: old}, {NAME: new}] if new else [{NAME: old}, {}]), (step, count)
+            assert done.returncode in (0, 3, -9), done.stderr
+            if there != {NAME: old}:
+                assert (dom0.policy / f"{NAME}.old").read_bytes() == old
+            assert "Traceback" not in done.stderr
+            if done.returncode == 0:  # there is no such step any more
+                break
+    assert dom0.run("install", "--yes").returncode == 0, "and it can be done again"
+    assert seen == {0, -9 if "KILL" in fault else 3}
 
 
 def test_without_qubes(dom0: Dom0) -> None:
