@@ -1,4 +1,4 @@
-"""Hands a file to a disposable to be looked at, and leaves nothing of it here (docs/guides/investigate.md)."""
+"""Hands a file to another qube, a disposable or one that is asked for, and leaves nothing of it here."""
 
 import os
 import shutil
@@ -11,12 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from logchain.format.errors import StoreError, UsageError
+import click
 
-__all__ = ["hand_over", "private_directory"]
+from logchain.format.errors import StoreError, UsageError
+from logchain.format.names import check_vm
+
+__all__ = ["copy_over", "dispvm_option", "hand_over", "private_directory"]
 
 _MEMORY = "/dev/shm"
 _CHUNK = bytes(1 << 20)
+
+
+def _checked(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else check_vm(name)
+
+
+dispvm_option = click.option(
+    "--dispvm",
+    metavar="NAME",
+    callback=_checked,
+    help="A disposable of this template. (default: that of [open] in the settings, or the qube's own)",
+)
 
 
 @contextmanager
@@ -59,12 +74,23 @@ def hand_over(path: Path, dispvm: str | None) -> None:
     Raises UsageError where this is no qube, StoreError where the file could not be shown.
     """
     if dispvm:
-        command = ["qvm-open-in-vm", "--view-only", f"@dispvm:{dispvm}", str(path)]
+        target = f"@dispvm:{dispvm}"
+        _call(["qvm-open-in-vm", "--view-only", target, str(path)], "qubes.OpenInVM", target, "show")
     else:
-        command = ["qvm-open-in-dvm", "--view-only", str(path)]
+        _call(["qvm-open-in-dvm", "--view-only", str(path)], "qubes.OpenInVM", "@dispvm", "show")
+
+
+def copy_over(path: Path) -> None:
+    """Copy a file to a qube that dom0 asks the person for; errors as for `hand_over`."""
+    _call(["qvm-copy", str(path)], "qubes.Filecopy", "@default", "copy")
+
+
+def _call(command: list[str], service: str, target: str, doing: str) -> None:
     if not shutil.which(command[0]):
-        raise UsageError(f"there is no {command[0]} here: this opens a disposable, in a qube of Qubes OS")
+        raise UsageError(f"there is no {command[0]} here: it goes to another qube, from a qube of Qubes OS")
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if code:
-        why = "the policy in dom0 refused it" if code == 126 else f"it ended with {code}"
-        raise StoreError(f"{command[0]} could not show it: {why}. Nothing of it stays here")
+        why = f"it ended with {code}"
+        if code == 126:
+            why = f"dom0 refused it: its policy has no line that allows {service} from this qube to {target}"
+        raise StoreError(f"{command[0]} could not {doing} it: {why}. Nothing of it stays here")

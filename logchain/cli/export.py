@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from logchain.cli.dispvm import hand_over, private_directory
+from logchain.cli.dispvm import copy_over, dispvm_option, hand_over, private_directory
 from logchain.cli.evidence_report import evidence_limits
 from logchain.cli.findings import finding_line
 from logchain.cli.new_files import Write, new_file
@@ -39,6 +39,8 @@ __all__ = ["command"]
 @click.option("--output", "path", type=click.Path(path_type=Path), metavar="FILE", help="New file for it.")
 @click.option("--encrypt-to", "recipient", metavar="KEY", help="Only who has the secret half can read it.")
 @click.option("--to-dispvm", is_flag=True, help="Open it in a disposable; here nothing stays.")
+@click.option("--to-qube", is_flag=True, help="Copy it to a qube that dom0 asks for; here nothing stays.")
+@dispvm_option
 @config_option
 def command(
     store: Path,
@@ -50,6 +52,8 @@ def command(
     path: Path | None,
     recipient: str | None,
     to_dispvm: bool,
+    to_qube: bool,
+    dispvm: str | None,
     config: str | None,
 ) -> int:
     """Take lines out as one file that proves what they are, anywhere, to whoever has the store's fingerprint.
@@ -58,10 +62,12 @@ def command(
     in it tells how to check it without logchain; with logchain, 'logchain verify FILE' does. What is not sealed yet is
     sealed first. The ledger gets an entry that says what was taken out. KEY is as 'logchain recipient' shows it.
     """
-    if (path is None) != to_dispvm:
-        raise UsageError("where to? Give --output FILE, or --to-dispvm")
+    if [path is not None, to_dispvm, to_qube].count(True) != 1:
+        raise UsageError("where to? Give --output FILE, or --to-dispvm, or --to-qube")
+    if dispvm and not to_dispvm:
+        raise UsageError("--dispvm goes with --to-dispvm")
     if recipient and to_dispvm:
-        raise UsageError("--encrypt-to goes with --output: a disposable has no key to open it with")
+        raise UsageError("--encrypt-to does not go with --to-dispvm: a disposable has no key to open it with")
     to = parse_recipient(recipient) if recipient else None
     settings = read_settings(config)
     selection = read_selection(vms, wanted, since, until, utc)
@@ -71,8 +77,11 @@ def command(
     with private_directory() as directory:
         path = directory / "logchain-evidence.tar"
         with new_file(path) as write:
-            code = _export(store, selection, settings, write, path, None)
-        hand_over(path, settings.dispvm)
+            code = _export(store, selection, settings, write, path, to)
+        if to_qube:
+            copy_over(path)
+        else:
+            hand_over(path, dispvm or settings.dispvm)
     return code
 
 

@@ -1,40 +1,124 @@
 """logchain list: which logs there are."""
 
 import json
+import os
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from logchain.cli.options import json_option, store_option
+from logchain.cli.selection import check_known, read_selection, stream_option, vm_option
 from logchain.cli.table import format_second, format_size, json_time, print_table
+from logchain.format.errors import UsageError
 from logchain.read.catalog import read_catalog
+from logchain.read.changes import Changes
 from logchain.read.listing import StreamRow, list_streams
-from logchain.store.layout import is_restoring, open_store
+from logchain.read.segment_listing import SegmentInfo, list_segments
+from logchain.read.selection import Selection
+from logchain.store.layout import CATALOG, Directory, is_restoring, open_store
 
 __all__ = ["command"]
 
 _HEADINGS = ("VM", "STREAM", "SEGMENTS", "RECORDS", "SIZE", "FIRST", "LAST", "STATE")
-_NUMBERS = (2, 3, 4)  # columns that stand to the right
+_OF_SEGMENTS = ("VM", "STREAM", "SEGMENT", "RECORDS", "SIZE", "ON DISK", "FIRST", "LAST", "STATE")
+_OFTEN = 1.0  # s between two looks for changes
+_SHARE = 20  # or so many times what a look takes: it may cost a twentieth of a core
 
 
 @click.command("list")
 @store_option
+@vm_option
+@stream_option
+@click.option("--segments", is_flag=True, help="A line for each segment instead.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on: a log again whenever it changed. With --json.")
 @json_option
-def command(store: Path, as_json: bool) -> None:
+def command(
+    store: Path, vms: tuple[str, ...], wanted: tuple[str, ...], segments: bool, following: bool, as_json: bool
+) -> None:
     """List the logs: a line for each qube and stream. Nothing is verified; that is 'logchain verify'."""
+    if following and (segments or not as_json):
+        raise UsageError("--follow goes with --json, and not with --segments")
+    selection = read_selection(vms, wanted, None, None, utc=False)
     with open_store(store) as directory:
-        rows = list(list_streams(directory, read_catalog(directory)))
+        if not following:
+            check_known(directory, selection)
         if is_restoring(directory):
             click.echo("logchain: 'logchain restored' was cut short: nobody can write; run it again", err=True)
+        if following:
+            _Following(directory, selection).run()
+        names = list(selection.names(directory))
+        if segments:
+            _print(as_json, list_segments(directory, names, read_catalog(directory)), _OF_SEGMENTS, _segment_cells)
+        else:
+            _print(as_json, list_streams(directory, read_catalog(directory), names), _HEADINGS, _cells)
+
+
+def _print(
+    as_json: bool,
+    rows: Iterator[StreamRow] | Iterator[SegmentInfo],
+    headings: tuple[str, ...],
+    cells: Callable[..., tuple[str, ...]],
+) -> None:
     if as_json:
         for row in rows:
-            times = {"first": json_time(row.first), "last": json_time(row.last)}
-            click.echo(json.dumps(row._asdict() | times))
-        return
-    print_table([_HEADINGS, *map(_cells, rows)], _NUMBERS)
+            click.echo(json.dumps(_object(row)))
+    else:  # numbers stand to the right
+        print_table([headings, *map(cells, rows)], range(2, len(headings) - 3))
+
+
+def _object(row: StreamRow | SegmentInfo) -> dict[str, object]:
+    return row._asdict() | {"first": json_time(row.first), "last": json_time(row.last)}
 
 
 def _cells(row: StreamRow) -> tuple[str, ...]:
     times = format_second(row.first), format_second(row.last)
     state = f"{row.state}, connected" if row.connected else row.state
     return row.vm, row.stream, str(row.segments), f"{row.records:,}", format_size(row.size), *times, state
+
+
+def _segment_cells(row: SegmentInfo) -> tuple[str, ...]:
+    numbers = f"{row.segment}", f"{row.records:,}", format_size(row.size), format_size(row.room)
+    return row.vm, row.stream, *numbers, format_second(row.first), format_second(row.last), row.state
+
+
+class _Following:
+    """Prints all logs, then one again whenever it changed, for ever. Only what changed is read."""
+
+    def __init__(self, store: Directory, selection: Selection) -> None:
+        self._store, self._selection = store, selection
+        self._changes, self._catalog = Changes(store), read_catalog(store)
+        self._shown: dict[tuple[str, str], StreamRow] = {}
+
+    def run(self) -> None:
+        """Print; ended by a signal, or when nobody reads it any more."""
+        self._changes.changed()
+        self._look(list(self._selection.names(self._store)))
+        click.echo(json.dumps({"listed": len(self._shown)}))
+        stamp, rest, again = self._stamp(), 0.0, 0.0
+        while True:
+            time.sleep(max(_OFTEN, rest))
+            began = time.monotonic()
+            self._look([name for name in self._changes.changed() if self._selection.has(*name)])
+            rest = _SHARE * (time.monotonic() - began)
+            if self._stamp() != stamp and began >= again:  # the compressor ended a round: sealed, compressed, evicted
+                stamp, self._catalog = self._stamp(), read_catalog(self._store)
+                names = list(self._selection.names(self._store))
+                self._look(names)
+                for vm, stream in self._shown.keys() - set(names):
+                    del self._shown[vm, stream]
+                    click.echo(json.dumps({"vm": vm, "stream": stream, "state": "gone"}))
+                again = time.monotonic() + _SHARE * (time.monotonic() - began)
+
+    def _look(self, names: list[tuple[str, str]]) -> None:
+        for row in list_streams(self._store, self._catalog, names):
+            if self._shown.get(row[:2]) != row:
+                self._shown[row[:2]] = row
+                click.echo(json.dumps(_object(row)))
+
+    def _stamp(self) -> int:
+        try:
+            return os.stat(CATALOG, dir_fd=self._store.fd, follow_symlinks=False).st_mtime_ns
+        except OSError:
+            return 0

@@ -28,6 +28,7 @@ _COMMANDS = (  # each a module of this room with a `command`
     "sessions",
     "show",
     "status",
+    "timeline",
     "verify",
 )
 
@@ -47,11 +48,16 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, no_args_is_help=False)
 @click.version_option(package_name="logchain")
-def logchain_group() -> None:
+@click.option("--frontend", is_flag=True, help="A program runs this: progress, and questions, as JSON on stderr.")
+def logchain_group(frontend: bool) -> None:
     """Look at, and verify, the logs that logchain has collected.
 
     Exit codes: 0 good, 1 evidence of tampering or loss, 2 wrong usage, 3 cannot tell.
     """
+    if frontend:
+        from logchain.cli.frontend import begin
+
+        begin()
 
 
 def main() -> None:

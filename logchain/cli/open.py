@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from logchain.cli.dispvm import hand_over, private_directory
+from logchain.cli.dispvm import dispvm_option, hand_over, private_directory
 from logchain.cli.new_files import Write, new_file
 from logchain.cli.options import config_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
@@ -30,6 +30,7 @@ _MOST = 16 << 20  # bytes: editors and viewers of text get slow, or fail, not fa
 @store_option
 @selection_options
 @click.option("--notes", is_flag=True, help="The collector's own notes of sessions and segments too.")
+@dispvm_option
 @config_option
 def command(
     store: Path,
@@ -39,6 +40,7 @@ def command(
     until: str | None,
     utc: bool,
     notes: bool,
+    dispvm: str | None,
     config: str | None,
 ) -> int:
     """Look at lines in a disposable, as one text file, and leave nothing of it here.
@@ -57,7 +59,7 @@ def command(
         with open_store(store) as opened, new_file(path) as write:
             check_known(opened, selection)
             gaps = _write(opened, selection, utc, write)
-        hand_over(path, settings.dispvm)
+        hand_over(path, dispvm or settings.dispvm)
     return 1 if gaps else 0
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from logchain.cli.frontend import ask, is_frontend
 from logchain.format.audit import AuditSecret, LockedSecret, parse_audit, unlock
 from logchain.format.errors import FormatError, UsageError, WriteFailed
 from logchain.format.limits import MAX_SMALL_FILE
@@ -45,7 +46,9 @@ def read_audit_secret(path: Path) -> AuditSecret:
     except FormatError as error:
         raise UsageError(f"{path} holds no audit secret: {error}") from error
     if isinstance(audit, LockedSecret):
-        audit = unlock(audit, click.prompt("Passphrase of the audit secret", hide_input=True, err=True))
+        question = "Passphrase of the audit secret"
+        typed = ask(question, "", secret=True) if is_frontend() else click.prompt(question, hide_input=True, err=True)
+        audit = unlock(audit, typed)
     return audit
 
 

@@ -17,27 +17,31 @@ from logchain.read.selection import Selection
 from logchain.read.times import parse_when
 from logchain.store.layout import Directory
 
-__all__ = ["check_known", "read_selection", "selection_options"]
+__all__ = ["check_known", "read_selection", "selection_options", "stream_option", "vm_option"]
 
 _PATTERN = re.compile(r"\A(?=.*[*?\[])[A-Za-z0-9_.*?\[\]!-]{1,100}\Z")
 
+vm_option = click.option(
+    "--vm",
+    "vms",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_vm,
+    help="Only this qube, or those like 'work*' (may be given again).",
+)
+
+stream_option = click.option(
+    "--stream",
+    "wanted",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_stream,
+    help="Only this stream, or those like it (may be given again).",
+)
+
 _OPTIONS = (
-    click.option(
-        "--vm",
-        "vms",
-        multiple=True,
-        metavar="NAME",
-        shell_complete=complete_vm,
-        help="Only this qube, or those like 'work*' (may be given again).",
-    ),
-    click.option(
-        "--stream",
-        "wanted",
-        multiple=True,
-        metavar="NAME",
-        shell_complete=complete_stream,
-        help="Only this stream, or those like it (may be given again).",
-    ),
+    vm_option,
+    stream_option,
     click.option("-S", "--since", metavar="TIME", help="At TIME or later."),
     click.option("-U", "--until", metavar="TIME", help="At TIME or earlier."),
     click.option("--utc", is_flag=True, help="Times in UTC."),

@@ -136,7 +136,8 @@ def command(
     if as_json:
         click.echo(json.dumps(_as_json(report)))
     else:
-        _print(report)
+        for line in _told(report):
+            click.echo(line)
     return report.verdict.value
 
 
@@ -149,18 +150,19 @@ def _remember(store_id: bytes, accepted: Accepted) -> None:
         click.echo(f"logchain: what was accepted could not be kept: {path}: {error.strerror}", err=True)
 
 
-def _print(report: Report) -> None:
-    click.echo(f"store {report.store_id.hex()}")
+def _told(report: Report) -> Iterator[str]:
+    """Yield the lines that tell a person what a check came to."""
+    yield f"store {report.store_id.hex()}"
     for stream in report.streams:
         upto = f" up to {format_local(stream.time, None)}" if stream.time else ""
-        click.echo(f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {_state(report, stream)}")
+        yield f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {_state(report, stream)}"
         for finding in stream.findings:
-            click.echo(f"    {finding_line(finding)}")
+            yield f"    {finding_line(finding)}"
     for finding in report.findings:
-        click.echo(f"  {finding_line(finding)}")
-    click.echo(_verdict(report))
+        yield f"  {finding_line(finding)}"
+    yield _verdict(report)
     for text in (*_ratchet(report), *_ledger(report), _WITNESS):
-        click.echo(f"  {text}".replace("\n", "\n  "))
+        yield f"  {text}".replace("\n", "\n  ")
 
 
 def _state(report: Report, stream: StreamReport) -> str:
@@ -259,4 +261,5 @@ def _as_json(report: Report) -> dict[str, object]:
         "ledger": ledger | times,
         "witness": None,
         "findings": [asdict(finding) for finding in report.findings],
+        "told": "\n".join(_told(report)),
     }

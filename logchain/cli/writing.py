@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from logchain.cli.frontend import ask, is_frontend
 from logchain.compress.catalog import Catalog
 from logchain.format.errors import Busy, LogchainError, UsageError
 from logchain.store.archive import finish_removals
@@ -118,6 +119,10 @@ def refresh_catalog(store: Directory, forgotten: str = "") -> None:
 def agree(question: str, *, yes: bool, word: str = "") -> None:
     """Ask before something is done; the answer is yes, or `word` where one is given. UsageError where it is not."""
     if yes:
+        return
+    if is_frontend():
+        if ask(question, word or "yes") != (word or "yes"):
+            raise UsageError("nothing was done")
         return
     if not sys.stdin.isatty():
         raise UsageError("this asks before it acts; where nobody is there to answer, give --yes. Nothing was done")

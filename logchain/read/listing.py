@@ -1,17 +1,19 @@
 """What `logchain list` tells: one row a stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from logchain.format.catalog import SegmentRow
 from logchain.format.errors import FormatError, StoreError
 from logchain.format.keystate import BROKEN, KeyState, Status
+from logchain.format.limits import SEGMENT_ROOM
 from logchain.read.catalog import Catalog
 from logchain.read.gone import Gone
 from logchain.read.live import is_connected
+from logchain.read.room import directory_room
 from logchain.read.sealed import SealedText
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
-from logchain.store.layout import Directory, segments
+from logchain.store.layout import TIERS, Directory, sealed_name, segments
 
 __all__ = ["StreamRow", "list_streams"]
 
@@ -28,7 +30,8 @@ class StreamRow(NamedTuple):
     """A stream: how many records and bytes it has, its first and last receive time (µs, 0: none), and how it stands.
 
     Records and bytes are those of the segments that are there, sealed or not. Id (hex) and birth are those of now,
-    empty and 0 where they are lost.
+    empty and 0 where they are lost. `room`: bytes on the disk, as they count against the quota. `sealed`, `compressed`:
+    so many of the segments are.
     """
 
     vm: str
@@ -42,15 +45,20 @@ class StreamRow(NamedTuple):
     connected: bool
     id: str = ""
     birth: int = 0
+    room: int = 0
+    sealed: int = 0
+    compressed: int = 0
 
 
-def list_streams(store: Directory, catalog: Catalog | None = None) -> Iterator[StreamRow]:
-    """Yield a row for every stream, sorted by VM and stream. Quick: nothing is verified.
+def list_streams(
+    store: Directory, catalog: Catalog | None = None, names: Iterable[tuple[str, str]] | None = None
+) -> Iterator[StreamRow]:
+    """Yield a row for every stream, sorted by VM and stream, or for those in `names`. Quick: nothing is verified.
 
     What is sealed is taken from the catalog where one is given and is current, else from the files.
     """
     gone = Gone(store)
-    for vm, stream in all_streams(store):
+    for vm, stream in all_streams(store) if names is None else names:
         try:
             with open_stream_files(store, vm, stream) as files:
                 yield _row(files, vm, stream, gone, catalog or Catalog())
@@ -67,6 +75,8 @@ def _row(files: StreamFiles, vm: str, stream: str, gone: Gone, catalog: Catalog)
     live = segments(files.live) if files.live else []
     rows = catalog.rows(vm, stream, files.sealed)  # after live/: a segment is in sealed/ before it goes from there
     known = {row.segment: row for row in rows or ()}
+    room, sealed, compressed = _sealed(files, rows)
+    room += directory_room(files.live)
     numbers = sorted({*live, *(files.sealed_numbers() if rows is None else known)})
     if state:
         numbers = [number for number in numbers if number <= state.segment]
@@ -78,7 +88,7 @@ def _row(files: StreamFiles, vm: str, stream: str, gone: Gone, catalog: Catalog)
     except (FormatError, FileNotFoundError):
         state = None
     if not state:
-        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged", False)
+        return StreamRow(vm, stream, len(numbers), 0, size, first, 0, "damaged", False, room=room)
     whole = state.segment in (0, *numbers) or _is_gone(files, state.segment, gone)
     return StreamRow(
         vm,
@@ -92,7 +102,20 @@ def _row(files: StreamFiles, vm: str, stream: str, gone: Gone, catalog: Catalog)
         is_connected(state),
         files.try_stream_id().hex(),
         state.birth,
+        room,
+        sealed,
+        compressed,
     )
+
+
+def _sealed(files: StreamFiles, rows: list[SegmentRow] | None) -> tuple[int, int, int]:
+    """Return what is sealed of a stream: bytes on the disk, segments, and how many of these are compressed."""
+    if rows is not None:
+        return sum(row.room + SEGMENT_ROOM for row in rows), len(rows), sum(1 for row in rows if row.tier)
+    assert files.sealed
+    names = frozenset(files.sealed.names())
+    texts = [[sealed_name(number, tier) in names for tier in TIERS] for number in files.sealed_numbers()]
+    return directory_room(files.sealed), len(texts), sum(1 for plain, *packed in texts if any(packed) and not plain)
 
 
 def _extent(

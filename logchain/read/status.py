@@ -19,6 +19,7 @@ from logchain.format.settings import UNLIMITED, Settings
 from logchain.read.catalog import Catalog, read_catalog
 from logchain.read.head import Head, read_head
 from logchain.read.live import is_connected, open_segment
+from logchain.read.room import directory_room
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
 from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, is_restoring, segments
@@ -52,6 +53,8 @@ class BudgetStatus:
     days: float | None = None  # until the quota is used up at that rate; None: never
     last: int = 0  # its last record
     connected: int = 0  # streams
+    names: list[str] = field(default_factory=list)  # of its VMs
+    next: str = ""  # stream and segment that goes next for the quota, once old enough; empty: none is sealed
 
 
 @dataclass
@@ -144,6 +147,7 @@ class _Look:
         self._settings, self._catalog, self._now = settings, catalog, now
         self._budgets: dict[str, BudgetStatus] = {}
         self._vms: set[str] = set()
+        self._largest: dict[str, int] = {}  # room of the stream that `next` is of, by budget
         self._texts: dict[str, list[_Text]] = {}  # by budget
         self.counts = SegmentCounts()
         self.unreadable: list[str] = []
@@ -152,15 +156,21 @@ class _Look:
         """Take in one stream."""
         name = self._settings.budget(vm)
         budget = self._budgets.setdefault(name, BudgetStatus(name, self._settings.of(vm).quota))
-        budget.vms += vm not in self._vms
-        self._vms.add(vm)
+        if vm not in self._vms:
+            self._vms.add(vm)
+            budget.vms += 1
+            budget.names.append(vm)
         texts = self._texts.setdefault(name, [])
         try:
             with open_stream_files(store, vm, stream) as files:
                 state, _ = files.try_state()
                 live = segments(files.live) if files.live else []  # before sealed/, where they go
-                budget.used += _room(files.live)
+                before = budget.used
+                budget.used += directory_room(files.live)
                 sealed = self._sealed(files, budget, vm, stream)
+                if sealed and budget.used - before > self._largest.get(name, 0):  # as compress/quota chooses
+                    self._largest[name] = budget.used - before
+                    budget.next = f"{vm}/{stream} segment {min(sealed)}"
                 texts += sealed.values()
                 texts += self._live(files, state, [number for number in live if number not in sealed])
                 if state:
@@ -179,7 +189,7 @@ class _Look:
             room = sum(row.room for row in rows) + SEGMENT_ROOM * len(rows)
         else:
             assert files.sealed
-            found, room = {}, _room(files.sealed)
+            found, room = {}, directory_room(files.sealed)
             for number in files.sealed_numbers():
                 with suppress(FileNotFoundError):  # evicted since
                     outline = peek(files.sealed, number)
@@ -231,29 +241,9 @@ class _Look:
         return size * _DAY / max(self._now - since, _DAY)
 
 
-def _room(directory: Directory | None) -> int:
-    """Return what a stream's directory takes, as it counts against the quota."""
-    size = 0
-    if directory:
-        for entry in os.scandir(directory.fd):
-            with suppress(OSError, OddFile, StoreError):  # it went meanwhile, or may not be looked at
-                if entry.is_dir(follow_symlinks=False):
-                    with directory.directory(entry.name) as inner:
-                        size += sum(_allocated(inner, name) for name in inner.names())
-                else:
-                    size += _allocated(directory, entry.name) + (SEGMENT_ROOM if ".log" in entry.name else 0)
-    return size
-
-
-def _allocated(directory: Directory, name: str) -> int:
-    with suppress(FileNotFoundError):
-        return directory.allocated(name)
-    return 0
-
-
 def _ledger_room(store: Directory) -> int:
     with suppress(FileNotFoundError, OddFile, StoreError), store.directory(LEDGER) as directory:
-        return _room(directory)
+        return directory_room(directory)
     return 0
 
 

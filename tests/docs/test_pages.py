@@ -30,6 +30,7 @@ _LOGCHAIN = (
     "sessions",
     "show",
     "status",
+    "timeline",
     "verify",
 )
 _COMMANDS = (

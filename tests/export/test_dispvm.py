@@ -17,8 +17,10 @@ from tests.export.files import check, texts
 # One plain file a call; its copy in the disposable has a name without odd bytes; it blocks until the viewer is closed.
 STAND_IN = r"""#!/bin/bash
 printf '%s\n' "${0##*/} $*" > "$PLACE/called"
-[ "${0##*/}" = qvm-open-in-vm ] && { [ "$1 $2" = "--view-only @dispvm:offline-dvm" ] || exit 125; file=$3; } ||
+if [ "${0##*/}" = qvm-copy ]; then [ $# = 1 ] || exit 125; file=$1
+else [ "${0##*/}" = qvm-open-in-vm ] && { [ "$1 $2" = "--view-only @dispvm:offline-dvm" ] || exit 125; file=$3; } ||
   { [ "$1" = --view-only ] || exit 125; file=$2; }
+fi
 [ -f "$file" ] && [ ! -L "$file" ] || exit 125
 stat -c '%a %u' "$file" "${file%/*}" > "$PLACE/modes"
 [ "$REFUSE" ] && { echo 'Request refused' >&2; exit 126; }
@@ -34,7 +36,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     """A disposable's place, with the commands that open things there."""
     place = tmp_path / "dom0"
     place.mkdir()
-    for name in ("qvm-open-in-dvm", "qvm-open-in-vm"):
+    for name in ("qvm-copy", "qvm-open-in-dvm", "qvm-open-in-vm"):
         (place / name).write_text(STAND_IN)
         (place / name).chmod(0o755)
     yield place
@@ -110,12 +112,34 @@ def test_evidence_in_a_disposable(qubes: Run, place: Path) -> None:
     assert events()[-1] == "export"
 
 
+def test_a_disposable_of_choice(qubes: Run, place: Path) -> None:
+    """--dispvm names another template; a name that is none is refused, and where no disposable is meant."""
+    for words in (("open",), ("export", "--to-dispvm")):
+        assert qubes("logchain", *words, "--dispvm", "offline-dvm").returncode == 0
+        assert (place / "called").read_text().split()[:3] == ["qvm-open-in-vm", "--view-only", "@dispvm:offline-dvm"]
+        Path((place / "kept").read_text()).unlink()
+        assert qubes("logchain", *words, "--dispvm", "--help").returncode == 2
+    assert qubes("logchain", "export", "--output", "file", "--dispvm", "offline-dvm").returncode == 2
+
+
+def test_evidence_to_another_qube(qubes: Run, place: Path) -> None:
+    """dom0 asks which; nothing stays here."""
+    assert qubes("logchain", "export", "--vm", "work", "--to-qube").returncode == 0
+    assert (place / "called").read_text().split()[0] == "qvm-copy"
+    assert not check((place / "dvm-logchain-evidence.tar").read_bytes()).findings
+    kept(place)
+    assert qubes("logchain", "export", "--to-qube", "--to-dispvm").returncode == 2
+    done = qubes("logchain", "export", "--to-qube", REFUSE="1")
+    assert b"no line that allows qubes.Filecopy from this qube to @default" in done.stderr
+
+
 def test_refused_by_the_policy(qubes: Run, place: Path) -> None:
     """One line of ours that says so, exit 3, and nothing stays."""
     done = qubes("logchain", "open", REFUSE="1")
     assert done.returncode == 3
     assert done.stderr.endswith(
-        b"logchain: qvm-open-in-dvm could not show it: the policy in dom0 refused it. Nothing of it stays here\n"
+        b"logchain: qvm-open-in-dvm could not show it: dom0 refused it: its policy has no line that allows "
+        b"qubes.OpenInVM from this qube to @dispvm. Nothing of it stays here\n"
     )
     assert not Path((place / "called").read_text().split()[-1]).exists()
 

@@ -1,0 +1,111 @@
+"""`--frontend`: a program that runs a command for a person hears its questions and its progress, and can end it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logchain.format.audit import AuditSecret, format_audit, lock, parse_audit
+from tests.cli.conftest import SCRIPTS, Run
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(stocked: Run, tmp_path: Path) -> Iterator[Start]:
+    """Start a command as a front end does, beside a store with three qubes' sealed lines."""
+    assert stocked("logchain", "seal").returncode == 0
+    processes: list[subprocess.Popen[str]] = []
+
+    def started(*words: str) -> "subprocess.Popen[str]":
+        environment = os.environ | {"LOGCHAIN_STORE": str(tmp_path / "store")}
+        process = subprocess.Popen(
+            [f"{SCRIPTS}/logchain", "--frontend", *words],
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        processes.append(process)
+        return process
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            assert pipe
+            pipe.close()
+
+
+def answer(process: "subprocess.Popen[str]", text: str) -> None:
+    """Answer a question."""
+    assert process.stdin
+    process.stdin.write(f"{text}\n")
+    process.stdin.flush()
+
+
+def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Return the next thing that a command tells its front end."""
+    assert process.stderr
+    found: dict[str, Any] = json.loads(process.stderr.readline())
+    return found
+
+
+def test_delete_asks_its_front_end(start: Start, tmp_path: Path) -> None:
+    """The question comes with the word that agrees; no other answer does, and this one deletes what was shown."""
+    for word, code in (("no", 2), ("yes", 0)):
+        process = start("delete", "--vm", "work", "--until", "now")
+        assert told(process) == {"ask": "Delete this 1 segment of work for good?", "word": "yes", "secret": False}
+        answer(process, word)
+        assert process.wait(30) == code
+        assert (tmp_path / "store/sealed/work/journal/00000001.manifest").exists() == (code == 2)
+
+
+def test_forget_wants_the_name(start: Start, tmp_path: Path) -> None:
+    """What agrees to forgetting a qube is its name."""
+    process = start("forget", "--vm", "work")
+    assert told(process)["word"] == "work"
+    answer(process, "yes")
+    assert process.wait(30) == 2
+    assert (tmp_path / "store/live/work").exists()
+
+
+def test_the_end_of_its_input_ends_a_command(start: Start) -> None:
+    """It ends as on Ctrl-C, also where it waits for an answer."""
+    for words in (("list", "--json", "--follow"), ("delete", "--vm", "work", "--until", "now")):
+        process = start(*words)
+        assert process.stdin
+        assert process.stdout
+        process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(30) == 130
+
+
+def test_progress_and_words(start: Start, tmp_path: Path) -> None:
+    """Percents come as JSON, and the report has beside its numbers what a person would have read."""
+    process = start("verify", "--json", "--audit-secret", str(tmp_path / "audit"))
+    assert process.stdout
+    assert process.stderr
+    out, err = process.stdout.read(), process.stderr.read()
+    assert process.wait(30) == 0
+    progress = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    assert progress[-1] == {"progress": 100, "doing": "verifying"}
+    assert "INTACT: every record above" in json.loads(out)["told"]
+
+
+def test_a_locked_secret_is_asked_for(start: Start, tmp_path: Path) -> None:
+    """The passphrase is a question like another, but a secret."""
+    audit = parse_audit((tmp_path / "audit").read_bytes())
+    assert isinstance(audit, AuditSecret)
+    (tmp_path / "locked").write_bytes(format_audit(lock(audit, "correct horse")))
+    process = start("verify", "--audit-secret", str(tmp_path / "locked"))
+    assert told(process) == {"ask": "Passphrase of the audit secret", "word": "", "secret": True}
+    answer(process, "correct horse")
+    assert process.stdout
+    assert "INTACT: every record above" in process.stdout.read()
