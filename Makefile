@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-exporter bench-verify bench-show bench-evidence bench-compression man vectors clean
+.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-exporter bench-verify bench-show bench-evidence bench-compression man storm vectors clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -27,6 +27,9 @@ test: $(READY) ## run all tests
 faults: $(READY) ## let every system call that changes a store fail, or be the last one (an hour; needs strace)
 	@strace -o /dev/null true 2>/dev/null || { echo 'make faults needs strace, and the right to trace; on Debian: apt install strace'; exit 1; }
 	LOGCHAIN_FAULTS=all $(BIN)/pytest -n auto tests/faults
+
+storm: $(READY) ## a million lines each from the journal, a socket and a file, stored once and in order (minutes; root)
+	STORM=1000000 $(BIN)/pytest -n 0 --durations=1 tests/end_to_end/test_storm.py
 
 check: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .

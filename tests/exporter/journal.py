@@ -26,7 +26,7 @@ echo $2 >/run/machine-id
 mount --bind /run/machine-id /etc/machine-id
 mount -t tmpfs tmpfs /etc/systemd
 printf '%s\n' '[Journal]' Storage=persistent ReadKMsg=no Audit=no RateLimitBurst=0 "SystemMaxFileSize=$3" \
-    SyncIntervalSec=1h >/etc/systemd/journald.conf
+    SyncIntervalSec=1h SystemMaxUse=16G SystemKeepFree=1M >/etc/systemd/journald.conf
 exec setpriv --pdeathsig KILL $4
 """
 
