@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from logchain.format.errors import ProofError
 
-__all__ = ["Tree", "inclusion_proof", "inclusion_proofs", "leaf_hash", "root", "verify_inclusion"]
+__all__ = ["Tree", "consistency_proof", "inclusion_proof", "inclusion_proofs", "leaf_hash", "root", "verify_inclusion"]
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -24,6 +24,11 @@ class Tree:
     def __init__(self) -> None:
         self.size = 0
         self._peaks: list[bytes] = []  # roots of the full subtrees, the largest first
+
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """The roots of the full subtrees that it is made of, the largest first."""
+        return tuple(self._peaks)
 
     def append(self, leaf: bytes) -> None:
         """Add a leaf by its hash."""
@@ -78,6 +83,24 @@ def inclusion_proofs(indexes: Iterable[int], leaves: Sequence[bytes]) -> dict[in
 
     walk(0, len(leaves), wanted)
     return paths
+
+
+def consistency_proof(old: int, peaks: Sequence[bytes], newer: Sequence[bytes]) -> list[bytes]:
+    """Return the proof that a tree goes on from the one that it was, RFC 6962 §2.1.2: empty where nothing was added.
+
+    The tree of `old` leaves, one at least, is given by its `Tree.peaks`, what was added by the hashes of its leaves.
+    """
+    left = list(peaks)  # the proof takes them from the smallest on
+
+    def walk(begin: int, end: int, *, whole: bool) -> list[bytes]:
+        if end == old:
+            return [] if whole else [left.pop()]
+        middle = begin + (1 << (end - begin - 1).bit_length() - 1)
+        if old <= middle:
+            return [*walk(begin, middle, whole=whole), root(newer[middle - old : end - old])]
+        return [*walk(middle, end, whole=False), left.pop()]
+
+    return walk(0, old + len(newer), whole=True)
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

@@ -12,9 +12,12 @@ from logchain.format.fields import base64, unbase64
 from logchain.format.limits import MAX_SIGNATURES
 
 __all__ = [
+    "COSIGNATURE",
+    "ED25519",
     "Signature",
     "SignedNote",
     "Vkey",
+    "check_signature",
     "check_text",
     "format_vkey",
     "open_note",
@@ -24,22 +27,23 @@ __all__ = [
     "sign",
 ]
 
-_ED25519 = b"\x01"  # the signature type
+ED25519, COSIGNATURE = 1, 4  # types of signatures, of C2SP's list
 _NAME = re.compile(r"\A[^\s+\x00-\x1f\ud800-\udfff]+\Z")  # \s is every Unicode space
 _CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f]")  # all below U+0020 but the newline
 _DASH = "\N{EM DASH} "
 
 
 class Vkey(NamedTuple):
-    """A public key: its name, and 32 bytes of Ed25519."""
+    """A public key: its name, 32 bytes of Ed25519, and the type of signature that it is for."""
 
     name: str
     key: bytes
+    kind: int = ED25519
 
     @property
     def key_id(self) -> bytes:
         """The four bytes that stand before a signature."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.key).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.key).digest()[:4]
 
 
 class Signature(NamedTuple):
@@ -61,16 +65,16 @@ def format_vkey(vkey: Vkey) -> str:
     """Return `name+id+key`, or raise FormatError on a bad name or size."""
     if not _NAME.match(vkey.name) or len(vkey.key) != 32:
         raise FormatError("a key without a proper name, or of the wrong size")
-    return f"{vkey.name}+{vkey.key_id.hex()}+{base64(_ED25519 + vkey.key)}"
+    return f"{vkey.name}+{vkey.key_id.hex()}+{base64(bytes([vkey.kind]) + vkey.key)}"
 
 
-def parse_vkey(text: str) -> Vkey:
-    """Return the key of `name+id+key`, or raise FormatError."""
+def parse_vkey(text: str, kind: int = ED25519) -> Vkey:
+    """Return the key of `name+id+key` for signatures of this type, or raise FormatError."""
     name, _, rest = text.partition("+")
     data = unbase64(rest.partition("+")[2])  # base64 has plus signs of its own
-    vkey = Vkey(name, data[1:])
-    if data[:1] != _ED25519 or format_vkey(vkey) != text:  # the id too
-        raise FormatError("not a public key of Ed25519")
+    vkey = Vkey(name, data[1:], kind)
+    if data[:1] != bytes([kind]) or format_vkey(vkey) != text:  # the id too
+        raise FormatError("not a public key of Ed25519, or for another use")
     return vkey
 
 
@@ -124,24 +128,29 @@ def _parse_signature(line: str) -> Signature:
     return Signature(name, signed[:4], signed[4:])
 
 
+def check_signature(vkey: Vkey, text: bytes, signature: bytes) -> None:
+    """Raise SignatureError unless this key made this signature, of 64 bytes, over exactly this text."""
+    from nacl.exceptions import BadSignatureError
+    from nacl.signing import VerifyKey
+
+    if len(signature) != 64:
+        raise SignatureError("a note whose signature has the wrong size")
+    try:
+        VerifyKey(vkey.key).verify(text, signature)
+    except BadSignatureError as error:
+        raise SignatureError("a note that is not what its key signed") from error
+
+
 def open_note(data: bytes, vkey: Vkey, limit: int, most: int = MAX_SIGNATURES) -> bytes:
     """Return the text of a note that this key signed.
 
     Raises FormatError where it is no note, SignatureError where the key's signature is missing or wrong. Signatures of
     other keys are ignored.
     """
-    from nacl.exceptions import BadSignatureError
-    from nacl.signing import VerifyKey
-
     text, signatures = parse_note(data, limit, most)
     ours = [found.signature for found in signatures if (found.name, found.key_id) == (vkey.name, vkey.key_id)]
     if not ours:
         raise SignatureError("a note that its key did not sign")
     for signature in ours:
-        if len(signature) != 64:
-            raise SignatureError("a note whose signature has the wrong size")
-        try:
-            VerifyKey(vkey.key).verify(text, signature)
-        except BadSignatureError as error:
-            raise SignatureError("a note that is not what its key signed") from error
+        check_signature(vkey, text, signature)
     return text

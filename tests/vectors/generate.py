@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parents[1]))  # run by its path, it has to find its 
 
 from tests.vectors import (  # noqa: E402
     reading_checkpoint,
+    reading_cosignature,
     reading_evidence,
     reading_files,
     reading_heads,
@@ -27,6 +28,7 @@ from tests.vectors import (  # noqa: E402
     reading_line,
     reading_manifest,
     reading_note,
+    reading_policy,
     reading_ratchet,
     reading_record,
     reading_sealed,
@@ -38,6 +40,7 @@ from tests.vectors.reading_common import RefusedError  # noqa: E402
 
 PAGES: dict[str, ModuleType] = {
     "checkpoint.json": reading_checkpoint,
+    "cosignature.json": reading_cosignature,
     "evidence.json": reading_evidence,
     "files.json": reading_files,
     "heads.json": reading_heads,
@@ -46,6 +49,7 @@ PAGES: dict[str, ModuleType] = {
     "line.json": reading_line,
     "manifest.json": reading_manifest,
     "note.json": reading_note,
+    "policy.json": reading_policy,
     "ratchet.json": reading_ratchet,
     "record.json": reading_record,
     "sealed.json": reading_sealed,

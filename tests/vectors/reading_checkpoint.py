@@ -1,4 +1,4 @@
-"""docs/spec/checkpoint.md as code: the checkpoint, the tree, and proofs of inclusion."""
+"""docs/spec/checkpoint.md as code: the checkpoint, the tree, proofs of inclusion and of consistency."""
 
 import base64
 import hashlib
@@ -80,6 +80,40 @@ def lead(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
     return node_hash(proof[-1], lead(leaf, index - k, size - k, proof[:-1]))
 
 
+def prove_growth(old: int, leaves: list[bytes], *, whole: bool = True) -> list[bytes]:
+    """RFC 6962, 2.1.2: SUBPROOF."""
+    if old == len(leaves):
+        return [] if whole else [root_of(leaves)]
+    k = split(len(leaves))
+    if old <= k:
+        return [*prove_growth(old, leaves[:k], whole=whole), root_of(leaves[k:])]
+    return [*prove_growth(old - k, leaves[k:], whole=False), root_of(leaves[:k])]
+
+
+def grow(old: int, new: int, proof: list[bytes], old_root: bytes, *, whole: bool = True) -> tuple[bytes, bytes]:
+    """Item 8: the roots of the old and of the new tree to which a proof leads, from the top down and back."""
+    if old == new:
+        if whole:
+            need(not proof, "proof-too-long", NotProvenError)
+            return old_root, old_root
+        need(proof, "proof-too-short", NotProvenError)
+        need(len(proof) == 1, "proof-too-long", NotProvenError)
+        return proof[0], proof[0]
+    need(proof, "proof-too-short", NotProvenError)
+    k = split(new)
+    if old <= k:
+        before, after = grow(old, k, proof[:-1], old_root, whole=whole)
+        return before, node_hash(after, proof[-1])
+    before, after = grow(old - k, new - k, proof[:-1], old_root, whole=False)
+    return node_hash(proof[-1], before), node_hash(proof[-1], after)
+
+
+def check_growth(old: int, new: int, proof: list[bytes], old_root: bytes, new_root: bytes) -> None:
+    """Item 8."""
+    need(1 <= old <= new, "sizes", NotProvenError)
+    need(grow(old, new, proof, old_root) == (old_root, new_root), "leads-elsewhere", NotProvenError)
+
+
 def read(vector: Vector) -> Vector:
     """What the page says of a vector's input."""
     match vector["what"]:
@@ -100,6 +134,14 @@ def read(vector: Vector) -> Vector:
             root = lead(leaf_hash(bytes.fromhex(vector["leaf_hex"])), index, size, proof)
             need(root.hex() == vector["root_hex"], "leads-elsewhere", NotProvenError)
             return {"leaf_hash_hex": leaf_hash(bytes.fromhex(vector["leaf_hex"])).hex()}
+        case "growth":
+            leaves = [bytes.fromhex(leaf) for leaf in vector["leaves_hex"]]
+            return {"proof_hex": [node.hex() for node in prove_growth(vector["old"], leaves)]}
+        case "consistency":
+            roots = (bytes.fromhex(vector[f"{which}_root_hex"]) for which in ("old", "new"))
+            proof = [bytes.fromhex(node) for node in vector["proof_hex"]]
+            check_growth(vector["old"], vector["new"], proof, *roots)
+            return {"hashes": len(proof)}
         case what:
             raise ValueError(what)
 
@@ -212,6 +254,23 @@ def good() -> list[Vector]:
     inclusion(
         "the last of a ledger that is full", 99_999_999, 100_000_000, "aa", siblings(bits(99_999_999, 100_000_000))
     )
+    for new in range(1, 9):
+        leaves = [bytes.fromhex(leaf) for leaf in LEAVES[:new]]
+        for old in range(1, new + 1):
+            add("growth", f"from {old} to {new}", leaves_hex=LEAVES[:new], old=old)
+            roots = {"old_root_hex": root_of(leaves[:old]).hex(), "new_root_hex": root_of(leaves).hex()}
+            proof = [node.hex() for node in prove_growth(old, leaves)]
+            add("consistency", f"from {old} to {new}", old=old, new=new, proof_hex=proof, **roots)
+    for name, old, new, count in (
+        ("from one to very many", 1, 2**62, 62),
+        ("from very many to one more", 2**62, 2**62 + 1, 1),
+        ("to the most there can be", NUMBER_MAX - 1, NUMBER_MAX, 63),
+    ):
+        hashes = siblings(count)
+        before = sample("before") if old & (old - 1) == 0 else b""
+        both = grow(old, new, hashes, before)
+        roots = {f"{which}_root_hex": found.hex() for which, found in zip(("old", "new"), both, strict=True)}
+        add("consistency", name, old=old, new=new, proof_hex=[node.hex() for node in hashes], **roots)
     return vectors
 
 
@@ -340,4 +399,43 @@ def bad() -> list[Vector]:
     inclusion("a node for a leaf", elsewhere, 2, 4, proof[1:], leaf_hex=both)
     unmarked = hashlib.sha256(bytes.fromhex(LEAVES[0]) + b"").hexdigest()
     inclusion("a root without the byte for leaves", elsewhere, 0, 1, [], leaf_hex=LEAVES[0], root_hex=unmarked)
+    grown = [bytes.fromhex(leaf) for leaf in LEAVES]
+
+    def growth(name: str, reason: str, old: int, new: int, **changed: object) -> None:
+        roots = {"old_root_hex": root_of(grown[:3]).hex(), "new_root_hex": root_of(grown[:7]).hex()}
+        fields = {"proof_hex": [node.hex() for node in prove_growth(3, grown[:7])]} | roots | changed
+        refused("consistency", name, reason, "not proven", old=old, new=new, **fields)
+
+    right = [node.hex() for node in prove_growth(3, grown[:7])]
+    growth("another old root", elsewhere, 3, 7, old_root_hex=root_of(grown[:2]).hex())
+    growth("another new root", elsewhere, 3, 7, new_root_hex=root_of(grown).hex())
+    growth(
+        "roots changed places",
+        elsewhere,
+        3,
+        7,
+        old_root_hex=root_of(grown[:7]).hex(),
+        new_root_hex=root_of(grown[:3]).hex(),
+    )
+    growth("from another size", "proof-too-long", 2, 7, proof_hex=right[1:])
+    growth("backwards", "sizes", 7, 3)
+    growth("from none", "sizes", 0, 7, proof_hex=[])
+    growth("to none", "sizes", 0, 0, proof_hex=[])
+    growth("a hash too few, the lowest", "proof-too-short", 3, 7, proof_hex=right[1:])
+    growth("a hash too few, the highest", "proof-too-short", 3, 7, proof_hex=right[:-1])
+    growth("no hashes", "proof-too-short", 3, 7, proof_hex=[])
+    growth("a hash too many", "proof-too-long", 3, 7, proof_hex=[*right, "00" * 32])
+    growth("a hash too many in front", "proof-too-long", 3, 7, proof_hex=["00" * 32, *right])
+    growth("highest hash first", elsewhere, 3, 7, proof_hex=right[::-1])
+    for place in range(len(right)):
+        wrong = [*right[:place], "00" * 32, *right[place + 1 :]]
+        growth(f"hash {place} changed", elsewhere, 3, 7, proof_hex=wrong)
+    same = root_of(grown[:3]).hex()
+    growth("the same size, with a hash", "proof-too-long", 3, 3, new_root_hex=same, proof_hex=right[:1])
+    growth("the same size, another root", elsewhere, 3, 3, proof_hex=[])
+    # right at both ends only: the new root is that of another tree, whose right side begins earlier
+    forged = [*grown[:2], b"forged", *grown[3:7]]
+    ends = [node.hex() for node in prove_growth(3, forged)]
+    growth("right only at its new end", elsewhere, 3, 7, proof_hex=ends, new_root_hex=root_of(forged).hex())
+    growth("right only at its old end", elsewhere, 3, 7, new_root_hex=root_of(forged).hex())
     return vectors
