@@ -8,9 +8,10 @@ import click
 
 from logchain.cli.options import store_option
 from logchain.cli.selection import check_known, read_selection
-from logchain.cli.table import format_second, format_size, print_table
+from logchain.cli.table import print_table
 from logchain.cli.writing import agree, open_to_write, refresh_catalog, take_ledger, yes_option
 from logchain.format.errors import Full, StoreError, WriteFailed
+from logchain.read.amounts import format_second, format_size
 from logchain.read.display import escape_text
 from logchain.read.removal import Removal, find_removal
 from logchain.read.segments import all_streams

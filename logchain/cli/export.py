@@ -12,7 +12,6 @@ from logchain.cli.findings import finding_line
 from logchain.cli.new_files import Write, new_file
 from logchain.cli.options import config_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
-from logchain.cli.table import format_size
 from logchain.cli.writing import open_to_write, refresh_catalog, take_ledger
 from logchain.compress.sealing import seal_now
 from logchain.format.encrypted import Encryption
@@ -21,6 +20,7 @@ from logchain.format.ledger import Export, format_fingerprint
 from logchain.format.manifest import Manifest
 from logchain.format.recipient import Recipient, parse_recipient
 from logchain.format.settings import Settings
+from logchain.read.amounts import format_size
 from logchain.read.evidence import EvidenceReport, check_evidence
 from logchain.read.export import Evidence, plan_evidence, unsealed
 from logchain.read.selection import Selection

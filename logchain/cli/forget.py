@@ -6,9 +6,10 @@ import click
 
 from logchain.cli.options import config_option, store_option
 from logchain.cli.selection import check_known, read_selection
-from logchain.cli.table import format_second, format_size, print_table
+from logchain.cli.table import print_table
 from logchain.cli.writing import agree, open_to_write, refresh_catalog, take_ledger, yes_option
 from logchain.format.errors import Busy
+from logchain.read.amounts import format_second, format_size
 from logchain.read.listing import StreamRow, list_streams
 from logchain.store.configuration import read_settings
 from logchain.store.forgetting import forget

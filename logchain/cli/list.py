@@ -10,8 +10,9 @@ import click
 
 from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, stream_option, vm_option
-from logchain.cli.table import format_second, format_size, json_time, print_table
+from logchain.cli.table import json_time, print_table
 from logchain.format.errors import UsageError
+from logchain.read.amounts import format_second, format_size
 from logchain.read.catalog import read_catalog
 from logchain.read.changes import Changes
 from logchain.read.listing import StreamRow, list_streams

@@ -10,9 +10,9 @@ from logchain.cli.dispvm import dispvm_option, hand_over, private_directory
 from logchain.cli.new_files import Write, new_file
 from logchain.cli.options import config_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
-from logchain.cli.table import format_size
 from logchain.format.errors import UsageError
 from logchain.read.accepted import read_accepted
+from logchain.read.amounts import format_size
 from logchain.read.formats import FORMATS
 from logchain.read.live import read_store_id
 from logchain.read.selection import Selection

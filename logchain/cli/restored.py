@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from logchain.cli.options import store_option
-from logchain.cli.table import format_second
 from logchain.cli.writing import agree, open_to_write, take_ledger, yes_option
 from logchain.compress.catalog import Catalog
 from logchain.compress.place import take_place
 from logchain.format.errors import Busy, StoreError
+from logchain.read.amounts import format_second
 from logchain.read.display import escape_text
 from logchain.read.head import read_head
 from logchain.store.layout import is_restoring

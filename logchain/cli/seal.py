@@ -7,10 +7,11 @@ import click
 
 from logchain.cli.options import config_option, json_option, store_option
 from logchain.cli.selection import check_known, read_selection
-from logchain.cli.table import format_second, format_size, json_time
+from logchain.cli.table import json_time
 from logchain.cli.writing import open_to_write, refresh_catalog, take_ledger
 from logchain.compress.sealing import Stays, Written, seal_now
 from logchain.format.manifest import Manifest
+from logchain.read.amounts import format_second, format_size
 from logchain.read.display import escape_text
 from logchain.store.clock import SystemClock
 from logchain.store.configuration import read_settings

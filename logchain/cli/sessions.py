@@ -9,7 +9,8 @@ import click
 
 from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
-from logchain.cli.table import format_second, json_time, print_table
+from logchain.cli.table import json_time, print_table
+from logchain.read.amounts import format_second, format_span
 from logchain.read.catalog import open_activity
 from logchain.read.display import escape, escape_text
 from logchain.read.entries import Kind
@@ -21,7 +22,6 @@ __all__ = ["command"]
 _HEADINGS = ("VM", "STREAM", "SESSION", "START", "END", "BEFORE", "DURATION", "LONGEST", "LINES", "CUT", "WHY")
 _NUMBERS = range(5, 10)  # columns that stand to the right
 _SIGNS = {Kind.NOTE: "#", Kind.GAP: "!"}  # as `show` has them; no session is called so
-_SPANS = (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")
 
 
 @click.command("sessions")
@@ -85,23 +85,10 @@ def _cells(row: Session | Event, zone: tzinfo | None) -> tuple[str, ...]:
         escape_text(row.session[:8]) or "-",
         format_second(row.start, zone),
         format_second(row.end, zone),
-        "-" if row.before is None else _span(row.before),
-        _span(row.duration),
-        _span(row.longest),
+        "-" if row.before is None else format_span(row.before),
+        format_span(row.duration),
+        format_span(row.longest),
         f"{row.lines:,}",
         f"{row.cut:,}" if row.cut else "-",
         escape_text(row.why),
     )
-
-
-def _span(span: int) -> str:
-    """Write a span of µs in its two largest units, as `parse_when` reads them: `3h 12min`."""
-    rest = span // 1_000_000
-    if rest < 60:
-        return f"{span / 1_000_000:.1f}s"
-    parts = []
-    for size, unit in _SPANS:
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2])

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from logchain.cli.options import config_option, json_option, store_option
-from logchain.cli.table import format_ago, format_size, json_time
+from logchain.cli.table import json_time
 from logchain.format.ledger import format_fingerprint
+from logchain.read.amounts import format_ago, format_size
 from logchain.read.display import escape_text
 from logchain.read.status import BudgetStatus, Status, read_status
 from logchain.store.configuration import read_settings

@@ -8,7 +8,8 @@ import click
 
 from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
-from logchain.cli.table import format_second, json_time, print_table
+from logchain.cli.table import json_time, print_table
+from logchain.read.amounts import format_second
 from logchain.read.catalog import read_catalog
 from logchain.read.timeline import Timeline, count_records
 from logchain.store.layout import open_store
