@@ -2,6 +2,7 @@
 
 import re
 import select
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,7 +70,7 @@ class Seen:
                 self.gaps.append(found)
             elif found:
                 assert found.lines == found.data.count(b"\n")
-                self.lines += found.data.splitlines()
+                self.lines += found.data.split(b"\n")[:-1]
                 self.place = found.place
             else:
                 descriptor = self.reader.fileno()
@@ -287,22 +288,75 @@ NAMED = {
     "uid": b"_UID",
     "exe": b"_EXE",
 }
+WORD = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=32).map(str.encode)
+HEADER = {"app": b"SYSLOG_IDENTIFIER", "pid": b"_PID", "id": MESSAGE_ID}
+SOME = {
+    b"_TRANSPORT": BYTES | st.sampled_from([b"journal", b"driver", b"kernel", b"stdout"]),
+    b"_SYSTEMD_UNIT": BYTES | st.just(b"user@1000.service"),
+}
+VALUES = st.fixed_dictionaries(
+    dict.fromkeys(NAMED.values(), BYTES) | {b"MESSAGE": BYTES} | SOME,
+    optional=dict.fromkeys(HEADER.values(), WORD)
+    | {
+        b"PRIORITY": st.sampled_from([b"%d" % number for number in range(8)]),
+        b"SYSLOG_FACILITY": st.sampled_from([b"%d" % number for number in range(24)]),
+        USER_UNIT: BYTES,
+        b"OTHER": BYTES,
+    },
+)
 
 
-@given(BYTES, st.fixed_dictionaries(dict.fromkeys(NAMED.values(), BYTES)), st.integers(0, 7), st.integers(0, 23))
-@settings(deadline=None)
-def test_every_field_comes_back(message: bytes, fields: dict[bytes, bytes], priority: int, facility: int) -> None:
-    """Whatever bytes a field has; both times to the microsecond; priority and facility; one line, and no control."""
-    values = {b"MESSAGE": message, b"PRIORITY": b"%d" % priority, b"SYSLOG_FACILITY": b"%d" % facility} | fields
-    text = line(values)
+def is_line_of(text: bytes, values: dict[bytes, bytes]) -> None:
+    """All that the entry has, and the page names, is in its line."""
     assert text.count(b"\n") == 1
     text.decode()
     found = parsed(text)
-    assert found["message"] == message
-    assert {name: found.get(name, b"") for name in NAMED} == {name: fields[field] for name, field in NAMED.items()}
-    assert found["pri"] == b"%d" % (facility * 8 + priority)
+    assert found["message"] == values[b"MESSAGE"]
+    assert {name: found.get(name, b"") for name in NAMED} == {name: values[field] for name, field in NAMED.items()}
+    of_user = values.get(USER_UNIT, b"") if values[b"_SYSTEMD_UNIT"].startswith(b"user@") else b""
+    assert found.get("user_unit", b"") == of_user
+    facility = int(values.get(b"SYSLOG_FACILITY", b"0" if values[b"_TRANSPORT"] == b"kernel" else b"1"))
+    assert found["pri"] == b"%d" % (facility * 8 + int(values.get(b"PRIORITY", b"6")))
+    assert found["pid"] == values.get(b"_PID", b"-")
+    assert found["id"] == (values.get(MESSAGE_ID, b"-") if values[b"_TRANSPORT"] in (b"journal", b"driver") else b"-")
+    if b"SYSLOG_IDENTIFIER" in values:
+        assert found["app"] == values[b"SYSLOG_IDENTIFIER"]
+
+
+@given(VALUES)
+@settings(deadline=None)
+def test_every_field_comes_back(values: dict[bytes, bytes]) -> None:
+    """Whatever bytes a field has; both times to the microsecond; one line, and no control."""
+    text = line(values)
+    is_line_of(text, values)
+    found = parsed(text)
     assert (found["time"], found["monotonic"]) == (b"2026-11-18T11:06:40.123456Z", b"12.000345")
     assert found["boot"] == BOOT.hex().encode()
+
+
+@given(st.lists(VALUES, min_size=1, max_size=40))
+@settings(deadline=None, max_examples=25)
+def test_every_field_comes_back_from_a_real_journal(entries: list[dict[bytes, bytes]]) -> None:
+    """Written into a journal file and read from it, through libsystemd and through journalctl: the same lines."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        write(directory / "system.journal", [[*timed(number), *one.items()] for number, one in enumerate(entries)])
+        lines: list[list[bytes]] = []
+        for reader in (through_libsystemd(directory), through_journalctl(directory)):
+            seen = Seen(reader)
+            seen.until(lambda seen: len(seen.lines) >= len(entries))
+            reader.close()
+            lines.append(seen.lines)
+    assert lines[0] == lines[1]
+    for number, (text, values) in enumerate(zip(lines[0], entries, strict=True)):
+        is_line_of(text + b"\n", values)
+        assert parsed(text + b"\n")["monotonic"] == b"%d.000007" % number
+
+
+def timed(number: int) -> list[tuple[bytes, bytes]]:
+    """Return what an entry of a numbered second begins with."""
+    times = [(b"__REALTIME_TIMESTAMP", b"%d" % (1_795_000_000_000_000 + number * 1_000_000))]
+    return [*times, (b"__MONOTONIC_TIMESTAMP", b"%d" % (number * 1_000_000 + 7)), (b"_BOOT_ID", BOOT.hex().encode())]
 
 
 def test_an_entry_of_a_user_s_unit_names_both() -> None:
