@@ -1,6 +1,6 @@
 # Everything a developer or a stranger does with this tree. `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check coverage bench bench-door bench-peers bench-syslog bench-status bench-exporter bench-verify bench-show bench-evidence bench-compression man storm vectors clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 PYTHON ?= python3
 VENV := .venv
@@ -30,6 +30,10 @@ faults: $(READY) ## let every system call that changes a store fail, or be the l
 
 storm: $(READY) ## a million lines each from the journal, a socket and a file, stored once and in order (minutes; root)
 	STORM=1000000 $(BIN)/pytest -n 0 --durations=1 tests/end_to_end/test_storm.py
+
+fuzz: $(READY) ## let a fuzzer loose on every parser, SECONDS (600) each, and keep what it learns
+	set -e; for target in $$($(BIN)/python -m tests.fuzz.run); do \
+		echo "$$target"; $(BIN)/python -m tests.fuzz.run "$$target" -max_total_time=$(or $(SECONDS),600) -verbosity=0 -print_final_stats=1; done
 
 check: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -80,7 +84,6 @@ vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py
 
 # `make install-… DESTDIR=…` installs what is not Python: that is pybuild's, or pip's
-.PHONY: install-logvm install-man install-exporter install-dom0 packages lab
 SYSTEMD := usr/lib/systemd
 UNITS := $(SYSTEMD)/system
 

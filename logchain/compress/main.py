@@ -12,7 +12,7 @@ from logchain import __version__
 from logchain.compress.notify import Notifier
 from logchain.compress.place import Place, take_place
 from logchain.compress.work import Compressor, Stopped
-from logchain.format.errors import Busy, LogchainError, UsageError
+from logchain.format.errors import Busy, LogchainError, StoreError, UsageError
 from logchain.format.settings import Settings
 from logchain.store.clock import SystemClock
 from logchain.store.configuration import read_settings
@@ -42,13 +42,20 @@ def main() -> None:
     try:
         with open_store(arguments.store) as directory, take_place(directory) as place:
             _Daemon(directory, place, arguments.config).run(once=arguments.once)
-    except LogchainError as error:
-        _log(3, str(error))
-        sys.exit(error.exit_code)
+    except (LogchainError, OSError) as error:
+        _log(3, _words(error))
+        sys.exit(error.exit_code if isinstance(error, LogchainError) else StoreError.exit_code)
 
 
 def _log(priority: int, message: str) -> None:
     print(f"<{priority}>log-compressor: {message}", file=sys.stderr, flush=True)  # noqa: T201 (its own log)
+
+
+def _words(error: LogchainError | OSError) -> str:
+    """Tell an error; one of the system comes of reading, as all that writes has errors of ours."""
+    if isinstance(error, LogchainError):
+        return str(error)
+    return f"the disk refused to be read: {error.strerror}; look at dmesg in the LogVM"
 
 
 class _Daemon:
@@ -78,10 +85,10 @@ class _Daemon:
                     pause, complaint = _BUSY, str(error) if once else ""
                     if complaint != told:
                         _log(5, f"{complaint}; waiting")
-                except LogchainError as error:
+                except (LogchainError, OSError) as error:
                     if once:
                         raise
-                    complaint = str(error)
+                    complaint = _words(error)
                     if complaint != told:
                         _log(3, complaint)
                 told = complaint

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ QUICK = '[store]\nidle = "1 s"\nheads = "1 s"\n[collector]\nreserve = "0 B"\n'
 class Daemon:
     """One that runs on a store, heard as systemd hears it."""
 
-    def __init__(self, store: Store, directory: Path, *arguments: str) -> None:
+    def __init__(self, store: Store, directory: Path, *arguments: str, start: list[str] = START) -> None:
         self.config, self.errors = directory / "logchain.toml", directory / "errors"
         self.config.write_text(QUICK)
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -33,15 +34,16 @@ class Daemon:
         environment = os.environ | {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "200000"}
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*START, "--store", str(store.path), "--config", str(self.config), *arguments],
+                [*start, "--store", str(store.path), "--config", str(self.config), *arguments],
                 env=environment,
                 stderr=errors,
             )
 
     def hear(self, words: str) -> None:
         """Wait until systemd heard these words."""
+        end = time.monotonic() + PATIENCE
         while words not in self.systemd.recv(4_096).decode():
-            pass
+            assert time.monotonic() < end, "it never came"
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it; return its exit code."""
@@ -121,6 +123,37 @@ def test_a_lock_that_the_system_refuses(
     assert capsys.readouterr().err == (
         f"<3>log-compressor: cannot lock {store.path}/keys/compressor: Input/output error\n"
     )
+
+
+FAILING = """
+import os
+real, left = os.scandir, [1]
+def scandir(path):
+    if left and os.readlink(f"/proc/self/fd/{path}").endswith("/ledger"):
+        left.pop()
+        raise OSError(5, "Input/output error")
+    return real(path)
+os.scandir = scandir
+from logchain.compress.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_disk_that_cannot_be_read(store: Store, tmp_path: Path, once: bool) -> None:
+    """Is one line; with --once the end, else the next round goes on."""
+    store.log(b"one")
+    daemon = Daemon(store, tmp_path, *["--once"][:once], start=[sys.executable, "-c", FAILING])
+    complaint = "the disk refused to be read: Input/output error; look at dmesg in the LogVM"
+    if once:
+        assert daemon.process.wait(PATIENCE) == 3
+    else:
+        daemon.hear(f"STATUS={complaint}")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.hear("STATUS=waiting for work")
+        assert daemon.end() == 0
+    assert daemon.errors.read_text().count(f"<3>log-compressor: {complaint}\n") == 1
+    daemon.close()
 
 
 def test_once(store: Store, tmp_path: Path) -> None:
