@@ -21,6 +21,8 @@ from logchain.read.verify import Verdict
 
 __all__ = ["evidence_limits", "verify_evidence"]
 
+_DAY = 86_400_000_000  # µs
+_LATE = 2 * _DAY  # a segment closes after a day at most, unless the settings say more, and is sealed then
 _DAMAGED = "DAMAGED: this file was changed, or was made of something that was. Believe only what is said to be good."
 _PROOF = """\
 proves   that the store with this fingerprint received these lines, in this order within each stream, at these times by
@@ -56,7 +58,8 @@ def _print_evidence(report: EvidenceReport, *, as_json: bool) -> int:
         return report.verdict.value
     click.echo(f"evidence of store {report.store_id.hex()}, received {_range(report)}")
     for stream in report.streams:
-        click.echo(f"  {stream.vm}/{stream.stream}: {_records(stream)}: {_state(report, stream)}")
+        claimed = "" if stream.named else "what this file calls "
+        click.echo(f"  {claimed}{stream.vm}/{stream.stream}: {_records(stream)}: {_state(report, stream)}")
         for text in evidence_limits(stream):
             click.echo(f"    {text}")
         for finding in stream.findings:
@@ -77,6 +80,9 @@ def evidence_limits(stream: EvidenceStream) -> Iterator[str]:
         yield f"what came before {_record(stream.first)} is not in it: older records of the range may be missing"
     if not stream.ends:
         yield f"what came behind {_record(stream.last)} is not in it: newer records of the range may be missing"
+    if stream.waited > _LATE:
+        days = stream.waited // _DAY
+        yield f"it was sealed {days:,} days after it came, where one is usual: until then it could be changed"
 
 
 def _record(number: int | None) -> str:
@@ -94,7 +100,7 @@ def _range(report: EvidenceReport) -> str:
 
 def _records(stream: EvidenceStream) -> str:
     if stream.first is None or stream.last is None:
-        return "nothing was received in these times"
+        return "nothing was received in these times" if stream.is_whole else "no record of these times is in it"
     times = f"received {_time(stream.first_time)} to {_time(stream.last_time)}"
     return f"{stream.records:,} records good, {stream.first:,} to {stream.last:,}, {times}"
 
@@ -104,6 +110,8 @@ def _state(report: EvidenceReport, stream: EvidenceStream) -> str:
         return "DAMAGED"
     if not report.pinned:
         return "as this file's own ledger says"
+    if not stream.records and not stream.is_whole:
+        return "proves nothing"
     return f"intact, as sealed by {_time(stream.sealed_time)} (ledger entry {stream.sealed_entry})"
 
 
@@ -112,8 +120,13 @@ def _verdict(report: EvidenceReport) -> str:
         return _DAMAGED
     if report.verdict == Verdict.INTACT:
         return "INTACT: every record above is as the store received and sealed it."
-    if report.pinned:
+    if report.pinned and not report.proves:
         return "CANNOT TELL: there is no record in it, and others may be missing."
+    if report.pinned:
+        return (
+            "CANNOT TELL: the store with this fingerprint received and sealed these records. Of which qube they are,\n"
+            "nothing here proves: a name is the word of who made this file."
+        )
     return (
         "CANNOT TELL: all of it fits together, but anybody can make such a file. Whose it is, only --fingerprint HEX\n"
         "can tell: you need it from the owner of the store, by another way than this file."

@@ -31,8 +31,9 @@ WITHOUT LOGCHAIN
 
 With bash, the usual tools, and openssl 3. If you do not trust who gave you the file, take this text from logchain's own
 pages (docs/spec/evidence.md), not from here: it is the same, byte for byte. Go to the directory that this text is in,
-and paste all between the two brackets, with them. It says BAD where something does not fit, and at the end the
-fingerprint, which has to be the one that the owner gave you. A thousand entries of the ledger take some ten seconds.
+and paste all between the two brackets, with them. It says BAD where something does not fit; at the end, by when all of
+it was sealed, by the store's clock, and the fingerprint, which has to be the one that the owner gave you. A thousand
+entries of the ledger take some ten seconds.
 
     (
     export LC_ALL=C; tmp=$(mktemp -d); trap 'rm -r "$tmp"' EXIT; sum() { sha256sum | cut -d ' ' -f 1; }
@@ -52,9 +53,9 @@ fingerprint, which has to be the one that the owner gave you. A thousand entries
     lines="^($lines|stream $vm $name $h ($h|-))$"
     if find . -name '*[!A-Za-z0-9_.-]*' -o ! -type d ! -type f | grep -q . || find . -type f | grep -qvE "$files" ||
       grep -qavE "$lines" index; then echo 'BAD: there is something that does not belong here'; exit 1; fi
-    texts=$(find streams -mindepth 3 -maxdepth 3 -name text | wc -l)
+    there=$(find streams -mindepth 2 -maxdepth 2 | wc -l)
     named=$(grep '^stream ' index | cut -d ' ' -f 2,3 | sort -u | wc -l)
-    [ "$texts" = "$named" ] || echo 'BAD: there are streams that the index does not name'
+    [ "$there" = "$named" ] || echo 'BAD: there are streams that the index does not name'
     # 2. the entries: each signed by the key that the one before names, and each hashes the one before
     first=$(sed -n '7s/^genesis \([^ ]*\) .*/\1/p' ledger/entries); key=$first; before=$(printf '%064d' 0)
     split -l 10 -d -a 8 ledger/entries "$tmp/entry."
@@ -62,46 +63,60 @@ fingerprint, which has to be the one that the owner gave you. A thousand entries
       signed "$entry" "$key" && grep -qx "previous sha256:$before" "$entry" || echo "BAD: ledger, ${entry##*/}"
       key=$(sed -n '8s/^next //p' "$entry"); before=$(sum < "$entry")
     done
-    # 3. the manifests: each named by an entry, and signed by the key of that entry
-    find streams -name '*.manifest' | sort | while read -r manifest; do
-      line=$(grep -n "^seal [0-9a-f]* [0-9]* sha256:$(sum < "$manifest")$" ledger/entries | cut -d : -f 1 | head -n 1)
-      key=$(sed -n "$((${line:-17} - 9))s/^next //p" ledger/entries)  # of the entry before
-      [ "$line" ] && signed "$manifest" "$key" || echo "BAD: $manifest"
-    done
-    # 4. the blocks: each is what its manifest says
-    find streams -mindepth 4 -type f | sort | while read -r block; do
-      grep -q "^block $((10#${block##*/})) [0-9]* [0-9]* [^ ]* sha256:$(sum < "$block")$" "${block%/*}.manifest" ||
-        echo "BAD: $block"
-    done
-    # 5. the text: all records of the blocks that were received in these times; and the names of the streams
-    read -r _ since until < <(sed -n 3p index)
+    read -r word since until < <(sed -n 3p index)
+    [ "$word" = range ] || echo 'BAD: the index is in disorder'
     grep '^stream ' index | while read -r _ qube stream id salt; do
-      for segment in streams/"$qube/$stream"/*/; do
+      place=streams/$qube/$stream
+      # 3. the segments: none sealed twice or left out; each manifest named by an entry, and signed by the entry's key
+      sed -n "s/^seal $id \([0-9]*\) .*/\1/p" ledger/entries > "$tmp/sealed"
+      sort -nuc "$tmp/sealed" 2> /dev/null || echo "BAD: $place: a segment was sealed twice"
+      find "$place" -name '*.manifest' | sort | sed 's/.*\/0*//; s/\..*//' > "$tmp/here"
+      sed -n "/^$(sed -n 1p "$tmp/here")$/,/^$(sed -n '$p' "$tmp/here")$/p" "$tmp/sealed" | cmp -s - "$tmp/here" &&
+        [ -s "$tmp/here" ] || echo "BAD: $place: a segment was left out, or put there"
+      while read -r number; do
+        manifest=$place/$(printf %08d "$number").manifest
+        line=$(grep -n "^seal $id $number sha256:$(sum < "$manifest")$" ledger/entries | cut -d : -f 1 | head -n 1)
+        key=$(sed -n "$((${line:-17} - 9))s/^next //p" ledger/entries)  # of the entry before
+        [ "$line" ] && signed "$manifest" "$key" || echo "BAD: $manifest"
+        # 4. its blocks: all that can have records of these times, and each is what the manifest says
+        awk -v since="$since" -v until="$until" -v place="${manifest%.manifest}" 'BEGIN {n = 0} /^time / {end = $3}
+          /^block / {at[n] = $2; time[n] = $5; hash[n++] = substr($6, 8)}
+          END {time[n] = end; for (i = 0; i < n; i++) if (time[i] <= until && time[i + 1] >= since)
+            printf "%s  %s/%09d\n", hash[i], place, at[i]}' "$manifest" > "$tmp/blocks"
+        [ "$(find "$place" -path "*/$(printf %08d "$number")/*" | wc -l)" = "$(wc -l < "$tmp/blocks")" ] &&
+          { ! [ -s "$tmp/blocks" ] || sha256sum --status -c "$tmp/blocks" 2> /dev/null; } ||
+          echo "BAD: the blocks of $manifest"
+      done < "$tmp/here"
+      # 5. the text: all records of the blocks that were received in these times; and the names of the stream
+      for segment in "$place"/*/; do
         [ -d "$segment" ] || continue
+        [ -f "${segment%/}.manifest" ] || echo 'blocks that no manifest names'  # the text has no such line
         cat "$segment"* | cut -b 1-27 > "$tmp/times"
         lines=$(awk -v since="$since" -v until="$until" '$1 >= since && $1 <= until {print NR}' "$tmp/times" |
           sed -n '1p;$p' | paste -s -d ,)
         if [ "$lines" ]; then cat "$segment"* | sed -n "${lines}p"; fi
-      done | cmp -s - "streams/$qube/$stream/text" || echo "BAD: streams/$qube/$stream/text"
-      grep -L "^stream $id " streams/"$qube/$stream"/*.manifest | sed 's/^/BAD: of another stream: /'
+      done | cmp -s - "$place/text" || echo "BAD: $place/text"
       found=$({ printf "$(printf %s "$salt" | sed 's/../\\x&/g')"
         printf "\\x$(printf %02x ${#qube})\\x00$qube\\x$(printf %02x ${#stream})\\x00$stream"; } | sum)
       [ "$found" = "$id" ] || echo "BAD: $qube/$stream is not its name, or that cannot be proven"
     done
+    echo "sealed by: $(sed -n 's/^time //p' ledger/entries | sort | tail -n 1)"
     echo "fingerprint: $(printf %s "$first" | sum)"
     )
 
-What this leaves out, and 'logchain verify' looks at: that the numbers of records go on from segment to segment, that no
-segment between others was left out (their manifests name one another as 'previous'), and the proofs of the tree.
+What this leaves out, and 'logchain verify' looks at: that the numbers of records go on from segment to segment, and
+the proofs of the tree.
 
 WHAT IT PROVES, AND WHAT NOT
 
 It proves that the store with that fingerprint received these lines, in this order within each stream, at these times by
 its own clock; and that nobody changed them since their segment was sealed, not even whoever has the store now: the keys
-of then are gone. Within the times asked for nothing is left out of a stream, as far as its manifests reach.
+of then are gone. Within the times asked for nothing is left out of a stream, as far as its manifests reach, unless the
+store's clock was set back in between.
 
 It does not prove that what the lines say is true. It does not prove who was in control of the store's machine before
-the segments were sealed, or that its clock was right. It does not show what was never received, what is not sealed yet,
-and streams that were not asked for. It does not prove that this ledger is the only one that grew out of its first
-entry: compare the number and SHA-256 of its entries with what others have of it, or with a witness.
+the segments were sealed, or that its clock was right: whoever had it by then can have made up lines, of any times. It
+does not show what was never received, what is not sealed yet, and streams that were not asked for. It does not prove
+that this ledger is the only one that grew out of its first entry: compare the number and SHA-256 of its entries with
+what others have of it, or with a witness.
 """

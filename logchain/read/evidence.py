@@ -23,15 +23,14 @@ from logchain.format.evidence import (
     proof_path,
 )
 from logchain.format.evidence_readme import README_TEXT
-from logchain.format.ledger import Entry, Genesis, fingerprint, split_entries
-from logchain.format.limits import MAX_ENTRY, MAX_INDEX, MAX_MEMBER, MAX_SMALL_FILE
-from logchain.format.merkle import leaf_hash, verify_inclusion
-from logchain.format.signed_note import Vkey
+from logchain.format.ledger import Genesis, fingerprint
+from logchain.format.limits import MAX_INDEX, MAX_MEMBER, MAX_SMALL_FILE
+from logchain.format.merkle import verify_inclusion
 from logchain.format.tlog_proof import MAX_PROOF, parse_tlog_proof
+from logchain.read.evidence_ledger import EvidenceLedger
 from logchain.read.evidence_parts import Parts
-from logchain.read.evidence_stream import EvidenceStream, Sealing, Stop, StreamCheck
+from logchain.read.evidence_stream import EvidenceStream, Stop, StreamCheck
 from logchain.read.findings import Finding
-from logchain.read.ledger import prove_entry
 from logchain.read.verify import Verdict
 
 __all__ = ["EvidenceReport", "check_evidence"]
@@ -48,7 +47,7 @@ class EvidenceReport:
     pinned: bool = False  # that is the one that was given
     entries: int = 0  # of the ledger that are proven, from the first on
     head_digest: str = ""  # SHA-256 of the last of these
-    head_time: int = 0
+    head_time: int = 0  # the latest that one of them tells
     checkpoint: int = 0  # entries that the ledger had when this was made, as its checkpoint says
     streams: list[EvidenceStream] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -59,12 +58,17 @@ class EvidenceReport:
         return sum(stream.records for stream in self.streams)
 
     @property
+    def proves(self) -> bool:
+        """Whether it proves anything of the times asked for, to who has the fingerprint: records, or silence."""
+        return bool(self.records) or all(stream.is_whole for stream in self.streams)
+
+    @property
     def verdict(self) -> Verdict:
-        """Damaged as soon as anything is; else intact where the fingerprint was given."""
+        """Damaged as soon as anything is; else intact where the fingerprint was given, and all names are proven."""
         if any(finding.damage for finding in self.findings) or any(stream.damaged for stream in self.streams):
             return Verdict.DAMAGED
-        proves = self.records or all(stream.begins and stream.ends for stream in self.streams)
-        return Verdict.INTACT if self.pinned and proves else Verdict.CANNOT_TELL
+        named = all(stream.named for stream in self.streams)
+        return Verdict.INTACT if self.pinned and self.proves and named else Verdict.CANNOT_TELL
 
 
 def check_evidence(untrusted_read: Callable[[int], bytes], pinned: str | None = None) -> EvidenceReport:
@@ -91,59 +95,29 @@ def check_evidence(untrusted_read: Callable[[int], bytes], pinned: str | None = 
 class _Check:
     def __init__(self, parts: Parts, index: EvidenceIndex) -> None:
         self._parts, self._index = parts, index
-        self._sealing: dict[int, Sealing] = {}  # by entry: those that are proven
+        self._ledger = EvidenceLedger(index)
         self.report = EvidenceReport(index.store_id, index.since, index.until)
 
     def ledger(self, pinned: str | None) -> None:
         """Check keys, entries and proofs."""
         report = self.report
         keys = [self._parts.whole(path, MAX_SMALL_FILE) for path in (GENESIS_PEM, LOG_PEM)]
-        genesis = self._entries()
-        if genesis:
+        ledger = self._ledger
+        report.findings += ledger.read(self._parts.pieces(ENTRIES, MAX_MEMBER))
+        if ledger.head:
+            report.entries, report.head_time = ledger.head.number + 1, ledger.time
+            report.head_digest = sha256(ledger.last).hexdigest()
+        if genesis := ledger.genesis:
             report.fingerprint = fingerprint(genesis.key)
             report.pinned = pinned == report.fingerprint
             if keys != [pem(genesis.key), pem(genesis.log)]:
                 self._find("the files in keys/ are not the keys that the ledger's first entry names")
             if pinned and not report.pinned:
                 self._find("the ledger has another fingerprint: it was made up, or the fingerprint is another store's")
-        self._proofs(genesis)
+        self._proofs(ledger.genesis)
 
     def _find(self, text: str, entry: int | None = None) -> None:
         self.report.findings.append(Finding(True, text, entry=entry))
-
-    def _entries(self) -> Genesis | None:
-        """Check each entry against the one before; return what the first says, None where it is not good."""
-        wanted = {segment.entry for stream in self._index.streams for segment in stream.segments}
-        head: Entry | None = None
-        genesis: Genesis | None = None
-        key: Vkey | None = None
-        last, rest, error = b"", b"", ""
-        for data in self._parts.pieces(ENTRIES, MAX_MEMBER):
-            if error:
-                continue
-            found, rest = split_entries(rest + data)
-            for one in found:
-                try:
-                    entry = prove_entry(one, self._index.store_id, head, last)
-                except (FormatError, SignatureError) as refused:
-                    error = str(refused)
-                    break
-                if isinstance(entry.event, Genesis):
-                    genesis = entry.event
-                elif key and entry.number in wanted:
-                    self._sealing[entry.number] = Sealing(entry, key, leaf_hash(one))
-                head, last, key = entry, one, entry.next
-            if len(rest) > MAX_ENTRY:
-                error = "what follows is no ledger"
-        count = head.number + 1 if head else 0
-        if error:
-            self._find(f"{error}; from here on nothing in the ledger is proven", entry=count)
-        elif rest or count != self._index.entries:
-            self._find(f"the ledger has not the {self._index.entries:,} entries that the index says", entry=count)
-        if head:
-            self.report.entries, self.report.head_time = count, head.time
-            self.report.head_digest = sha256(last).hexdigest()
-        return genesis
 
     def _proofs(self, genesis: Genesis | None) -> None:
         """Check that each entry that seals a segment here is in the tree of one and the same checkpoint."""
@@ -154,7 +128,7 @@ class _Check:
                 first, checkpoint = proof.checkpoint, self._checkpoint(proof.checkpoint, genesis)
             if (proof.entry, proof.checkpoint) != (number, first):
                 raise FormatError(f"{proof_path(number)} is of another entry, or has a checkpoint of its own")
-            sealing = self._sealing.get(number)
+            sealing = self._ledger.sealing.get(number)
             if sealing and checkpoint:
                 try:
                     verify_inclusion(sealing.leaf, number, checkpoint.size, proof.hashes, checkpoint.root)
@@ -175,5 +149,6 @@ class _Check:
     def stream(self, stream: IndexedStream) -> None:
         """Check the manifests, blocks and text of a stream."""
         report = EvidenceStream(stream.vm, stream.stream, stream.stream_id.hex(), stream.salt is not None)
+        report.findings += self._ledger.found(stream.stream_id)
         self.report.streams.append(report)
-        StreamCheck(self._parts, self._index, stream, self._sealing, report).run()
+        StreamCheck(self._parts, self._index, stream, self._ledger, report).run()

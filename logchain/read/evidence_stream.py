@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import NamedTuple
 
 from logchain.format.errors import FormatError, SignatureError
 from logchain.format.evidence import (
@@ -16,15 +15,16 @@ from logchain.format.evidence import (
     manifest_path,
     text_path,
 )
-from logchain.format.ledger import Entry, Seal
+from logchain.format.ledger import Seal
 from logchain.format.limits import MAX_MANIFEST, MAX_MEMBER, TIME_SIZE
 from logchain.format.manifest import NO_MANIFEST, Block, Manifest, open_manifest, parse_manifest
 from logchain.format.record import format_time, parse_time
-from logchain.format.signed_note import Vkey, parse_note
+from logchain.format.signed_note import parse_note
+from logchain.read.evidence_ledger import EvidenceLedger, Sealing
 from logchain.read.evidence_parts import Parts
 from logchain.read.findings import Finding
 
-__all__ = ["EvidenceStream", "Sealing", "Stop", "StreamCheck"]
+__all__ = ["EvidenceStream", "Stop", "StreamCheck"]
 
 
 @dataclass
@@ -42,7 +42,8 @@ class EvidenceStream:
     first_time: int = 0
     last_time: int = 0
     sealed_entry: int = 0  # of the ledger: the last that seals a segment here
-    sealed_time: int = 0  # that it tells
+    sealed_time: int = 0  # the latest that an entry up to that one tells
+    waited: int = 0  # µs: the longest from the first record of a segment here to its seal, by these times
     begins: bool = False  # nothing of the range can be missing before: what is before is known to be older
     ends: bool = False  # nor behind
     findings: list[Finding] = field(default_factory=list)
@@ -52,13 +53,10 @@ class EvidenceStream:
         """Whether anything is wrong with it."""
         return any(finding.damage for finding in self.findings)
 
-
-class Sealing(NamedTuple):
-    """An entry that seals a segment here, with the key that signed it, and its hash as a leaf of the tree."""
-
-    entry: Entry
-    key: Vkey
-    leaf: bytes
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the range can be missing."""
+        return self.begins and self.ends
 
 
 class Stop(Exception):
@@ -66,17 +64,18 @@ class Stop(Exception):
 
 
 class StreamCheck:
-    """The check of one stream, whose parts come now; `sealing` are the entries that are proven, by their numbers."""
+    """The check of one stream, whose parts come now; the ledger's were read."""
 
     def __init__(
         self,
         parts: Parts,
         index: EvidenceIndex,
         stream: IndexedStream,
-        sealing: dict[int, Sealing],
+        ledger: EvidenceLedger,
         report: EvidenceStream,
     ) -> None:
-        self._parts, self._index, self._stream, self._sealing, self._report = parts, index, stream, sealing, report
+        self._parts, self._index, self._stream, self._report = parts, index, stream, report
+        self._ledger = ledger
         self._hash, self._size = sha256(), 0  # of the text that the blocks give
         self._known = True  # all of it
         self._before: Manifest | None = None
@@ -91,7 +90,7 @@ class StreamCheck:
             manifest = self._manifest(segment)
             if not self._before:
                 at_first = manifest.first == 0 and manifest.previous == NO_MANIFEST
-                report.begins = at_first or manifest.first_time < since
+                report.begins = at_first or (manifest.first_time < since and not self._ledger.begins_in_doubt)
             self._before = manifest
             first = manifest.first
             places = covering(manifest, since, until)
@@ -100,7 +99,7 @@ class StreamCheck:
                     self._block(segment.segment, manifest, place, first)
                 first += block.records
             report.segments += 1
-            report.ends = manifest.last_time > until
+            report.ends = manifest.last_time > until and not self._ledger.ends_in_doubt
         self._text()
 
     def _find(
@@ -112,7 +111,7 @@ class StreamCheck:
         """Return a manifest that was checked against its entry and the manifest before it."""
         number = segment.segment
         data = self._parts.whole(manifest_path(self._stream, number), MAX_MANIFEST)
-        digest, sealing = sha256(data).digest(), self._sealing.get(segment.entry)
+        digest, sealing = sha256(data).digest(), self._ledger.sealing.get(segment.entry)
         if not sealing:
             self._find("the entry of the ledger that seals it is not proven", number)
             manifest = parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
@@ -121,11 +120,13 @@ class StreamCheck:
             raise Stop
         else:
             manifest = self._signed(data, sealing, number)
-            self._report.sealed_entry, self._report.sealed_time = segment.entry, sealing.entry.time
+            self._report.sealed_entry, self._report.sealed_time = segment.entry, sealing.time
+            self._report.waited = max(self._report.waited, sealing.time - manifest.first_time)
         identity = self._index.store_id, self._stream.stream_id, number
         if (manifest.store_id, manifest.stream_id, manifest.segment) != identity:
             self._find("the manifest is of another store, stream or segment", number)
-        if self._before and manifest.previous != self._previous:
+        follows = self._previous if self._before else sealing.previous if sealing else manifest.previous
+        if manifest.previous != follows:
             self._find("the manifest does not follow the one before it: a segment was left out", number)
         elif self._before and manifest.first != self._before.first + self._before.records:
             self._find(f"it begins with record {manifest.first:,}: those before it were lost, or never sealed", number)

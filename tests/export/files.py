@@ -16,6 +16,7 @@ from tests.read.archived import Archive
 __all__ = [
     "ALL",
     "SECOND",
+    "Part",
     "check",
     "make",
     "packed",

@@ -134,7 +134,9 @@ def test_the_readme_checks_it(store: Archive, tmp_path: Path, times: tuple[int, 
     """Its commands find nothing wrong, and print the fingerprint."""
     made = make(store, *(begin(store) + time * SECOND for time in times))
     done = run_readme(made, tmp_path / "there")
-    assert (done.stdout, done.stderr) == (f"fingerprint: {pinned(store)}\n", "")
+    assert done.stdout.splitlines()[1:] == [f"fingerprint: {pinned(store)}"]
+    assert done.stdout.startswith("sealed by: 2026-11-23T03:")
+    assert not done.stderr
 
 
 def changes(data: bytes) -> dict[str, bytes]:
@@ -235,7 +237,8 @@ def test_a_segment_that_is_left_out_is_found(store: Archive, data: bytes) -> Non
     report = check(packed([(path, contents.get(path, content)) for path, content in found]), pinned(store))
     assert report.verdict == Verdict.DAMAGED
     assert [finding.text for finding in report.streams[0].findings] == [
-        "the manifest does not follow the one before it: a segment was left out"
+        "the segment was sealed, and is left out",
+        "the manifest does not follow the one before it: a segment was left out",
     ]
 
 
@@ -428,13 +431,13 @@ def test_the_entry_names_streams_that_are(tmp_path: Path) -> None:
 
 
 def test_a_lost_id_leaves_the_name_unproven(tmp_path: Path) -> None:
-    """Without the stream's salt its lines are proven, and its name is not."""
+    """Without the stream's salt its lines are proven, and its name is not: so nobody can tell."""
     store = stocked(tmp_path / "store")
     (store.directory("work", "journal") / "id").unlink()
     made = make(store, names=WORK)
     report = check(made, pinned(store))
     (stream,) = report.streams
-    assert (report.verdict, stream.named) == (Verdict.INTACT, False)
+    assert (report.verdict, stream.named) == (Verdict.CANNOT_TELL, False)
     assert [finding.text for finding in stream.findings] == [
         "its id was lost: nothing here proves that these are its names"
     ]

@@ -195,6 +195,14 @@ def read_file(data: bytes, fingerprint: str) -> Vector:
     for stream in index["streams"]:
         texts, place = b"", f"evidence/streams/{stream['vm']}/{stream['stream']}"
         last: Vector = {}
+        seals = [
+            entry["values"] for entry in entries if entry["event"] == "seal" and entry["values"][0] == stream["id"]
+        ]
+        sealed = [value[1] for value in seals]
+        damaged(all(one < after for one, after in pairwise(sealed)), "sealed-twice")
+        here = [segment for segment, _ in stream["segments"]]
+        damaged(set(here) >= {one for one in sealed if here[0] <= one <= here[-1]}, "segment-left-out")
+        follows = dict(zip(sealed, [ZEROS, *(value[2] for value in seals)], strict=False))
         for segment, number in stream["segments"]:
             note = tar.take(f"{place}/{segment:08}.manifest", MIB)
             digest = hashlib.sha256(note).hexdigest()
@@ -206,10 +214,10 @@ def read_file(data: bytes, fingerprint: str) -> Vector:
             same = manifest["store_hex"], manifest["stream_hex"], manifest["segment"]
             damaged(manifest["age"] <= entry["age"], "age")
             damaged(same == (index["store_hex"], stream["id"], segment), "manifest-of-another")
+            damaged(manifest["previous_hex"] == follows[segment], "previous-manifest")
             if last:
-                damaged(manifest["previous_hex"] == last["digest"], "previous-manifest")
                 damaged(manifest["first"] == last["first"] + last["records"], "records-missing")
-            last = manifest | {"digest": digest}
+            last = manifest
             for text in read_blocks(tar, f"{place}/{segment:08}", manifest, index):
                 texts += text
         damaged(tar.take(f"{place}/text") == texts, "text")
@@ -246,7 +254,7 @@ def split(data: bytes) -> list[bytes]:
 
 
 def parse_recipient(text: str) -> str:
-    """Item 20."""
+    """Item 22."""
     parts = text.split("+", 2)
     need(len(parts) == 3 and parts[0] == "evidence-to", "recipient-form")
     key = parse_base64(parts[2])
@@ -552,6 +560,7 @@ def bad() -> list[Vector]:
     lying("a manifest of another segment", "manifest-of-another", (f"stream {ID} 2", f"stream {ID} 3"))
     lying("records that are missing between segments", "records-missing", ("records 2 5", "records 2 6"))
     lying("a manifest younger than its entry", "age", ("age 1\n", "age 9\n"))
+    lying("a manifest that follows another one", "previous-manifest", (ZEROS, sample("no manifest").hex()))
     three = (f" 2 {HOUR}00:00.000000Z sha", f" 3 {HOUR}00:00.000000Z sha")
     one = (f" 2 {HOUR}10:00.000000Z sha", f" 1 {HOUR}10:00.000000Z sha")
     lying("more records than the block has", "block-form", three, one)
@@ -563,6 +572,7 @@ def bad() -> list[Vector]:
     genesis = hashlib.sha256(made.entries[0]).hexdigest()
     for name, reason, old, new in (
         ("hashes another entry", "previous", genesis, sample("no entry").hex()),
+        ("seals a segment before another one does", "sealed-twice", f"birth 1 {ID} 1", f"seal {ID} 1 sha256:{ZEROS}"),
         ("has another index", "index", "index 1\n", "index 4\n"),
         ("is older than the one behind it", "age-goes-back", "age 1\n", "age 5\n"),
     ):
