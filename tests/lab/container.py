@@ -59,10 +59,11 @@ def make_root(packages: list[Path]) -> Path:
 
 
 class Container:
-    """The machine; what it writes stays in `root` over a boot."""
+    """The machine; what it writes stays in `root` over a boot. With `rw`, as in an AppVM, only what is there does."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, rw: Path | None = None) -> None:
         self.root = root
+        self._appvm = f" --volatile=overlay --bind={rw}:/rw" if rw else ""
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._init = 0
         self._console = root.with_name(f"{root.name}.console")
@@ -71,7 +72,7 @@ class Container:
         """Boot, and wait until systemd says that it has."""
         nspawn = (
             f"systemd-nspawn -q -D {self.root} -b -M lab{os.getpid()} --register=no --keep-unit --console=pipe "
-            f"--private-network --system-call-filter='{_ALLOWED}' --capability=all"
+            f"--private-network --system-call-filter='{_ALLOWED}' --capability=all{self._appvm}"
         )
         script = f"mount -t tmpfs tmpfs /run && exec {nspawn}"  # nspawn on a disk's /run fails at exit
         command = ["unshare", "-m", "--propagation", "private", "bash", "-c", script]
