@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 
@@ -48,8 +50,9 @@ shopt -s nullglob
 for conf in /usr/lib/qubes-bind-dirs.d/*.conf /rw/config/qubes-bind-dirs.d/*.conf; do . "$conf"; done
 for place in "${binds[@]}"; do
     kept=/rw/bind-dirs$place
-    test -e "$kept" || { mkdir -p "${kept%/*}"; cp -a "$place" "$kept"; }
-    test -e "$place" || { test -d "$kept" && mkdir -p "$place" || touch "$place"; }
+    if [ -d "$kept" ]; then mkdir -p "$place"; elif [ -f "$kept" ]; then touch "$place"
+    elif [ -e "$place" ]; then mkdir -p "${kept%/*}"; cp -a "$place" "$kept"
+    else continue; fi  # what is in neither is left out without a word
     mount --bind "$kept" "$place"
 done
 """
@@ -95,9 +98,6 @@ def qube(template: Path, rw: Path, *services: str) -> Container:
 @pytest.fixture
 def rw() -> Iterator[Path]:
     """A private volume."""
-    from shutil import rmtree
-    from tempfile import mkdtemp
-
     place = Path(mkdtemp(prefix="rw.", dir=ROOTS))
     place.chmod(0o755)
     yield place
@@ -108,12 +108,14 @@ def test_only_rw_lasts(template: Path, rw: Path) -> None:
     """The store is on the private volume from the first start on; at the second all runs by itself, and it is there."""
     machine = qube(template, rw, "logchain", "log-exporter")
     machine.boot()
-    assert STORE in machine.run(f"findmnt -n {STORE}")
+    for place in (STORE, "/var/lib/log-exporter", "/var/spool/log-exporter"):
+        assert place in machine.run(f"findmnt -n {place}")
     assert machine.run(f"stat -c '%A %U %G' {STORE}") == "drwxr-s--- logchain logchain-in\n"
     for unit in UNITS[:2]:
         assert machine.property(unit, "ActiveState") == "inactive", "there is no store yet"
     machine.run("logchain init --audit-secret-out /rw/audit-secret")
-    machine.run("systemctl start log-collector.socket log-compressor.service; logger -t first 'first boot'")
+    machine.run("logger -t first 'first boot'; systemctl start log-collector.socket log-compressor.service")
+    machine.run("systemctl restart log-exporter")  # which was refused until now, and waits
     machine.until("logchain show --vm work --stream journal -g 'first boot' | grep -q first")
     (rw / "config/qubes-bind-dirs.d").mkdir(parents=True)
     (rw / "config/qubes-bind-dirs.d/50_user.conf").write_text("binds+=( '/etc/logchain.toml' )\n")
