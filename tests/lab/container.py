@@ -94,7 +94,10 @@ class Container:
         assert self._nspawn
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
         self._init = int(children[0]) if children else 0
-        return bool(self._init) and Path(f"/proc/{self._init}/comm").read_text() == "systemd\n"
+        try:
+            return bool(self._init) and Path(f"/proc/{self._init}/comm").read_text() == "systemd\n"
+        except OSError:  # it was another child, which has ended
+            return False
 
     def run(self, script: str, *, check: bool = True, timeout: float = 120.0) -> str:
         """Run a script as root in it; return what it prints, on either output."""

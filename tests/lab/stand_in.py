@@ -84,7 +84,8 @@ def _pump(caller: socket.socket, door: socket.socket) -> None:
         for source in select.select(list(reading), [], [])[0]:
             data = source.recv(CHUNK)
             if data:
-                reading[source].sendall(data)
+                with suppress(BrokenPipeError):  # who does not read any more may still have something to say
+                    reading[source].sendall(data)
                 continue
             with suppress(OSError):
                 reading[source].shutdown(socket.SHUT_WR)
@@ -106,15 +107,16 @@ def client(arguments: list[str]) -> int:
         for source in select.select(list(reading), [], [])[0]:
             try:
                 data = os.read(source, CHUNK)
-            except ConnectionResetError:
+                if source == 0 and data:
+                    door.sendall(data)
+            except (BrokenPipeError, ConnectionResetError):  # the service has ended; what it said is still to be read
                 data = b""
             if not data:
                 reading.discard(source)
                 if source == 0:
-                    door.shutdown(socket.SHUT_WR)
-            elif source == 0:
-                door.sendall(data)
-            else:
+                    with suppress(OSError):
+                        door.shutdown(socket.SHUT_WR)
+            elif source != 0:
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
     return 0  # a socket service has no other, whatever became of it

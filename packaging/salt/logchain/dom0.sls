@@ -7,8 +7,9 @@ include:
 logchain-exporter:
   pkg.installed: []
 
-/etc/log-exporter.toml:
+logchain-dom0-configuration:
   file.managed:
+    - name: /etc/log-exporter.toml
     - source: /usr/share/logchain/dom0/log-exporter.toml
     - replace: false
     - require:
@@ -20,12 +21,13 @@ logchain-dom0-target:
     - pattern: "-d [^ ]+ 'DEFAULT:"
     - repl: "-d {{ logvm }} 'DEFAULT:"
     - require:
-      - file: /etc/log-exporter.toml
+      - file: logchain-dom0-configuration
 
 log-exporter:
   service.running:
     - enable: true
     - watch:
-      - file: /etc/log-exporter.toml
+      - file: logchain-dom0-configuration
+      - file: logchain-dom0-target
     - require:
       - pkg: logchain-exporter

@@ -1,5 +1,6 @@
 # dom0: the policy, once the LogVM is there. `logchain-dom0-setup` checks it, and what is there is kept.
-{%- from "logchain/settings.jinja" import logvm %}
+{%- from "logchain/settings.jinja" import logvm, policy %}
+{%- set options = "--logvm " ~ logvm ~ (" " ~ policy if policy else "") %}
 
 include:
   - logchain.logvm
@@ -9,8 +10,8 @@ logchain-dom0:
 
 logchain-policy:
   cmd.run:
-    - name: logchain-dom0-setup install --yes --logvm {{ logvm }}
-    - unless: logchain-dom0-setup show --logvm {{ logvm }} | cmp -s - /etc/qubes/policy.d/30-logchain.policy
+    - name: logchain-dom0-setup install --yes {{ options }}
+    - unless: logchain-dom0-setup show {{ options }} | cmp -s - /etc/qubes/policy.d/30-logchain.policy
     - require:
       - qvm: {{ logvm }}
       - pkg: logchain-dom0
