@@ -12,10 +12,10 @@ help: ## tell what there is
 
 setup: $(READY) ## make .venv with all that is needed
 
-$(READY): pyproject.toml exporter/pyproject.toml
+$(READY): pyproject.toml exporter/pyproject.toml witness/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'logchain needs Python 3.11 or newer: make PYTHON=python3.13 ...'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo 'cannot make a virtual environment; on Debian: apt install python3-venv'; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check -e exporter -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e exporter -e witness -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## collect this machine's own logs, verify them, tamper, and see it found

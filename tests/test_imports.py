@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOGCHAIN, EXPORTER = ROOT / "logchain", ROOT / "exporter" / "log_exporter"
-MODULES = sorted([*LOGCHAIN.rglob("*.py"), *EXPORTER.rglob("*.py")])
+WITNESS = ROOT / "witness" / "logchain_witness"
+MODULES = sorted([*LOGCHAIN.rglob("*.py"), *EXPORTER.rglob("*.py"), *WITNESS.rglob("*.py")])
 
 ROOMS = {  # docs/ARCHITECTURE.md
     "format": {"format"},
@@ -38,7 +39,7 @@ LATE |= {"pathlib", "inspect", "hypothesis", "email", "urllib", "http", "tempfil
 
 def named(path: Path) -> str:
     """Return a module's name."""
-    base = LOGCHAIN.parent if LOGCHAIN in path.parents else EXPORTER.parent
+    base = next(place.parent for place in (LOGCHAIN, EXPORTER, WITNESS) if place in path.parents)
     return ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -57,8 +58,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def _is_module(name: str) -> bool:
-    path = (LOGCHAIN.parent if name.startswith("logchain") else EXPORTER.parent) / name.replace(".", "/")
-    return path.with_suffix(".py").is_file() or path.is_dir()
+    paths = [place.parent / name.replace(".", "/") for place in (LOGCHAIN, EXPORTER, WITNESS)]
+    return any(path.with_suffix(".py").is_file() or path.is_dir() for path in paths)
 
 
 def room(name: str) -> str:
@@ -104,6 +105,14 @@ def test_the_exporter_needs_nothing(path: Path) -> None:
         assert name.split(".")[0] in sys.stdlib_module_names | {"log_exporter"}, f"{named(path)} imports {name}"
 
 
+@of(WITNESS)
+def test_the_witness_needs_little(path: Path) -> None:
+    """It imports the standard library, one Ed25519 and itself: a fault of the store's code is not repeated in it."""
+    for name in imported(path):
+        known = sys.stdlib_module_names | {"nacl", "logchain_witness"}
+        assert name.split(".")[0] in known, f"{named(path)} imports {name}"
+
+
 @of(ROOT)
 def test_each_module_says_what_it_is(path: Path) -> None:
     """A docstring stands first, of one line that says what for."""
@@ -121,14 +130,14 @@ def test_what_a_module_offers(path: Path) -> None:
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     }
-    sys.path.insert(0, str(EXPORTER.parent))
+    sys.path[:0] = [str(EXPORTER.parent), str(WITNESS.parent)]
     try:
         module = importlib.import_module(named(path))
     finally:
-        sys.path.remove(str(EXPORTER.parent))
+        del sys.path[:2]
     offered = getattr(module, "__all__", None)
-    if offered is None:  # numbers only, or the exporter, which is a program and nobody's library
-        assert not defined or EXPORTER in path.parents, f"{named(path)} has no __all__"
+    if offered is None:  # numbers only, or exporter and witness, which are programs and nobody's library
+        assert not defined or not {EXPORTER, WITNESS}.isdisjoint(path.parents), f"{named(path)} has no __all__"
         return
     assert len(offered) == len(set(offered))
     assert all(hasattr(module, name) for name in offered)

@@ -35,6 +35,7 @@ from tests.vectors import (  # noqa: E402
     reading_segment_key,
     reading_tags,
     reading_wire,
+    reading_witness,
 )
 from tests.vectors.reading_common import RefusedError  # noqa: E402
 
@@ -56,6 +57,7 @@ PAGES: dict[str, ModuleType] = {
     "segment-key.json": reading_segment_key,
     "tags.json": reading_tags,
     "wire.json": reading_wire,
+    "witness.json": reading_witness,
 }
 
 

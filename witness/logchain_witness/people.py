@@ -1,0 +1,191 @@
+"""What a person does with a witness: make it, pin logs, look, and say that a store came back from a backup."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from logchain_witness.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
+from logchain_witness.errors import FormatError, SignatureError, StateError, UsageError
+from logchain_witness.note import LOG, MAX_NOTE, Key, cosigned_at, parse_key, parse_note, verify
+from logchain_witness.state import Log, State, check_qube, stamp
+
+_VERDICTS = {"same": 0, "older": 1, "fork": 1, "cannot-tell": 3}  # of `check`, with its exit code
+
+
+def printable(text: str) -> str:
+    """Return the text with everything escaped that a terminal could obey, or an eye be fooled by."""
+    return "".join(c if c.isascii() and c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def say(message: str) -> None:
+    """Print one line on standard error."""
+    sys.stderr.write(f"logchain-witness: {printable(message)}\n")
+
+
+def show(line: str) -> None:
+    """Print a line that was asked for."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def keygen(state: State, given: argparse.Namespace) -> int:
+    """Make the key, once, and show its public half."""
+    show(str(state.create(given.name)))
+    say("that is the public key: put it into /etc/logchain.toml of the LogVM, and keep it for 'logchain verify'")
+    return 0
+
+
+def pin(state: State, given: argparse.Namespace) -> int:
+    """Let a qube ask for a log."""
+    qube = check_qube(given.qube)
+    try:
+        key = parse_key(given.key, LOG)
+    except FormatError as error:
+        raise UsageError(f"{error}; 'logchain status' in the LogVM shows the log's key") from error
+    state.key()
+    with state.locked():
+        log = state.find(key.name) or Log(key, qube)
+        if log.key != key:
+            raise UsageError(f"{key.name} is pinned with another key, and a log has one for ever")
+        log.qube, log.retired = qube, False
+        log.happened(f"pinned {qube}")
+        state.keep(log)
+    show(f"{printable(key.name)}: {qube} may ask for it")
+    return 0
+
+
+def _find(state: State, origin: str) -> Log:
+    log = state.find(origin)
+    if not log:
+        raise UsageError(f"{origin} is not pinned here; 'logchain-witness list' shows what is")
+    return log
+
+
+def retire(state: State, given: argparse.Namespace) -> int:
+    """Answer no more for a log."""
+    with state.locked():
+        log = _find(state, given.origin)
+        log.retired = True
+        log.happened("retired")
+        state.keep(log)
+    show(f"{printable(given.origin)}: no more answers")
+    return 0
+
+
+def restored(state: State, given: argparse.Namespace) -> int:
+    """Begin a log anew, because a person says that it came back from a backup."""
+    latest = _find(state, given.origin).checkpoint
+    if not latest:
+        raise UsageError(f"nothing is remembered of {given.origin}: the next checkpoint begins anew in any case")
+    show(f"The latest checkpoint has {format_checkpoint(latest)}.")
+    show("Whoever has the LogVM gains from this: an older ledger is accepted, once.")
+    if not given.yes:
+        show("Did you bring the store back from a backup yourself? [y/N]")
+        if sys.stdin.readline().strip() != "y":
+            raise UsageError("nothing was done")
+    with state.locked():
+        log = _find(state, given.origin)
+        if log.checkpoint != latest:
+            raise StateError("a checkpoint came meanwhile, so the store goes on: nothing was done")
+        log.happened(f"restored from {format_checkpoint(latest)}")
+        log.note = b""
+        state.keep(log)
+    show("The next checkpoint begins anew. It is on record here, and 'logchain restored' puts it into the ledger.")
+    return 0
+
+
+def check(state: State, given: argparse.Namespace) -> int:
+    """Compare a checkpoint that is handed in with the latest."""
+    key, _ = state.key()
+    try:
+        with open(0 if given.file == "-" else given.file, "rb") as file:
+            note = parse_note(file.read(MAX_NOTE + 1))
+        handed = parse_checkpoint(note.text)
+    except OSError as error:
+        raise UsageError(f"{given.file}: {error.strerror}") from error
+    except FormatError as error:
+        raise UsageError(f"{given.file}: {error}") from error
+    log = _find(state, handed.origin)
+    try:
+        verify(note, log.key)
+    except SignatureError as error:
+        raise UsageError(f"{given.file}: {error}: it is no checkpoint of that store") from error
+    latest = log.checkpoint
+    at = cosigned_at(parse_note(log.note), key) if latest else 0
+    word, text = _judge(handed, latest, stamp(at))
+    if given.json:
+        found = {"verdict": word, "handed": handed.size, "remembered": latest.size if latest else 0, "at": at or None}
+        show(json.dumps({"origin": handed.origin} | found))
+    else:
+        show(f"{word.upper().replace('-', ' ')}: {text}")
+    return _VERDICTS[word]
+
+
+def _judge(handed: Checkpoint, latest: Checkpoint | None, at: str) -> tuple[str, str]:
+    if not latest:
+        return "cannot-tell", "nothing is remembered of this log"
+    size = f"{latest.size} entries at {at}"
+    if handed.size > latest.size:
+        return "cannot-tell", f"it has {handed.size} entries, and the witness was last shown {size}"
+    if handed.size < latest.size:
+        return "older", f"it has {handed.size} entries, and the witness signed {size}: the newest are missing"
+    if handed.root != latest.root:
+        return "fork", f"the witness signed another ledger of {size}: this one was changed"
+    return "same", f"it is what the witness signed: {size}"
+
+
+def _row(log: Log, key: Key) -> dict[str, Any]:
+    latest = log.checkpoint
+    return {
+        "origin": log.key.name,
+        "qube": log.qube,
+        "state": "retired" if log.retired else "pinned",
+        "entries": latest.size if latest else 0,
+        "cosigned": cosigned_at(parse_note(log.note), key) if latest else None,
+        "restored": log.restored,
+        "events": log.events,
+    }
+
+
+def list_logs(state: State, given: argparse.Namespace) -> int:
+    """List the logs, and what people did with them."""
+    key, _ = state.key()
+    rows = [_row(log, key) for log in state.logs()]
+    if given.json:
+        show(json.dumps(rows))
+        return 0
+    for row in rows:
+        show(printable(row["origin"]))
+        when = f", cosigned {stamp(row['cosigned'])}" if row["cosigned"] is not None else ""
+        show(f"  {row['state']} for {row['qube']}: {row['entries']} entries{when}")
+        for event in row["events"]:
+            show(printable(f"  {event}"))
+    return 0
+
+
+def status(state: State, given: argparse.Namespace) -> int:
+    """Tell whether all is well; 1 where the last that was heard of a log contradicts what is remembered."""
+    key, _ = state.key()
+    logs, code = state.logs(), 0
+    rows, lines = [], []
+    for log in logs:
+        row, refused = _row(log, key), state.refused(log.key.name)
+        cosigned = stamp(row["cosigned"]) if row["cosigned"] is not None else ""
+        row["refused"] = {"time": refused.time, "reason": refused.reason} if refused else None
+        rows.append(row)
+        age = f", cosigned {cosigned}" if cosigned else ", nothing cosigned yet"
+        lines.append(f"{log.key.name}: {row['state']} for {log.qube}, {row['entries']} entries{age}")
+        if refused:
+            since = refused.time >= cosigned
+            code = 1 if since else code
+            lines.append(f"{'! ' if since else ''}refused a checkpoint at {refused.time}: {refused.reason}")
+    if not logs:
+        code = 3
+        lines.append("! no log is pinned: logchain-witness pin VKEY --qube NAME")
+    if given.json:
+        show(json.dumps({"key": str(key), "logs": rows}))
+    else:
+        for line in [f"key {key}", *lines]:
+            show(printable(line))
+    return code
