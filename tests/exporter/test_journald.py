@@ -2,6 +2,7 @@
 
 import re
 import select
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +28,17 @@ Make: TypeAlias = Callable[[Path], Reader]
 
 def through_libsystemd(directory: Path) -> Journald:
     """Return the reader that is used where it can be."""
-    return Journald(libsystemd.load(), Entries("work", Choice(), Names(), 7), str(directory), current_boot=False)
+    return Journald(libsystemd.load(), Entries("work", Choice(), Names(), 7), named(directory), current_boot=False)
 
 
 def through_journalctl(directory: Path) -> Journalctl:
     """Return the one for where it cannot."""
-    return Journalctl(Entries("work", Choice(), Names(), 7), str(directory), current_boot=False)
+    return Journalctl(Entries("work", Choice(), Names(), 7), named(directory), current_boot=False)
+
+
+def named(directory: Path) -> str:
+    """Return the directory's name; nothing for Path(), the system's own."""
+    return str(directory) if directory.is_absolute() else ""
 
 
 @pytest.fixture(params=[through_libsystemd, through_journalctl], ids=["libsystemd", "journalctl"])
@@ -215,15 +221,70 @@ def test_many_entries_come_in_pieces(tmp_path: Path, kind: Make, monkeypatch: py
     again.reader.close()
 
 
-def test_current_boot_only(tmp_path: Path) -> None:
-    """`boot = "current"` leaves out what other boots have said."""
+@pytest.mark.parametrize("through", ["libsystemd", "journalctl"])
+def test_current_boot_only(tmp_path: Path, through: str) -> None:
+    """`boot = "current"` leaves out what other boots have said, and what it left out is not missed."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
-    write(tmp_path / "system.journal", [entry(0, b"say old"), entry(1, b"say new", boot=boot)])
     entries = Entries("work", Choice(), Names(), 7)
-    for reader in (Journald(libsystemd.load(), entries, str(tmp_path), current_boot=True),):
-        seen = Seen(reader)
+
+    def make(*, current: bool) -> Reader:
+        if through == "libsystemd":
+            return Journald(libsystemd.load(), entries, str(tmp_path), current_boot=current)
+        return Journalctl(entries, str(tmp_path), current_boot=current)
+
+    write(tmp_path / "system.journal", [entry(number, b"say old %d" % number) for number in range(3)])
+    before = Seen(make(current=False))
+    before.until(lambda seen: bool(seen.lines))
+    place = before.place
+    before.reader.close()
+    more = [entry(number, b"say old %d" % number) for number in range(3, 6)]
+    write(tmp_path / "system.journal", [*more, entry(6, b"say new", boot=boot)])
+    write(tmp_path / "system.journal", [entry(7, b"say of another machine")])
+    for start in (None, place):
+        seen = Seen(make(current=True), start)
         seen.has(b"say new")
-        reader.close()
+        seen.reader.close()
+        assert seen.gaps == []
+    again = Seen(make(current=True), seen.place)
+    write(tmp_path / "system.journal", [entry(8, b"say newer", boot=boot)])
+    again.has(b"say newer")
+    again.reader.close()
+    assert again.gaps == []
+
+
+def test_all_boots(tmp_path: Path, make: Make) -> None:
+    """Those that came before the last one too, from the start and from a place in any of them; none is told missing."""
+    boots = ["b" * 32] * 3 + ["c" * 32] * 3 + ["a" * 32] * 3
+    entries = [entry(number, b"say %d" % number, boot=boot) for number, boot in enumerate(boots)]
+    write(tmp_path / "system.journal", entries[:4])
+    seen = Seen(make(tmp_path))
+    seen.has(*[b"say %d" % number for number in range(4)])
+    seen.reader.close()
+    write(tmp_path / "system.journal", entries[4:])
+    again = Seen(make(tmp_path), seen.place)
+    again.has(*[b"say %d" % number for number in range(4, 9)])
+    again.reader.close()
+    assert seen.gaps == again.gaps == []
+
+
+@pytest.mark.parametrize("through", ["libsystemd", "journalctl"])
+def test_the_systems_own_journal(daemon: Daemon, through: str) -> None:
+    """Where no directory is named: all of this machine, and not what lies there of others."""
+    other = daemon.directory.parent / ("0" * 32)
+    other.mkdir()
+    write(other / "system.journal", [entry(1, b"say other", _MACHINE_ID="0" * 32)])
+    daemon.log(b"say own")
+    on_disk(daemon, b"say own")
+    program = f"""
+import os, sys
+sys.path.insert(0, "exporter")
+from pathlib import Path
+from tests.exporter.test_journald import Seen, through_{through}
+seen = Seen(through_{through}(Path()))
+seen.until(lambda seen: seen.messages())
+print(seen.messages())
+"""
+    assert daemon.inside(sys.executable, "-c", program) == b"[b'say own']\n"
 
 
 def test_journalctl_that_is_killed_is_started_again(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:

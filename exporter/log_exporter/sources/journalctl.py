@@ -5,6 +5,7 @@ import subprocess
 import time
 from contextlib import suppress
 
+from log_exporter.setup import current_boot_id
 from log_exporter.sources import Gap, Piece, Place, cursor
 from log_exporter.sources.entry import FIELDS, MESSAGE_ID, USER_UNIT, Entries
 
@@ -23,9 +24,10 @@ class Journalctl:
     def __init__(self, entries: Entries, directory: str, current_boot: bool) -> None:
         self._entries = entries
         names = b",".join((*FIELDS, USER_UNIT, MESSAGE_ID)).decode()
-        self._command = ["journalctl", "--quiet", "--output=export", "--all", f"--output-fields={names}"]
-        self._command += [f"--directory={directory}"] if directory else []
-        self._command += ["--boot"] if current_boot else []
+        # --merge, as --follow otherwise leaves out all boots but the last; then other machines' files count too.
+        self._command = ["journalctl", "--quiet", "--merge", "--output=export", "--all", f"--output-fields={names}"]
+        self._command += [f"--directory={directory}"] if directory else [f"_MACHINE_ID={_machine_id()}"]
+        self._boot = current_boot_id() if current_boot else ""  # no other is wanted
         self._cursor, self._told = "", 0
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = 0.0  # when it was started, or ended, or had something to say
@@ -50,7 +52,9 @@ class Journalctl:
         self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
         last = cursor.parse(self._cursor)
         gap = None
-        if last and not self._has_boot(last.boot):
+        if last and self._boot and last.boot != self._boot:
+            self._cursor, self._told = "", 0
+        elif last and not self._has_boot(last.boot):
             self._cursor, self._told = "", 0
             gap = Gap(last.gone, None, self._place())
         self._start()
@@ -74,6 +78,7 @@ class Journalctl:
 
     def _start(self) -> None:
         where = [f"--cursor={self._cursor}"] if self._cursor else []
+        where += [f"_BOOT_ID={self._boot}"] if self._boot else []
         self._first = bool(self._cursor)
         self._rest = b""
         self._changed = time.monotonic()
@@ -163,6 +168,11 @@ class Journalctl:
     def close(self) -> None:
         """End it."""
         self._end()
+
+
+def _machine_id() -> str:
+    with open("/etc/machine-id") as file:
+        return file.read().strip()
 
 
 def _entry(data: bytes, at: int) -> tuple[Fields, int] | None:

@@ -70,7 +70,8 @@ class Journald:
         self._library = library
         self._entries = entries
         self._directory = directory
-        self._match = b"_BOOT_ID=" + current_boot_id().encode() if current_boot else b""
+        self._boot = current_boot_id() if current_boot else ""  # no other is wanted
+        self._match = f"_BOOT_ID={self._boot}".encode() if current_boot else b""
         self._cursor = ""  # of the last entry that was read
         self._told = 0  # so many entries behind it are missing, and were told of
         self._at_entry = False  # the journal stands at an entry that was not read
@@ -103,7 +104,8 @@ class Journald:
         """Go behind the last entry that was read, or to the first one behind it if it is gone."""
         self._at_entry = False
         last = cursor.parse(self._cursor)
-        if not last:
+        if not last or (self._boot and last.boot != self._boot):
+            self._cursor, self._told = "", 0
             self._journal.head()
             return None
         if self._journal.seek(self._cursor) and self._journal.is_at(self._cursor):
