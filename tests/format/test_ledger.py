@@ -54,7 +54,7 @@ from logchain.format.limits import (
     MAX_SEGMENT,
     MAX_TIME,
 )
-from logchain.format.signed_note import Vkey, open_note, parse_vkey, public_key, sign
+from logchain.format.signed_note import ED25519, Vkey, open_note, parse_vkey, public_key, sign
 from logchain.format.slots import SLOT_SIZE, format_slot, format_slots
 from tests.format.pages import DIGESTS, KEYS, NUMBERS, SEGMENTS, STORES, TIMES, example, flips, refused_or_the_same
 
@@ -94,8 +94,8 @@ def entries(draw: st.DrawFn) -> Entry:
     """Any entry that the page allows."""
     store_id, first = draw(STORES), draw(st.booleans())
     name = entry_key_name(store_id)
-    keys = st.builds(Vkey, st.just(name), DIGESTS)
-    genesis = st.builds(Genesis, keys, st.builds(Vkey, st.just(log_key_name(store_id)), DIGESTS))
+    keys = st.builds(Vkey, st.just(name), DIGESTS, st.just(ED25519))
+    genesis = st.builds(Genesis, keys, st.builds(Vkey, st.just(log_key_name(store_id)), DIGESTS, st.just(ED25519)))
     return Entry(
         store_id=store_id,
         number=0 if first else draw(st.integers(1, MAX_ENTRIES - 1)),
