@@ -9,6 +9,7 @@ from logchain.cli.secret_files import read_secret
 from logchain.format.encrypted import Decryption
 from logchain.format.errors import FormatError, SecretError, UsageError
 from logchain.format.recipient import parse_recipient_secret
+from logchain.read.display import escape_text
 
 __all__ = ["command"]
 
@@ -41,4 +42,5 @@ def command(encrypted: Path, secret_file: Path, output: Path) -> None:
             write(decryption.finish())
         except (FormatError, SecretError) as error:
             raise type(error)(f"{encrypted}: {error}") from error
-    click.echo(f"{output}  was encrypted to you; 'logchain verify {output}' tells what it is")
+    name = escape_text(str(output))
+    click.echo(f"{name}  was encrypted to you; 'logchain verify {name}' tells what it is")

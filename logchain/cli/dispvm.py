@@ -2,17 +2,15 @@
 
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
+from logchain.cli.new_files import end_in_order
 from logchain.format.errors import StoreError, UsageError
 from logchain.format.names import check_vm
 
@@ -40,8 +38,7 @@ def private_directory() -> Iterator[Path]:
 
     Where a signal wants to end us, that comes first.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+    end_in_order()
     directory = Path(tempfile.mkdtemp(prefix="logchain-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     try:
         yield directory
@@ -49,10 +46,6 @@ def private_directory() -> Iterator[Path]:
         for path in directory.iterdir():
             _shred(path)
         directory.rmdir()
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 def _shred(path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -11,6 +12,7 @@ from logchain.cli.evidence_report import evidence_limits
 from logchain.cli.findings import finding_line
 from logchain.cli.new_files import Write, new_file
 from logchain.cli.options import config_option, store_option
+from logchain.cli.progress import Progress
 from logchain.cli.selection import check_known, read_selection, selection_options
 from logchain.cli.writing import open_to_write, refresh_catalog, take_ledger
 from logchain.compress.sealing import seal_now
@@ -21,6 +23,7 @@ from logchain.format.manifest import Manifest
 from logchain.format.recipient import Recipient, parse_recipient
 from logchain.format.settings import Settings
 from logchain.read.amounts import format_size
+from logchain.read.display import escape_text
 from logchain.read.evidence import EvidenceReport, check_evidence
 from logchain.read.export import Evidence, plan_evidence, unsealed
 from logchain.read.selection import Selection
@@ -72,22 +75,35 @@ def command(
     settings = read_settings(config)
     selection = read_selection(vms, wanted, since, until, utc)
     if path:
+        if str(path) == "-":
+            raise UsageError("--output wants a file: evidence is made to be kept, and checked before it is handed on")
         with new_file(path) as write:
-            return _export(store, selection, settings, write, path, to)
+            made = _export(store, selection, settings, write, to)
+        _tell(made, path, to)
+        return 0
     with private_directory() as directory:
         path = directory / "logchain-evidence.tar"
         with new_file(path) as write:
-            code = _export(store, selection, settings, write, path, to)
+            made = _export(store, selection, settings, write, to)
+        _tell(made, path, to)
         if to_qube:
             copy_over(path)
         else:
             hand_over(path, dispvm or settings.dispvm)
-    return code
+    return 0
 
 
-def _export(
-    path: Path, selection: Selection, settings: Settings, write: Write, output: Path, to: Recipient | None
-) -> int:
+class _Made(NamedTuple):
+    """What was made: what a check of it finds, its SHA-256 before it was encrypted, its entry, and its bytes."""
+
+    report: EvidenceReport
+    digest: bytes
+    entry: int
+    size: int
+
+
+def _export(path: Path, selection: Selection, settings: Settings, write: Write, to: Recipient | None) -> _Made:
+    """Make the file. The ledger is held to seal and to plan, and for the entry: a compressor need not wait for more."""
     clock = SystemClock()
     with open_to_write(path) as store:
         check_known(store, selection)
@@ -97,14 +113,18 @@ def _export(
             for vm in sorted({found.vm for found in unsealed(store, names, *times)}):
                 _seal(store, ledger, clock, settings, vm)
             evidence = plan_evidence(store, names, *times)
-            for vm, stream in sorted({*names}.difference(stream[:2] for stream in evidence.index.streams)):
-                click.echo(f"{vm}/{stream}: nothing of it is sealed; it is not in the file", err=True)
+        for vm, stream in sorted({*names}.difference(stream[:2] for stream in evidence.index.streams)):
+            click.echo(f"{vm}/{stream}: nothing of it is sealed; it is not in the file", err=True)
+        try:
             report, digest = _check(evidence, settings)
-            # on record before the first byte leaves
-            entry = ledger.append(Export(digest, *times, _births(ledger, evidence)))
+            with take_ledger(store, clock) as ledger:  # on record before the first byte leaves
+                entry = ledger.append(Export(digest, *times, _births(ledger, evidence)))
             size = _write(evidence, digest, write, to)
-    _tell(report, output, size, digest, entry.number, to)
-    return 0
+        except FileNotFoundError as error:
+            raise StoreError(
+                "something of it was evicted, deleted or forgotten meanwhile: the file was not made; try again"
+            ) from error
+    return _Made(report, digest, entry.number, size)
 
 
 def _seal(store: Directory, ledger: Ledger, clock: SystemClock, settings: Settings, vm: str) -> None:
@@ -121,12 +141,17 @@ def _check(evidence: Evidence, settings: Settings) -> tuple[EvidenceReport, byte
     """Make all of it once, to check it before anything is handed out; return the report and its SHA-256."""
     made = hashlib.sha256()
     chunks = _hashed(evidence.chunks(), made)
-    report = check_evidence(_Reader(chunks), settings.fingerprint)
+    with Progress("checking", evidence.size) as progress:
+        report = check_evidence(_Reader(chunks, progress), settings.fingerprint)
     if report.verdict == Verdict.DAMAGED:
         findings = [*report.findings, *(finding for stream in report.streams for finding in stream.findings)]
         for finding in findings:
             click.echo(finding_line(finding), err=True)
         raise StoreError("what is stored proves nothing of that; nothing was taken out. 'logchain verify' tells more")
+    if not report.proves:
+        raise UsageError(
+            "no record of these times is sealed, nor what would prove that none came; nothing was taken out"
+        )
     return report, made.digest()
 
 
@@ -139,8 +164,8 @@ def _hashed(chunks: Iterator[bytes], made: "hashlib._Hash") -> Iterator[bytes]:
 class _Reader:
     """What is made piece by piece, as a file that is read."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks, self._rest = chunks, b""
+    def __init__(self, chunks: Iterator[bytes], progress: Progress) -> None:
+        self._chunks, self._rest, self._progress = chunks, b"", progress
 
     def __call__(self, size: int) -> bytes:
         while not self._rest:
@@ -149,6 +174,7 @@ class _Reader:
             except StopIteration:
                 return b""
         data, self._rest = self._rest[:size], self._rest[size:]
+        self._progress.add(len(data))
         return data
 
 
@@ -159,10 +185,12 @@ def _births(ledger: Ledger, evidence: Evidence) -> tuple[int, ...]:
 
 def _write(evidence: Evidence, digest: bytes, write: Write, to: Recipient | None) -> int:
     encryption, made, size = Encryption(to) if to else None, hashlib.sha256(), 0
-    for chunk in _hashed(evidence.chunks(), made):
-        data = encryption.take(chunk) if encryption else chunk
-        write(data)
-        size += len(data)
+    with Progress("writing", evidence.size) as progress:
+        for chunk in _hashed(evidence.chunks(), made):
+            data = encryption.take(chunk) if encryption else chunk
+            write(data)
+            size += len(data)
+            progress.add(len(chunk))
     if encryption:
         data = encryption.finish()
         write(data)
@@ -172,14 +200,14 @@ def _write(evidence: Evidence, digest: bytes, write: Write, to: Recipient | None
     return size
 
 
-def _tell(report: EvidenceReport, path: Path, size: int, digest: bytes, entry: int, to: Recipient | None) -> None:
-    count = len(report.streams)
+def _tell(made: _Made, path: Path, to: Recipient | None) -> None:
+    report, count = made.report, len(made.report.streams)
     streams = f"{count} stream{'s' * (count != 1)}"
-    click.echo(f"{path}  {report.records:,} records of {streams}, {format_size(size)}")
+    click.echo(f"{escape_text(str(path))}  {report.records:,} records of {streams}, {format_size(made.size)}")
     for stream in report.streams:
         for text in evidence_limits(stream):
             click.echo(f"  {stream.vm}/{stream.stream}: {text}")
-    click.echo(f"Entry {entry} of the ledger says so, by its SHA-256{' before it was encrypted' if to else ''}:")
-    click.echo(f"  {digest.hex()}")
+    click.echo(f"Entry {made.entry} of the ledger says so, by its SHA-256{' before it was encrypted' if to else ''}:")
+    click.echo(f"  {made.digest.hex()}")
     click.echo("Who gets it needs this store's fingerprint too, by another way than the file:")
     click.echo(f"  {format_fingerprint(report.fingerprint)}")

@@ -62,6 +62,7 @@ def logchain_group(frontend: bool) -> None:
 
 def main() -> None:
     """Run logchain with the arguments of the command line."""
+    _open_standard_files()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `logchain show | head` ends as `cat | head` does
     try:
         sys.exit(logchain_group.main(prog_name="logchain", standalone_mode=False) or 0)
@@ -79,6 +80,17 @@ def main() -> None:
         if os.environ.get("LOGCHAIN_DEBUG"):
             raise
         _fail(f"internal fault ({type(error).__name__}); please report it, with what LOGCHAIN_DEBUG=1 shows", 3)
+
+
+def _open_standard_files() -> None:
+    """Where one was closed (`>&-`), have /dev/null there: else a file of ours would get its number, and its output."""
+    for number, mode in ((0, "r"), (1, "w"), (2, "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            name = ("stdin", "stdout", "stderr")[number]
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (it stays open)
 
 
 def _fail(message: str, exit_code: int) -> None:

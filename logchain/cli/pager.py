@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from logchain.format.errors import UsageError
+
 __all__ = ["colours", "output"]
 
 _PAGERS = ("LOGCHAIN_PAGER", "SYSTEMD_PAGER", "PAGER")  # the first that is set counts; empty, or `cat`: none
@@ -26,7 +28,11 @@ def output(use_pager: bool) -> Iterator[IO[bytes]]:
     import shlex
     import subprocess  # a pipe shall not wait for what only a terminal needs
 
-    command = shlex.split(next((os.environ[name] for name in _PAGERS if name in os.environ), "less"))
+    wanted = next((os.environ[name] for name in _PAGERS if name in os.environ), "less")
+    try:
+        command = shlex.split(wanted)
+    except ValueError as error:
+        raise UsageError(f"the pager that is set, {wanted}, is no command: {error}") from error
     if command in ([], ["cat"]):
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

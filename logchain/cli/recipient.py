@@ -7,6 +7,7 @@ from nacl.utils import random
 
 from logchain.cli.secret_files import write_secret
 from logchain.format.recipient import format_recipient, format_recipient_secret, parse_recipient_secret
+from logchain.read.display import escape_text
 
 __all__ = ["command"]
 
@@ -24,4 +25,7 @@ def command(path: Path) -> None:
     data = format_recipient_secret(random(32))
     write_secret(path, data)
     click.echo(format_recipient(parse_recipient_secret(data)[1]))
-    click.echo(f"{path} holds the secret half: keep it, and a copy in a safe. The line above is public.", err=True)
+    click.echo(
+        f"{escape_text(str(path))} holds the secret half: keep it, and a copy in a safe. The line above is public.",
+        err=True,
+    )

@@ -3,7 +3,8 @@
 from hashlib import sha256
 from typing import NamedTuple
 
-from nacl.bindings import crypto_scalarmult_base
+from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
+from nacl.exceptions import RuntimeError as SodiumError
 
 from logchain.format.errors import FormatError, UsageError
 from logchain.format.fields import base64, hexed, unbase64
@@ -39,6 +40,10 @@ def parse_recipient(text: str) -> Recipient:
         raise UsageError("not the public key of a recipient, as 'logchain recipient' shows it") from error
     if len(recipient.key) != 32 or format_recipient(recipient) != text:  # the id too
         raise UsageError("not the public key of a recipient, as 'logchain recipient' shows it")
+    try:
+        crypto_scalarmult(bytes(32), recipient.key)
+    except SodiumError as error:  # a point of low order: with it anybody could decrypt
+        raise UsageError("no public key that anything should be encrypted to: nobody made it") from error
     return recipient
 
 

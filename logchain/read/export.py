@@ -74,6 +74,11 @@ class Evidence:
         streams = tuple(IndexedStream(*run[:4], tuple(self._segments(run))) for run in runs)
         self.index = EvidenceIndex(read_store_id(store), since, until, self._ledger.count, streams)
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it has; exactly only when it is made."""
+        return self._ledger.size + 2 * sum(run.size for run in self._runs)
+
     def _segments(self, run: _Run) -> Iterator[IndexedSegment]:
         for segment in run.segments:
             yield IndexedSegment(segment, self._ledger.sealing[run.stream_id, segment])
