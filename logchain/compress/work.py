@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from logchain.compress.catalog import Catalog
 from logchain.compress.quota import Room, Sealed, to_evict
+from logchain.compress.witness import AskWitness
 from logchain.format.errors import Busy, FormatError, Full, StoreError, WriteFailed
 from logchain.format.ledger import Config
 from logchain.format.limits import SEGMENT_ROOM
@@ -57,6 +58,7 @@ class Compressor:
     ) -> None:
         self._store, self._clock, self._log, self._turn = store, clock, log, turn
         self._ledger: Ledger | None = None
+        self._witness = AskWitness(store, clock, log)
         self._known = _Known()
         self._told: set[str] = set()  # what is amiss
         self._before: set[str] = set()  # what was in the round before: that was logged
@@ -70,6 +72,8 @@ class Compressor:
         full: Full | None = None
         more = False
         self._before, self._told = self._told, set()
+        if self._witness.complaint:
+            self._complain(self._witness.complaint)
         with self._open() as ledger:
             try:
                 if settings.digest != ledger.state.config:  # by what rules segments will go
@@ -97,6 +101,11 @@ class Compressor:
                 catalog.close()
         if full:
             raise full
+        if settings.witness:
+            self._turn("asking the witness")
+        self._witness.tend(settings)  # without the ledger's lock: a witness may be slow
+        if self._witness.complaint:
+            self._complain(self._witness.complaint)
         return more
 
     def close(self) -> None:

@@ -32,6 +32,10 @@ floor = "64 KiB/s"              # how fast it is read while it is over its quota
 restored = 0                    # how often the store was brought back from a backup, as you know
 fingerprint = "1e5b870b 6e3449da f5e4c498 c3f41d5a aec16fe1 41a0012a 7c78c01c 71a94b8e"  # none by default
 
+[witness]                       # who remembers how far the ledger has come (docs/guides/witness.md)
+key = "vault/logchain-witness+b0ddb259+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X"   # none by default
+command = ["qrexec-client-vm", "@default", "logchain.Witness"]
+
 [open]                          # where `logchain open` and `export --to-dispvm` show things
 dispvm = "offline-dvm"          # a disposable template without network; by default the one of the LogVM
 
@@ -47,10 +51,11 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from logchain.format.errors import UsageError
+from logchain.format.errors import FormatError, UsageError
 from logchain.format.ledger import parse_fingerprint
 from logchain.format.limits import MAX_NUMBER
 from logchain.format.names import check_vm
+from logchain.format.signed_note import COSIGNATURE, Vkey, parse_vkey
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -117,6 +122,8 @@ class Settings(NamedTuple):
     fingerprint: str | None = None  # of the store, 64 hex
     restored: int = 0  # how often it was brought back from a backup
     digest: bytes = bytes(32)  # SHA-256 of the file that says all this; zeros where there is none
+    witness: Vkey | None = None  # who is asked to cosign the ledger's checkpoint
+    witness_command: tuple[str, ...] = ("qrexec-client-vm", "@default", "logchain.Witness")  # how
     dispvm: str | None = None  # the disposable template in which things are looked at; None: that of the LogVM
 
     @property
@@ -160,11 +167,21 @@ def parse_settings(text: str) -> Settings:
             raise page.error("", f"vm.{name}", str(error)) from error
         known[name] = each_vm._replace(**page.table(vms, name, _OF_VM, f"vm.{name}"))
     verify = page.table(tables, "verify", {"fingerprint": _fingerprint, "restored": _times})
+    witness = page.table(tables, "witness", {"key": _witness, "command": _command})
+    witness = {"witness" if name == "key" else f"witness_{name}": value for name, value in witness.items()}
     opened = page.table(tables, "open", {"dispvm": _vm})
     if tables:
         raise page.error("", next(iter(tables)), "is no setting")
     return Settings(
-        **collector, store=store, tiers=tiers, each_vm=each_vm, disposables=disposables, vms=known, **verify, **opened
+        **collector,
+        store=store,
+        tiers=tiers,
+        each_vm=each_vm,
+        disposables=disposables,
+        vms=known,
+        **verify,
+        **witness,
+        **opened,
     )
 
 
@@ -216,6 +233,19 @@ def _vm(value: object) -> str:
         return check_vm(value if isinstance(value, str) else "")
     except UsageError as error:
         raise ValueError("has to be the name of a qube") from error
+
+
+def _witness(value: object) -> Vkey:
+    try:
+        return parse_vkey(value if isinstance(value, str) else "", COSIGNATURE)
+    except FormatError as error:
+        raise ValueError('has to be the key of a witness, as "logchain-witness status" shows it') from error
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
+        raise ValueError('has to be a command, word by word, like ["qrexec-client-vm", "@default", "logchain.Witness"]')
+    return tuple(value)
 
 
 def _fingerprint(value: object) -> str:

@@ -14,6 +14,7 @@ sealed/<vm>/<stream>/00000011.log   sealed text, as it is, or .log.lz4, or .log.
 ledger/entries                      signed notes, one after the other
 ledger/heads/00000017               the list that entry 17 hashes
 ledger/checkpoint                   the ledger's size and Merkle root, signed
+ledger/witnessed                    the last checkpoint that a witness cosigned
 ledger/lock                         held (flock) by whoever appends to the ledger; never unlinked
 keys/ledger                         the key of the ledger's next entry, two slots
 keys/log                            the key that signs checkpoints
@@ -61,6 +62,7 @@ __all__ = [
     "RESTORING",
     "SEALED",
     "TIERS",
+    "WITNESSED",
     "Directory",
     "heads_name",
     "is_restoring",
@@ -83,7 +85,7 @@ DEFAULT_STORE = "/var/lib/logchain"
 DEFAULT_CONFIG = "/etc/logchain.toml"  # no part of the store; here so that `show` need not load what parses it
 FORMAT, BIRTHS, LIVE, SEALED, LEDGER, KEYS = "format", "births", "live", "sealed", "ledger", "keys"
 ID, LOCK, RATCHET, QUARANTINE, FORGETTING = "id", "lock", "ratchet", "quarantine", "forgetting"
-ENTRIES, HEADS, CHECKPOINT = "entries", "heads", "checkpoint"
+ENTRIES, HEADS, CHECKPOINT, WITNESSED = "entries", "heads", "checkpoint", "witnessed"
 LEDGER_KEYS, LOG_KEY, COMPRESSOR = "ledger", "log", "compressor"
 RESTORING = "restoring"
 CATALOG, CATALOG_JOURNAL = "catalog.sqlite", "catalog.sqlite-journal"  # the second is SQLite's own

@@ -113,3 +113,21 @@ def test_any_text_is_settings_or_an_error(text: str) -> None:
     """Never another exception."""
     with suppress(UsageError):
         parse_settings(text)
+
+
+def test_a_witness() -> None:
+    """Its key, and how it is asked, word by word: no shell takes part."""
+    key = "vault/logchain-witness+b0ddb259+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X"
+    found = parse_settings(f'[witness]\nkey = "{key}"\ncommand = ["a b", "c"]\n')
+    assert found.witness
+    assert (found.witness.name, found.witness_command) == ("vault/logchain-witness", ("a b", "c"))
+    for line in (
+        'key = "rubbish"',
+        "key = 1",
+        'command = "a b"',
+        "command = []",
+        'command = ["", "a"]',
+        "command = [1]",
+    ):
+        with pytest.raises(UsageError, match="line 2"):
+            parse_settings(f"[witness]\n{line}\n")
