@@ -49,6 +49,8 @@ def check(config: Config, carrier: Callable[[str, str], list[str]]) -> Iterator[
 
 
 def _qube() -> Iterator[Finding]:
+    if os.path.isdir(_SERVICE) and not os.geteuid():
+        yield Finding("run by root, who may read everything; as the service: sudo -u log-exporter log-exporter check")
     if os.path.isdir(_SERVICE) and not os.path.exists(f"{_SERVICE}/log-exporter"):
         yield Finding(
             "the service log-exporter is off in this qube",

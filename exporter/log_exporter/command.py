@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from log_exporter import loop, status
+from log_exporter import __version__, loop, status
 from log_exporter.call import Timing
 from log_exporter.check import check
 from log_exporter.config import DEFAULT, STREAM, load
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"log-exporter {__version__}")
     sources = parser.add_subparsers(dest="source", metavar="COMMAND", required=True)
     sources.add_parser("stdin", parents=[common], help="standard input", description="Ships standard input.")
     files = sources.add_parser(

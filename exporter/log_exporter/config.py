@@ -141,6 +141,8 @@ def load(file: str) -> Config:
     try:
         with open(file, "rb") as opened:
             data = opened.read(MAX_SIZE + 1)
+    except FileNotFoundError as error:
+        raise UsageError(f"{printable(file)}: no such file: write it, or name another with --config") from error
     except OSError as error:
         raise UsageError(f"{printable(file)}: {error.strerror}") from error
     return parse(data, file)

@@ -134,7 +134,7 @@ def test_what_is_no_configuration(data: bytes) -> None:
 
 def test_no_configuration_is_a_mistake() -> None:
     """It says which file is not there."""
-    with pytest.raises(UsageError, match=r"^/no/\\x1b: No such file or directory$"):
+    with pytest.raises(UsageError, match=r"^/no/\\x1b: no such file: write it, or name another with --config$"):
         load("/no/\x1b")
 
 

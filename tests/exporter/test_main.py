@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from log_exporter import __version__
 from log_exporter.main import main
 from log_exporter.messages import printable, say
 from tests.exporter.bench import ROOT, Bench
@@ -114,6 +115,13 @@ def test_a_state_that_cannot_be_saved_sends_nothing(bench: Bench) -> None:
     assert said == f"log-exporter: cannot save {bench.state}/test.cursor: Is a directory\n"
     assert exporter.returncode == 3
     assert bench.stored() == []
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """As its package has it."""
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"log-exporter {__version__}\n"
 
 
 def test_the_exporter_needs_nothing_but_python() -> None:

@@ -282,6 +282,21 @@ def test_check_finds_missing_rights(daemon: Daemon) -> None:
         assert words in found.stdout
 
 
+def test_check_in_a_qube(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether its service is on; and that root sees more than the service does."""
+    monkeypatch.setattr("log_exporter.check._SERVICE", str(tmp_path / "qubes-service"))
+    (tmp_path / "qubes-service").mkdir()
+    daemon.configure('[streams.tick]\nsource = "exec"\ncommand = ["true"]\n')
+    assert main(["check", "--config", str(daemon.config)]) == 3
+    found = capsys.readouterr().out
+    assert "WRONG  the service log-exporter is off in this qube\n       In dom0: qvm-service QUBE log-exp" in found
+    assert ("good   run by root, who may read everything" in found) == (os.getuid() == 0)
+    (tmp_path / "qubes-service" / "log-exporter").touch()
+    assert main(["check", "--config", str(daemon.config)]) == 0
+
+
 @pytest.mark.parametrize("command", ["run", "check", "status"])
 def test_a_bad_configuration_is_exit_code_2(daemon: Daemon, command: str) -> None:
     """One line, from every command, with the line's number."""
