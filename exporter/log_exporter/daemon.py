@@ -18,6 +18,7 @@ from log_exporter.messages import printable, say
 from log_exporter.setup import Setup
 from log_exporter.sources import Source
 from log_exporter.spooled import Spooled
+from log_exporter.state import State
 from log_exporter.stop import Stop
 from log_exporter.transport import which
 
@@ -93,7 +94,7 @@ def serve(config: Config, stop: Stop, timing: Timing) -> None:
     try:
         for stream in config.streams:
             command = carrier(config.transport, stream.name)
-            setup = Setup(stream.name, host, config.state, config.spool)
+            setup = Setup(stream.name, host, State(config.state, stream.name), config.spool)
             source = import_module(SOURCES[stream.source]).make(setup, stream.settings)
             served.append(_Served(stream, source, command, stop, timing))
         notify.tell("READY=1")

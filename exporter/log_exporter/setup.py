@@ -1,6 +1,7 @@
 """What a source is made with: who we are, and where its stream keeps things."""
 
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from log_exporter.choice import Choice
@@ -16,23 +17,17 @@ class Setup(NamedTuple):
 
     stream: str
     host: str
-    state_directory: str
+    state: State  # its cursor file, which is locked before a source opens or starts anything
     spool_directory: str
-
-    def state(self) -> State:
-        """Return the stream's cursor file, locked."""
-        return State(self.state_directory, self.stream)
 
     def resumed(self, reader: Reader, configuration: str) -> Resumed:
         """Return a Source from a Reader; another configuration is one with which it reads other lines."""
-        return Resumed(reader, self.host, self.state(), configuration)
+        return Resumed(reader, self.host, self.state, configuration)
 
-    def spooled(self, intake: Intake, limit: int) -> Spooled:
-        """Return a Source from an Intake, with a spool of at most so many bytes."""
-        state = self.state()
-        return Spooled(
-            intake, Spool(os.path.join(self.spool_directory, self.stream), self.host, limit), self.host, state
-        )
+    def spooled(self, opened: Callable[[], Intake], limit: int) -> Spooled:
+        """Return a Source from an Intake, which is opened when its spool, of at most so many bytes, is there."""
+        spool = Spool(os.path.join(self.spool_directory, self.stream), self.host, limit)
+        return Spooled(opened(), spool, self.host, self.state)
 
 
 def choice(settings: dict[str, Any]) -> Choice:

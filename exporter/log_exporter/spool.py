@@ -18,6 +18,7 @@ from log_exporter.sources import Gap, Piece, Place
 
 _READ = 256 * 1024
 _FILES = 8  # in so many files of the same size goes what fits
+_LEFT = 4 << 20  # bytes of the disk that are left free: without a cursor nothing could be sent, and so nothing deleted
 
 
 class Spool:
@@ -31,7 +32,7 @@ class Spool:
         self._host = host
         self.limit = limit  # bytes
         self.dropped = 0  # lines, since the start
-        self._untold = 0  # of them, those that no line tells of
+        self.untold = 0  # of them, those that no line tells of
         self._dropping = False
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -73,8 +74,9 @@ class Spool:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another line."""
-        return self.size >= self.limit
+        """Whether there is no room for another line, within the limit or on the disk."""
+        disk = os.fstatvfs(self._directory)  # has no blocks where nobody counts them
+        return self.size >= self.limit or (disk.f_bavail * disk.f_frsize < _LEFT and disk.f_blocks > 0)
 
     # One end
 
@@ -83,7 +85,7 @@ class Spool:
 
         Whoever is patient looks at `full` before, and then may go beyond the limit once.
         """
-        fits = not self.full if patient else self.size + len(lines) <= self.limit
+        fits = not self.full and (patient or self.size + len(lines) <= self.limit)
         if lines and fits and self._tell_dropped() and self._write(lines):
             return
         if lines:
@@ -91,31 +93,25 @@ class Spool:
 
     def _drop(self, lines: int) -> None:
         self.dropped += lines
-        self._untold += lines
+        self.untold += lines
         if not self._dropping:
             # Written at once, so that it is there even if we are killed before we know how many.
             self._dropping = self._write(own_line(self._host, "dropping", "the spool is full: lines are dropped"))
 
     def _tell_dropped(self) -> bool:
-        if self._untold:
-            words = f"{self._untold} lines were dropped: the spool was full"
+        if self.untold:
+            words = f"{self.untold} lines were dropped: the spool was full"
             if not self._write(own_line(self._host, "dropped", words)):
                 return False
-        self._untold, self._dropping = 0, False
+        self.untold, self._dropping = 0, False
         return True
 
     def _write(self, data: bytes) -> bool:
         """Append to the newest file; False, and nothing is written, if the disk does not take it."""
-        number = max(self._sizes, default=0)
         try:
-            if self._writing < 0 or self._sizes[number] >= self.limit // _FILES:
-                # Never a number that was there before, also if somebody emptied the directory.
-                number = max(number + 1, int(time.time()))
-                new = self._open(number, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-                if self._writing >= 0:
-                    os.close(self._writing)
-                self._writing = new
-                self._sizes[number] = 0
+            if self._writing < 0 or self._sizes[max(self._sizes)] >= self.limit // _FILES:
+                self._begin_file()
+            number = max(self._sizes)
             left = memoryview(data)
             try:
                 while left:
@@ -127,6 +123,19 @@ class Spool:
             return False
         self._sizes[number] += len(data)
         return True
+
+    def _begin_file(self) -> None:
+        # Never a number that was there before, also if somebody emptied the directory.
+        number = max(max(self._sizes, default=0) + 1, int(time.time()))
+        new = self._open(number, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+        self._end_file()
+        self._writing = new
+        self._sizes[number] = 0
+
+    def _end_file(self) -> None:
+        if self._writing >= 0:
+            os.close(self._writing)
+        self._writing = -1
 
     # The other end
 
@@ -144,18 +153,34 @@ class Spool:
     def _place(self) -> Place:
         return {"file": self._file, "at": self._at}
 
-    def read(self) -> Piece | None:
-        """Return the next lines."""
-        while True:
-            size = self._sizes.get(self._file, 0)
-            if self._at < size:
-                break
+    def read(self) -> Piece | Gap | None:
+        """Return the next lines, or that a file of them cannot be read."""
+        while self._at >= (size := self._sizes.get(self._file, 0)):
             later = [number for number in self._sizes if number > self._file]
-            if not later:
+            if later:
+                if self._reading >= 0:
+                    os.close(self._reading)
+                self._reading, self._file, self._at = -1, min(later), 0
+            elif self._at and self.full:
+                return self._over_to_new_file()
+            elif not self.untold or self.full or self.size > self.limit // 2 or not self._tell_dropped():
                 return None
-            if self._reading >= 0:
-                os.close(self._reading)
-            self._reading, self._file, self._at = -1, min(later), 0
+        try:
+            return self._read(size)
+        except OSError as error:
+            self._at = size
+            if self._file == max(self._sizes):
+                self._end_file()  # what is added to it could not be read either
+            return Gap(f"a file of the spool cannot be read: {error.strerror}", None, self._place())
+
+    def _over_to_new_file(self) -> Piece | None:
+        """Leave the last file: only what stands before the place is deleted, and there would never be room again."""
+        with suppress(OSError):
+            self._begin_file()
+            return Piece(b"", 0, {"file": max(self._sizes), "at": 0})
+        return None
+
+    def _read(self, size: int) -> Piece:
         if self._reading < 0:
             self._reading = self._open(self._file, os.O_RDONLY)
         length = _READ
@@ -174,8 +199,6 @@ class Spool:
             with suppress(OSError):
                 os.unlink(f"{number}.lines", dir_fd=self._directory)
             del self._sizes[number]
-        if self._untold and not self.full:
-            self._tell_dropped()
 
     def fileno(self) -> None:
         """Return nothing to wait for: who appends has a descriptor."""

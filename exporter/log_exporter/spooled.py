@@ -24,10 +24,15 @@ class Spooled:
 
     def fileno(self) -> int | None:
         """Return the intake's descriptor; not while whoever writes to it has to wait for room."""
-        return None if self._intake.patient and self.spool.full else self._intake.fileno()
+        return None if self._has_to_wait() else self._intake.fileno()
+
+    def _has_to_wait(self) -> bool:
+        return self._intake.patient and self.spool.full
 
     def take(self) -> None:
         """Bring what there is to the spool."""
+        if self._has_to_wait():
+            return  # others have filled the disk since we were told that there is something
         self.spool.append(self._intake.take(), patient=self._intake.patient)
 
     def begin(self, greeting: Greeting) -> None:
@@ -45,4 +50,5 @@ class Spooled:
     def close(self) -> str:
         """Save where everything stands; what is in the spool is sent at the next start."""
         self._intake.close()
-        return self._resumed.close()
+        said = self._resumed.close()
+        return f"{self.spool.untold} lines were dropped, which no line tells of" if self.spool.untold else said

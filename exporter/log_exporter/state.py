@@ -4,7 +4,8 @@
     0b64d7e0 {"run": 3, "from": 100}
 
 `replace` writes all anew, `append` adds. Both are durable when they return, and only then may a line be sent
-that they stand for. So a torn or missing end is nothing to worry about: nothing was sent on its word.
+that they stand for. So a torn or missing end is nothing to worry about: nothing was sent on its word. Where one
+fails, on a full disk, nothing is sent until a `replace` has worked, as the next call begins with.
 """
 
 import fcntl
@@ -78,15 +79,19 @@ class State:
             os.rename(self._new, self.path)
             os.fsync(self._directory)  # the commit point
         except OSError as error:
+            self._close_file()
             raise self._failed(error) from error
         self.appended = 0
 
     def append(self, records: list[Record]) -> None:
         """Add to what `replace` wrote."""
+        if self._file < 0:
+            raise StateError(f"cannot save {printable_path(self.path)}: it could not be written anew")
         try:
             self._write(records)
             os.fdatasync(self._file)  # the commit point
         except OSError as error:
+            self._close_file()  # what is on disk is unknown: nothing is added to it
             raise self._failed(error) from error
         self.appended += len(records)
 
@@ -97,9 +102,8 @@ class State:
         os.close(self._lock)
 
     def _write(self, records: Iterable[Record]) -> None:
-        data = b"".join(_format(record) for record in records)
-        while data:
-            data = data[os.write(self._file, data) :]
+        with open(self._file, "wb", closefd=False) as file:  # one after the other: there may be many
+            file.writelines(map(_format, records))
 
     def _close_file(self) -> None:
         if self._file >= 0:
@@ -107,7 +111,6 @@ class State:
         self._file = -1
 
     def _failed(self, error: OSError) -> StateError:
-        # A failed write is not tried again: what is on disk is unknown until the next start reads it.
         return StateError(f"cannot save {printable_path(self.path)}: {error.strerror}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
-from log_exporter.errors import ExporterError, NotDelivered, NotInOrder, NotRunning, StateError
+from log_exporter.errors import ExporterError, NotDelivered, NotInOrder, NotRunning
 from log_exporter.errors import UsageError as ExporterUsageError
 from logchain.format import errors
 from logchain.format.errors import LogchainError
@@ -37,7 +37,6 @@ _ADVICE: dict[type[Exception], str] = {
 }
 _EXPORTER_ADVICE: dict[type[Exception], str] = {
     ExporterUsageError: "Correct the command; `log-exporter --help` tells what it takes.",
-    StateError: "Make `--state-dir` writable, or make room there. Nothing was sent in the meantime.",
     NotDelivered: "The LogVM is off, full, or refuses. Lines of files are sent at the next start; lines of standard "
     "input that were not delivered are gone, and it says how many.",
     NotRunning: "`systemctl status log-exporter`, then `log-exporter check`.",

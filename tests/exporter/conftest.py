@@ -10,6 +10,7 @@ EXPORTER = Path(__file__).parents[2] / "exporter"
 sys.path.insert(0, str(EXPORTER))
 
 from tests.exporter.bench import Bench  # noqa: E402  (needs the path)
+from tests.exporter.daemon import Daemon  # noqa: E402
 
 
 @pytest.fixture
@@ -18,3 +19,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     bench.stop_all()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon that is gone when the test is."""
+    daemon = Daemon(tmp_path)
+    yield daemon
+    if daemon.process and daemon.process.poll() is None:
+        daemon.process.kill()
+        daemon.process.wait()  # not for the end of its standard error: what it started may hold that
+    if daemon.process and daemon.process.stderr:
+        daemon.process.stderr.close()

@@ -343,6 +343,13 @@ def test_once_ships_what_was_there_when_it_started(bench: Bench) -> None:
     assert bench.stored() == [b"1", b"2", b"3"]
 
 
+def test_once_sends_again_what_a_lost_call_did_not_store(bench: Bench) -> None:
+    """The call is lost after all was sent and before it was stored: the end has not come."""
+    append(bench.logs / "a.log", b"1\n2\n3\n")
+    assert bench.ship(bad="--bad dies --after 1") == "log-exporter: the call ended; trying again\n"
+    assert bench.stored() == [b"1", b"2", b"3"]
+
+
 def test_nothing_to_ship_is_shipped(bench: Bench) -> None:
     """Patterns that match nothing yet are no mistake."""
     assert bench.ship() == ""

@@ -14,6 +14,7 @@ from log_exporter.line import unescape
 from log_exporter.setup import Setup
 from log_exporter.sources import Gap
 from log_exporter.sources.kmsg import Kmsg, make
+from log_exporter.state import State
 
 
 class Ring:
@@ -135,7 +136,7 @@ def test_what_is_not_wanted_is_left_out(ring: Ring, kmsg: Kmsg) -> None:
 
 def test_the_real_device(tmp_path: Path) -> None:
     """/dev/kmsg, where it can be read; where it cannot the error says so."""
-    setup = Setup("kernel", "work", str(tmp_path), str(tmp_path))
+    setup = Setup("kernel", "work", State(tmp_path, "kernel"), str(tmp_path))
     try:
         os.close(os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK))
     except OSError as error:

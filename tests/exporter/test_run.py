@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,17 +18,6 @@ from log_exporter.main import main
 from tests.exporter.bench import COLLECTOR, ROOT, children
 from tests.exporter.daemon import Daemon
 from tests.exporter.journal import Journald
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon that is gone when the test is."""
-    daemon = Daemon(tmp_path)
-    yield daemon
-    if daemon.process and daemon.process.poll() is None:
-        daemon.process.kill()
-        daemon.process.communicate()
-
 
 THREE = """
 [streams.files]
@@ -68,6 +56,29 @@ def test_a_command_that_ends_is_started_again(daemon: Daemon) -> None:
     daemon.start()
     daemon.until_stored("tick", b"a", b"b")
     assert daemon.stop() == "log-exporter: tick: sh ended with 3; it is started again, every 10 s\n"
+
+
+def test_a_second_exporter_starts_nothing(daemon: Daemon) -> None:
+    """It ends because the first holds the cursor, before it starts a command of its own."""
+    started = daemon.directory / "started"
+    daemon.configure(f'[streams.tick]\nsource = "exec"\ncommand = ["sh", "-c", "echo $$ >>{started}; exec sleep 60"]\n')
+    daemon.start()
+    daemon.until(lambda: started.exists() and started.read_text())
+    second = daemon.command("run")
+    assert second.returncode == 2
+    assert "another log-exporter uses" in second.stderr
+    assert len(started.read_text().split()) == 1
+    daemon.stop()
+
+
+def test_a_spool_that_cannot_be_starts_nothing(daemon: Daemon) -> None:
+    """A command is started when all else is there, so that none is left behind."""
+    started = daemon.directory / "started"
+    daemon.configure(f'[streams.tick]\nsource = "exec"\ncommand = ["sh", "-c", "echo $$ >>{started}; exec sleep 60"]\n')
+    (daemon.directory / "spool").touch()
+    run = daemon.command("run")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert not started.exists()
 
 
 def test_one_stream_that_is_refused_keeps_nobody_waiting(daemon: Daemon) -> None:

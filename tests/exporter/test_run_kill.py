@@ -6,22 +6,8 @@ The journal: tests/end_to_end/test_kill.py.
 import os
 import re
 import socket
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.exporter.daemon import Daemon
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon that is gone when the test is."""
-    daemon = Daemon(tmp_path)
-    yield daemon
-    if daemon.process and daemon.process.poll() is None:
-        daemon.process.kill()
-        daemon.process.communicate()
 
 
 def notes(lines: list[bytes]) -> list[bytes]:

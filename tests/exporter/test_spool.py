@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from log_exporter.errors import UsageError
-from log_exporter.sources import Gap, Place
+from log_exporter.sources import Gap, Piece, Place
 from log_exporter.spool import Spool
 from log_exporter.spooled import Spooled
 from log_exporter.state import State
@@ -30,6 +30,7 @@ def rest(spool: Spool) -> tuple[bytes, Place]:
     """Return all that can be read now, and the place behind it."""
     data, place = b"", {}
     while piece := spool.read():
+        assert isinstance(piece, Piece)
         assert piece.lines == piece.data.count(b"\n")
         data, place = data + piece.data, piece.place
     return data, place
@@ -47,7 +48,7 @@ def test_what_was_appended_is_read_in_order_and_again(spool: Spool) -> None:
         spool.append(lines(50))
         data += lines(50)
     first = spool.read()
-    assert first
+    assert isinstance(first, Piece)
     assert len(os.listdir(spool._path)) > 3
     more, _ = rest(spool)
     assert first.data + more == data
@@ -159,6 +160,33 @@ def test_a_spool_that_was_emptied_is_told_of(spool: Spool, tmp_path: Path) -> No
     assert isinstance(gap, Gap)
     assert gap.lines is None
     again.close()
+
+
+def test_a_file_that_was_taken_away_is_told_of(spool: Spool, tmp_path: Path) -> None:
+    """While we run: what was in it is missing, what comes then goes into another, and the stream goes on."""
+    spool.append(b"1\n")
+    (file,) = (tmp_path / "spool").iterdir()
+    file.unlink()
+    gap = spool.read()
+    assert isinstance(gap, Gap)
+    assert gap.words == "a file of the spool cannot be read: No such file or directory"
+    spool.append(b"2\n")
+    assert rest(spool)[0] == b"2\n"
+
+
+def test_one_that_is_larger_than_the_spool_makes_room_when_it_is_stored(tmp_path: Path) -> None:
+    """Whoever can wait may go beyond the limit once, and does not wait for ever then."""
+    spool = Spool(str(tmp_path / "spool"), "work", 1000)
+    spool.go(None)
+    spool.append(lines(50), patient=True)
+    assert spool.full
+    data, place = rest(spool)
+    assert data == lines(50)
+    spool.stored(place)
+    assert not spool.full
+    spool.append(b"next\n", patient=True)
+    assert rest(spool)[0] == b"next\n"
+    spool.close()
 
 
 def test_a_line_longer_than_a_read_is_whole(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def make(setup: Setup, settings: dict[str, Any]) -> Spooled:
     """Return the source of these settings."""
     app = settings.get("app") or settings["command"][0].rpartition("/")[2]
     form: Form = Plain() if settings.get("plain") else Rfc5424(setup.host, app)
-    return setup.spooled(Exec(settings, form, setup.stream), settings.get("spool", SPOOL))
+    return setup.spooled(lambda: Exec(settings, form, setup.stream), settings.get("spool", SPOOL))
 
 
 class Exec:

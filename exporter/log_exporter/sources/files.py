@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from log_exporter.config import Check, flag, paths, pattern, text
+from log_exporter.errors import StateError
 from log_exporter.line import Form, Plain, Rfc5424, dress, own_line
 from log_exporter.messages import printable_path
 from log_exporter.runs import Place, Record, Run, Runs, Said
@@ -39,7 +40,7 @@ def make(setup: Setup, settings: dict[str, Any]) -> "Files":
     """Return the source of these settings."""
     form: Form = Plain() if settings.get("plain") else Rfc5424(setup.host, settings.get("app", ""))
     shape = Shape(settings.get("begins", ""), choice(settings))
-    return Files(settings["paths"], form, setup.host, setup.state(), shape, once=False)
+    return Files(settings["paths"], form, setup.host, setup.state, shape, once=False)
 
 
 class Files:
@@ -85,6 +86,7 @@ class Files:
             file.seek(places.get(file.number, Place()).offset)
         self._session, self._newest_before = greeting.session, greeting.newest
         self._acknowledged = 0
+        self.finished = False
         self._lap.clear()
         self._runs = Runs(0, places)
         self._output = self._encoded(self._take_notes([]), [])
@@ -132,7 +134,8 @@ class Files:
     def close(self) -> str:
         """Save where everything stands; return what `once` left undelivered, in words: nothing is lost otherwise."""
         if self._session:
-            self._save()
+            with suppress(StateError):  # what is on disk is older, and as good
+                self._save()
         self._watch.close()
         self._state.close()
         return "files that cannot be read were not delivered" if self._once and self._watch.unreadable else ""

@@ -98,8 +98,9 @@ NEEDED: list[str] = []
 def make(setup: Setup, settings: dict[str, Any]) -> Spooled:
     """Return the source of these settings."""
     messages = Messages(setup.host, choice(settings), settings.get("priority", 7))
-    intake = Syslog([Address(item) for item in settings.get("listen", _LISTEN)], messages, setup.host, setup.stream)
-    return setup.spooled(intake, settings.get("spool", SPOOL))
+    addresses = [Address(item) for item in settings.get("listen", _LISTEN)]
+    spool = settings.get("spool", SPOOL)
+    return setup.spooled(lambda: Syslog(addresses, messages, setup.host, setup.stream), spool)
 
 
 class Syslog:
