@@ -32,6 +32,7 @@ from logchain.store.clock import SystemClock
 from logchain.store.configuration import read_settings
 from logchain.store.layout import Directory
 from logchain.store.ledger import Ledger
+from logchain.store.marks import close_written, written
 
 __all__ = ["command"]
 
@@ -108,7 +109,7 @@ def _export(path: Path, selection: Selection, settings: Settings, write: Write, 
     with open_to_write(path) as store:
         check_known(store, selection)
         names = list(selection.names(store))
-        times = selection.since, selection.until
+        times = _close(store, clock, names, selection)
         with take_ledger(store, clock) as ledger:
             for vm in sorted({found.vm for found in unsealed(store, names, *times)}):
                 _seal(store, ledger, clock, settings, vm)
@@ -125,6 +126,18 @@ def _export(path: Path, selection: Selection, settings: Settings, write: Write, 
                 "something of it was evicted, deleted or forgotten meanwhile: the file was not made; try again"
             ) from error
     return _Made(report, digest, entry.number, size)
+
+
+def _close(store: Directory, clock: SystemClock, names: list[tuple[str, str]], selection: Selection) -> tuple[int, int]:
+    """Have segments closed that are being written, if the range needs them; return the range, up to now at most."""
+    since, until, now = selection.since, selection.until, clock.wall()
+    busy = written(store, [found[:2] for found in unsealed(store, names, since, until)])
+    if not busy or since > now:
+        return since, until
+    for vm, stream in busy:
+        click.echo(f"{vm}/{stream}: is being written; what comes from now on is not in it", err=True)
+    close_written(store, busy)
+    return since, min(until, now)
 
 
 def _seal(store: Directory, ledger: Ledger, clock: SystemClock, settings: Settings, vm: str) -> None:

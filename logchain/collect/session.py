@@ -26,6 +26,7 @@ _WIPE = 1.0  # s until the wipe of the last key is made durable for its own sake
 _FAREWELL = 10.0  # s for a sender to read the last `ok`
 _TELL_AGAIN = 60.0  # s between two notes that the sender is throttled
 _LOOK = 1.0  # s between two tries while the disk is full
+_MARK = 3.0  # s between two looks for a mark that asks to close the segment: somebody waits for that
 _SILENCE = 30.0  # s after which a sender who says nothing, or hears nothing, makes way for another
 
 
@@ -53,6 +54,7 @@ class Session:
         self._received: deque[tuple[bytes, list[bytes], int]] = deque()  # cut into lines, and not appended yet
         self._full_until = 0.0  # until when the disk counts as full: no read, no try
         self._wipe_at = inf  # when to make the wipe of the last key durable
+        self._look_at = time.monotonic() + _MARK
         self._told_at = -inf  # when the last note of being throttled was written
 
     def run(self, service: str) -> None:
@@ -87,7 +89,7 @@ class Session:
             elif not hung_up:
                 heard = now  # it is we who are silent
                 poll.register(self._source, 0)
-            store = max(self._full_until, min(now + self._pace.wait(now), self._wipe_at))
+            store = max(self._full_until, min(now + self._pace.wait(now), self._wipe_at, self._look_at))
             events = dict(poll.poll(1000 * max(0.0, min(store, spoke + _KEEP_ALIVE, now + (pause or inf)) - now)))
             if events.pop(self._answers.fileno(), 0):
                 poll.unregister(self._answers)
@@ -132,6 +134,9 @@ class Session:
             self._writer.settle()
             self._wipe_at = inf
         self._writer.roll_if_old()
+        if now >= self._look_at:
+            self._look_at = now + _MARK
+            self._writer.roll_if_asked()
 
     def _append(self) -> None:
         """Give the writer what was received. Raises Full, and keeps what the writer did not take."""

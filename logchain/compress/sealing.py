@@ -1,6 +1,5 @@
 """Sealing now what a person wants sealed: all that nobody writes, whatever its age; and what is written, with when."""
 
-import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from logchain.format.settings import StoreSettings
 from logchain.store.clock import Clock
 from logchain.store.layout import LIVE, Directory, segments, stream_directory, streams
 from logchain.store.ledger import Ledger
-from logchain.store.opening import lock_stream
+from logchain.store.opening import is_written
 from logchain.store.sealer import seal_segment
 from logchain.store.segments import close_idle, closed_segments, durable_state
 
@@ -93,7 +92,7 @@ def _still_open(
             return
         if not state.bounds_segment:
             return
-        if _is_written(live):
+        if is_written(live):
             yield state.segment, Written(_closes(state, clock, age))
         elif state.status == Status.GIVEN_UP:
             yield state.segment, Stays("a write of it failed; the next call of its sender ends it", waits=True)
@@ -101,14 +100,6 @@ def _still_open(
             yield state.segment, Stays("it came back from a backup; the next call of its sender ends it", waits=True)
         else:
             yield state.segment, Stays(error or "it is not what its key state says; 'logchain verify' tells more")
-
-
-def _is_written(live: Directory) -> bool:
-    try:
-        os.close(lock_stream(live))
-    except Busy:
-        return True
-    return False
 
 
 def _closes(state: KeyState, clock: Clock, age: int) -> int:

@@ -64,6 +64,7 @@ __all__ = [
     "TIERS",
     "WITNESSED",
     "Directory",
+    "close_name",
     "heads_name",
     "is_restoring",
     "lists",
@@ -163,6 +164,14 @@ class Directory:
             return False
         return os.path.samestat(there, os.fstat(fd))
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is anything of this name."""
+        try:
+            os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def free(self) -> int:
         """Return the bytes that are free on its disk for those who are not root."""
         found = os.fstatvfs(self.fd)
@@ -211,6 +220,11 @@ def log_name(segment: int) -> str:
 def tags_name(segment: int) -> str:
     """Return the name of a segment's tags."""
     return f"{segment:08}.tags"
+
+
+def close_name(segment: int) -> str:
+    """Return the name of the mark that asks whoever writes a segment to close it."""
+    return f"{segment:08}.close"
 
 
 def sealed_name(segment: int, tier: str) -> str:

@@ -45,7 +45,16 @@ from logchain.store.recovery import open_segment, recover
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamName, StreamWriter
 from logchain.store.traces import last_sealed, number_behind
 
-__all__ = ["HeldStream", "begin_anew", "hold_stream", "lock_stream", "open_stream", "prepare_stream", "stands"]
+__all__ = [
+    "HeldStream",
+    "begin_anew",
+    "hold_stream",
+    "is_written",
+    "lock_stream",
+    "open_stream",
+    "prepare_stream",
+    "stands",
+]
 
 
 class HeldStream:
@@ -146,6 +155,15 @@ def lock_stream(directory: Directory) -> int:
         os.close(lock)
         raise Busy(f"{directory.path} was removed just now")
     return lock
+
+
+def is_written(live: Directory) -> bool:
+    """Tell whether somebody writes a stream in this moment."""
+    try:
+        os.close(lock_stream(live))
+    except Busy:
+        return True
+    return False
 
 
 def _enter(store: Directory, directory: Directory) -> int:

@@ -20,7 +20,7 @@ from logchain.format.record import LINE, NOTE, PART, format_note, format_time, p
 from logchain.format.tags import TAG_ENTRY, format_tags
 from logchain.store.clock import Clock
 from logchain.store.durable import SlotFile, sync, write
-from logchain.store.layout import Directory, log_name, tags_name
+from logchain.store.layout import Directory, close_name, log_name, tags_name
 
 __all__ = ["DEFAULT_ROLLING", "Rolling", "StreamName", "StreamWriter"]
 
@@ -185,6 +185,11 @@ class StreamWriter:
         """Close a segment that has been open for longer than it may."""
         if self._head.status == Status.OPEN and self._clock.running() - self._head.opened >= self._rolling.age:
             self.roll("age")
+
+    def roll_if_asked(self) -> None:
+        """Close a segment that somebody wants to be sealed now: a mark beside it says so (docs/spec/files.md, 13)."""
+        if self._head.status == Status.OPEN and self._directory.has(close_name(self._head.segment)):
+            self.roll("sealed")
 
     def close(self) -> None:
         """Commit, unless a write failed before, and let the stream go; raises as `commit`, and lets go all the same."""

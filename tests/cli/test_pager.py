@@ -7,7 +7,7 @@ from tests.cli.terminal import on_a_terminal
 
 
 @pytest.mark.usefixtures("stocked")
-@pytest.mark.parametrize("pager", ["un'balanced", 'a "b', "back\\"])
+@pytest.mark.parametrize("pager", ["un'balanced", "back\\"])
 def test_a_pager_that_is_no_command(monkeypatch: pytest.MonkeyPatch, pager: str) -> None:
     """One line that says which, and exit 2."""
     monkeypatch.setenv("LOGCHAIN_PAGER", pager)
@@ -16,9 +16,9 @@ def test_a_pager_that_is_no_command(monkeypatch: pytest.MonkeyPatch, pager: str)
     assert shown.endswith(b"exit 2")
 
 
-@pytest.mark.parametrize("pager", ["no-such-command", "cat; ls", "", " "])
+@pytest.mark.parametrize("pager", ["cat; ls", " "])
 def test_no_pager(stocked: Run, monkeypatch: pytest.MonkeyPatch, pager: str) -> None:
     """What cannot be started is done without, and nothing of it is run by a shell."""
     monkeypatch.setenv("LOGCHAIN_PAGER", pager)
-    shown = on_a_terminal("logchain", "show", "-o", "raw", question=b"no question", answer=b"")
-    assert shown.replace(b"\r", b"") == stocked("logchain", "show", "-o", "raw").stdout + b"\nexit 0"
+    shown = on_a_terminal("logchain", "show", "--utc", question=b"no question", answer=b"")
+    assert shown.replace(b"\r", b"") == stocked("logchain", "show", "--utc").stdout + b"\nexit 0"

@@ -22,8 +22,8 @@ def events() -> list[str]:
 
 
 @contextmanager
-def sender(vm: str = "work", stream: str = "slow") -> Iterator[None]:
-    """Keep a sender connected."""
+def sender(vm: str = "work", stream: str = "slow") -> Iterator["subprocess.Popen[bytes]"]:
+    """Keep a sender connected; yield its collector."""
     process = subprocess.Popen(
         [f"{SCRIPTS}/log-collector", "--stdio", stream],
         env=os.environ | {"QREXEC_REMOTE_DOMAIN": vm, "LOGCHAIN_STORE": "store"},
@@ -38,7 +38,7 @@ def sender(vm: str = "work", stream: str = "slow") -> Iterator[None]:
         while process.stdout.readline() != b"ok 1\n":
             pass
         try:
-            yield
+            yield process
         finally:
             process.stdin.close()
 

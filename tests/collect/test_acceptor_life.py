@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from logchain.read.verify import Verdict
+from logchain.store.layout import open_store
+from logchain.store.marks import close_written, written
 from tests.collect.call import PATIENCE
 from tests.collect.conftest import Doors
 from tests.collect.door import Door, DoorCall, descriptors, until
@@ -374,3 +376,27 @@ def test_what_systemd_hands_over_is_no_listening_socket(store: Store, tmp_path: 
     assert done.returncode == 2
     assert "its unit needs Accept=no" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_segment_is_closed_when_somebody_wants_it_sealed(store: Store, new_door: Doors) -> None:
+    """A confined instance sees a mark beside its segment, closes it, and goes on in the next; an old mark is none."""
+    call = new_door("session._MARK = 0.01").call()
+    call.greeting()
+    acknowledged(call, b"first\n")
+    with open_store(store.path) as opened:
+        wanted = written(opened, [("work", "main"), ("nobody", "main")])
+        assert wanted == {("work", "main"): 1}
+        close_written(opened, wanted)
+        assert written(opened, [("work", "main")]) == {}
+        (store.path / "live/work/main/00000001.close").touch()
+        for number in range(2, 9):
+            call.send(b"more\n")
+            call.until_ok(number)
+        assert written(opened, [("work", "main")]) == {("work", "main"): 2}
+    call.socket.shutdown(socket.SHUT_WR)
+    call.last_words()
+    notes = [
+        (note.event, note.fields.get("reason")) for note in store.notes("work") if note.event in ("segment", "end")
+    ]
+    assert notes == [("segment", None), ("end", "sealed"), ("segment", None)]
+    assert store.verdict() == Verdict.INTACT

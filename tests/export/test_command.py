@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from logchain.format.ledger import Export, open_entry, open_genesis, split_entri
 from logchain.format.ledger import fingerprint as fingerprint_of
 from tests.cli.conftest import SCRIPTS, Run, run_in
 from tests.cli.test_seal import events, sender
-from tests.export.files import parts, texts
+from tests.export.files import check, parts, texts
+
+PLACE = "evidence/streams/work/journal"
 
 
 def fingerprint() -> str:
@@ -133,13 +137,33 @@ def test_wrong_usage(stocked: Run, arguments: tuple[str, ...]) -> None:
 
 
 def test_a_sender_that_is_connected(stocked: Run) -> None:
-    """What it writes cannot be taken out; what came before can. The message tells from when on."""
+    """Its segment is closed by its collector, sealed, and goes in up to now; it stays connected, and goes on."""
     with sender("work", "journal"):
         done = stocked("logchain", "export", "--vm", "work", "--output", "e.tar")
-        assert (done.returncode, Path("e.tar").exists()) == (3, False)
-        assert b"work/journal: what came since " in done.stderr
-        assert stocked("logchain", "export", "--vm", "vault", "--output", "v.tar").returncode == 0
-    assert stocked("logchain", "export", "--vm", "work", "--output", "e.tar").returncode == 0
+        assert done.returncode == 0
+        assert done.stderr.startswith(b"work/journal: is being written; what comes from now on is not in it\n")
+        data = Path("e.tar").read_bytes()
+        assert texts(data)["work/journal"].endswith(b"- line\n")
+        assert b"# end reason=sealed records=8\n" in dict(parts(data))[f"{PLACE}/00000001/000000000"]
+        assert check(data).streams[0].is_whole
+        assert last_entry().until < time.time() * 1_000_000
+    assert not list(Path("store/live").rglob("*.close"))
+    assert b"session-end" in stocked("logchain", "show", "--vm", "work", "--notes").stdout
+    assert stocked("logchain", "verify", "--fingerprint", fingerprint(), "--audit-secret", "audit").returncode == 0
+
+
+def test_a_collector_that_does_not_answer(stocked: Run) -> None:
+    """What cannot be closed is not taken out; what came before can be. The message tells from when on."""
+    with sender("work", "journal") as process:
+        process.send_signal(signal.SIGSTOP)
+        try:
+            done = stocked("logchain", "export", "--vm", "work", "--output", "e.tar")
+            assert (done.returncode, Path("e.tar").exists()) == (3, False)
+            assert b"work/journal: what came since " in done.stderr
+            assert stocked("logchain", "export", "--vm", "vault", "--output", "v.tar").returncode == 0
+        finally:
+            process.send_signal(signal.SIGCONT)
+    assert not list(Path("store/live").rglob("*.close"))
 
 
 def test_a_stream_that_has_nothing_sealed(stocked: Run) -> None:
