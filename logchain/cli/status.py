@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -66,6 +67,7 @@ def _lines(status: Status) -> Iterator[str]:
         print_ = format_fingerprint(head.fingerprint)
         yield from _part("ledger", f"{told}; {format_ago(head.age * 1_000_000)} of running time")
         yield from _part("", f"fingerprint {print_[:35]}", f"            {print_[36:]}")
+    yield from _witness(status)
     found = status.segments
     sealed = f"{found.sealed:,} sealed"
     if found.sealed:
@@ -78,6 +80,16 @@ def _lines(status: Status) -> Iterator[str]:
     yield from _part("compressor", *_compressor(status))
     if status.catalog:
         yield from _part("catalog", f"not used ({escape_text(status.catalog)}): the files were read")
+
+
+def _witness(status: Status) -> Iterator[str]:
+    witness = status.witness
+    if witness and witness.time is None:
+        pin = f"logchain-witness pin {escape_text(status.ledger.log_key)} --qube {socket.gethostname()}"
+        yield from _part("witness", "has signed nothing yet. In its qube, if that was not done:", pin)
+    elif witness:
+        ago = format_ago(status.now - 1_000_000 * (witness.time or 0))
+        yield from _part("witness", f"signed {witness.entries:,} entries {ago} ago")
 
 
 def _compressor(status: Status) -> Iterator[str]:

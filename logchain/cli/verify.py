@@ -14,6 +14,7 @@ from logchain.cli.progress import Progress
 from logchain.cli.secret_files import read_audit_secret, read_segment_key
 from logchain.cli.segment_report import print_segments
 from logchain.cli.table import json_time
+from logchain.cli.witness_report import witness_lines, witness_object, witness_policy
 from logchain.format.errors import UsageError
 from logchain.format.ledger import parse_fingerprint
 from logchain.format.names import check_vm
@@ -41,10 +42,6 @@ _KEYS = {
     "unreadable": "You may not read the key in keys/: whether entries were cut off the end was not asked.",
     "none": "No key in keys/ to compare with: whether entries were cut off the end was not asked.",
 }
-_WITNESS = (
-    "witness  none. Nothing here proves that this is the newest state of the store, and no older copy with the\n"
-    "         keys of its time: compare the last entry above with what you wrote down."
-)
 
 
 @click.command("verify")
@@ -56,6 +53,18 @@ _WITNESS = (
     metavar="HEX",
     help="The store's, as 'logchain init' showed it: what is sealed, or was listed while it was open, is checked with "
     "it. (default: that of [verify] in the settings)",
+)
+@click.option(
+    "--witness",
+    metavar="VKEY",
+    help="The public key of a witness: tell how far it signed the ledger. (default: that of [witness] in the settings)",
+)
+@click.option(
+    "--witness-policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Whose signatures are asked for, and how many, as C2SP's tlog-policy has it.",
 )
 @click.option(
     "--audit-secret",
@@ -87,6 +96,8 @@ def command(
     store: Path,
     vm: str | None,
     fingerprint: str | None,
+    witness: str | None,
+    policy_file: Path | None,
     secret_file: Path | None,
     key_files: tuple[Path, ...],
     restored: int | None,
@@ -101,18 +112,19 @@ def command(
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
     if evidence is not None:
-        if vm is not None or secret_file or key_files:
-            raise UsageError("FILE is checked by itself: leave out --vm, --audit-secret and --segment-key")
+        if vm is not None or secret_file or key_files or witness or policy_file:
+            raise UsageError("FILE is checked by itself: of the options it takes only --fingerprint")
         pinned = read_settings(config).fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
         return verify_evidence(evidence, pinned, as_json=as_json)
     if key_files:
-        if vm is not None or fingerprint is not None or secret_file:
-            raise UsageError("--segment-key checks its segment alone: leave out --vm, --fingerprint and --audit-secret")
+        if vm is not None or fingerprint is not None or secret_file or witness or policy_file:
+            raise UsageError("--segment-key checks its segment alone: leave out the other options")
         keys = [read_segment_key(path) for path in key_files]
         with open_store(store) as directory:
             return print_segments([verify_segment(directory, key) for key in keys], as_json=as_json)
     settings = read_settings(config)
     pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
+    policy = witness_policy(witness, policy_file, settings.witness)
     only = None if vm is None else check_vm(vm)
     audit = read_audit_secret(secret_file) if secret_file else None
     with open_store(store) as directory:
@@ -130,6 +142,7 @@ def command(
                 jobs=jobs,
                 settings=settings,
                 accepted=read_accepted(read_store_id(directory)),
+                policy=policy,
             )
     if report.acceptance and report.verdict == Verdict.INTACT:
         _remember(report.store_id, report.acceptance)
@@ -161,7 +174,7 @@ def _told(report: Report) -> Iterator[str]:
     for finding in report.findings:
         yield f"  {finding_line(finding)}"
     yield _verdict(report)
-    for text in (*_ratchet(report), *_ledger(report), _WITNESS):
+    for text in (*_ratchet(report), *_ledger(report), *witness_lines(report.witness, report.ledger.entries)):
         yield f"  {text}".replace("\n", "\n  ")
 
 
@@ -259,7 +272,7 @@ def _as_json(report: Report) -> dict[str, object]:
         "audited": report.audited,
         "streams": [asdict(row) | {"time": json_time(row.time)} for row in report.streams],
         "ledger": ledger | times,
-        "witness": None,
+        "witness": report.witness and witness_object(report.witness),
         "findings": [asdict(finding) for finding in report.findings],
         "told": "\n".join(_told(report)),
     }

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from logchain.format.errors import FormatError, LogchainError
 from logchain.format.ledger import Entry, fingerprint, open_genesis, split_entries, unverified_entry
 from logchain.format.limits import MAX_ENTRY
+from logchain.format.signed_note import format_vkey
 from logchain.store.layout import ENTRIES, LEDGER, Directory
 
 __all__ = ["Head", "read_head"]
@@ -20,6 +21,7 @@ class Head(NamedTuple):
     time: int = 0  # of the last entry, µs since 1970
     age: int = 0  # that it tells, s of running time
     fingerprint: str = ""
+    log_key: str = ""  # that signs checkpoints; whoever pins this log at a witness takes it from here
     problem: str = ""
 
 
@@ -40,7 +42,7 @@ def read_head(store: Directory) -> Head:
         return Head(problem="it is empty")
     except LogchainError as error:
         return Head(problem=str(error))
-    return Head(last.number + 1, last.time, last.age, fingerprint(genesis.key))
+    return Head(last.number + 1, last.time, last.age, fingerprint(genesis.key), format_vkey(genesis.log))
 
 
 def _last(tail: bytes) -> Entry:

@@ -22,6 +22,7 @@ from logchain.read.live import is_connected, open_segment
 from logchain.read.room import directory_room
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
+from logchain.read.witnessed import STALE, WitnessReport, signed_by
 from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, is_restoring, segments
 
 __all__ = ["BudgetStatus", "CompressorStatus", "SegmentCounts", "Status", "read_status"]
@@ -96,6 +97,7 @@ class Status:
     unreadable: list[str] = field(default_factory=list)  # streams
     refused: list[str] = field(default_factory=list)  # why whole VMs are left out
     restoring: bool = False  # `logchain restored` has not finished
+    witness: WitnessReport | None = None  # None: the settings have none
 
     @property
     def total(self) -> int:
@@ -131,6 +133,7 @@ def read_status(store: Directory, settings: Settings, now: int) -> Status:
         unreadable=look.unreadable,
         refused=[str(error) for error in refused],
         restoring=is_restoring(store),
+        witness=signed_by(store, settings.witness) if settings.witness else None,
     )
     capped = cap is not None and status.total >= cap
     for budget in status.budgets:
@@ -288,6 +291,9 @@ def _attention(status: Status) -> Iterator[str]:
         yield "log-compressor could not do all: see above"
     if status.ledger.problem:
         yield "the ledger cannot be read: nothing can be sealed; 'logchain verify' tells what holds"
+    witness = status.witness
+    if witness and (witness.time is None or status.now - 1_000_000 * witness.time > 1_000_000 * STALE):
+        yield "the witness has signed nothing for over an hour: docs/guides/witness.md tells what to look at"
     if status.cap is not None and status.total >= status.cap:
         yield "the store is over its cap: every qube is read slowly"
     if status.free < status.reserve:

@@ -23,6 +23,7 @@ from logchain.format.errors import FormatError, SecretError
 from logchain.format.keystate import BirthState, read_births
 from logchain.format.settings import DEFAULT_SETTINGS, Settings
 from logchain.format.slots import FILE_SIZE
+from logchain.format.tlog_policy import Policy
 from logchain.read.accepted import Accepted
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.live import read_store_id, reason
@@ -30,6 +31,7 @@ from logchain.read.segments import all_streams
 from logchain.read.verify_births import Births
 from logchain.read.verify_keys import Secrets
 from logchain.read.verify_store import StoreCheck
+from logchain.read.witnessed import WitnessReport
 from logchain.store.layout import BIRTHS, Directory
 
 __all__ = ["Report", "Verdict", "verify_store"]
@@ -58,6 +60,7 @@ class Report:
     ledger: LedgerReport = field(default_factory=LedgerReport)
     streams: list[StreamReport] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    witness: WitnessReport | None = None  # None: no witness was asked for
     acceptance: Accepted | None = None  # what there is to accept, where a whole store was checked with its fingerprint
 
     @property
@@ -99,13 +102,15 @@ def verify_store(
     jobs: int = 1,
     settings: Settings = DEFAULT_SETTINGS,
     accepted: Accepted | None = None,
+    policy: Policy | None = None,
 ) -> Report:
     """Check a store, or one VM's streams in it, and return what was found.
 
     `progress` is told the bytes of text as they are read. Ledger, births, and that nothing is missing are checked in
     the whole store, whatever `vm` says. `fingerprint` is the one that a person kept, 64 hex; `jobs` processes share the
     work. What went on purpose though the settings would have kept it is told, and whether the ledger goes on from what
-    was `accepted` before. Raises StoreError where there is no store, SecretError where the secret is another store's.
+    was `accepted` before, and how far the witnesses of a `policy` signed it. Raises StoreError where there is no store,
+    SecretError where the secret is another store's.
     """
     store_id = read_store_id(store)
     if audit and audit.store_id != store_id:
@@ -123,6 +128,8 @@ def verify_store(
     check.finish(before, after)
     if before and after:
         report.findings += births.findings(before, after)
+    if policy:
+        report.witness = check.check_witnessed(policy)
     report.findings += check.findings
     report.ledger = check.ledger_report()
     if report.ledger.pinned and vm is None:

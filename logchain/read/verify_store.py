@@ -7,6 +7,7 @@ from contextlib import suppress
 from logchain.format.errors import FormatError
 from logchain.format.keystate import BirthState, KeyState
 from logchain.format.settings import Settings
+from logchain.format.tlog_policy import Policy
 from logchain.read.accepted import Accepted
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.ledger import Ledger
@@ -21,6 +22,7 @@ from logchain.read.verify_plan import Planner, StreamPlan
 from logchain.read.verify_records import SegmentCheck
 from logchain.read.verify_sealed import SealedTask, is_copy
 from logchain.read.verify_stream import StreamLinks
+from logchain.read.witnessed import WitnessReport, check_witnessed
 from logchain.store.layout import RESTORING, SEALED, Directory, segments, stream_directory
 
 __all__ = ["StoreCheck"]
@@ -227,6 +229,12 @@ class StoreCheck:
             for segment, sealed in history.sealed.items()
         )
         return Accepted.of(ledger.size, ledger.root(ledger.size), manifests)
+
+    def check_witnessed(self, policy: Policy) -> WitnessReport:
+        """See how far witnesses signed the ledger, and that it is what they signed; behind `finish`."""
+        report = WitnessReport()
+        self.findings += check_witnessed(self._store, self._ledger, policy, time.time(), report)
+        return report
 
     def compare(self, accepted: Accepted) -> None:
         """See whether the ledger goes on from what the user accepted before."""

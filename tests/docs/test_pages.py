@@ -43,6 +43,11 @@ _COMMANDS = (
     "log-exporter run",
     "log-exporter check",
     "log-exporter status",
+    "logchain-witness",
+    *(
+        f"logchain-witness {name}"
+        for name in ("keygen", "pin", "retire", "restored", "check", "list", "status", "answer")
+    ),
 )
 _OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][a-z-]*")
 

@@ -59,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     host = socket.gethostname().split(".")[0]
     keygen.add_argument("--name", default=f"{host}/logchain-witness", help="of the key (default: %(default)s)")
     pin = add("pin", people.pin, "Let a qube ask for a log; again, to give the log to another qube.")
-    pin.add_argument("key", metavar="VKEY", help="the log's key, as 'logchain status' shows it in the LogVM")
+    pin.add_argument(
+        "key",
+        metavar="VKEY",
+        help="the log's key; 'logchain status' in the LogVM shows the whole command",
+    )
     pin.add_argument("--qube", required=True, metavar="NAME", help="the LogVM")
     retire = add("retire", people.retire, "Answer no more for a log; what is remembered of it stays.")
     restored = add(

@@ -42,7 +42,7 @@ def pin(state: State, given: argparse.Namespace) -> int:
     try:
         key = parse_key(given.key, LOG)
     except FormatError as error:
-        raise UsageError(f"{error}; 'logchain status' in the LogVM shows the log's key") from error
+        raise UsageError(f"{error}; 'logchain status' in the LogVM shows the whole command") from error
     state.key()
     with state.locked():
         log = state.find(key.name) or Log(key, qube)

@@ -1,0 +1,190 @@
+"""`verify --witness`, `--witness-policy` and `status`: up to when the store is witnessed, and how old that is."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SCRIPTS, Run
+
+CALL = "env QREXEC_REMOTE_DOMAIN=sys-log {} --state witness answer"
+
+
+class Witnessed:
+    """A store, a witness beside it, and the settings that join them."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.key = run("logchain-witness", "--state", "witness", "keygen", "--name", "vault/w").stdout.decode().strip()
+        Path("call").write_text(f"#!/bin/sh\nexec {CALL.format(f'{SCRIPTS}/logchain-witness')}\n")
+        Path("call").chmod(0o700)
+        Path("conf").write_text(
+            f'[collector]\nreserve = "0 B"\n[witness]\nkey = "{self.key}"\ncommand = ["{Path("call").resolve()}"]\n'
+        )
+        log = json.loads(run("logchain", "status", "--json").stdout)["ledger"]["log_key"]
+        assert run("logchain-witness", "--state", "witness", "pin", log, "--qube", "sys-log").returncode == 0
+
+    def round(self) -> None:
+        """Let the compressor work once."""
+        done = self.run("log-compressor", "--store", "store", "--config", "conf", "--once")
+        assert (done.returncode, b"witness" in done.stderr) == (0, False), done.stderr
+
+    def verify(self, *more: str) -> tuple[int, dict[str, object]]:
+        """Verify with the witness's key; return the exit code and what JSON has."""
+        done = self.run("logchain", "verify", "--audit-secret", "audit", *(more or ("--witness", self.key)), "--json")
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def witnessed(stocked: Run) -> Witnessed:
+    """A stocked store that was witnessed once."""
+    found = Witnessed(stocked)
+    found.round()
+    return found
+
+
+def findings(report: dict[str, object]) -> str:
+    """Return all findings of the store, a line each."""
+    found = report["findings"]
+    assert isinstance(found, list)
+    return "\n".join(f"{'BAD ' if one['damage'] else ''}{one['text']}" for one in found)
+
+
+def test_witnessed(witnessed: Witnessed) -> None:
+    """Up to which entry, when, by whom, and how old that is; in words and in JSON."""
+    code, report = witnessed.verify()
+    assert (code, findings(report)) == (0, "")
+    witness = report["witness"]
+    assert isinstance(witness, dict)
+    assert witness["entries"] == json.loads(witnessed.run("logchain", "status", "--json").stdout)["ledger"]["entries"]
+    assert 0 <= witness["age"] < 600
+    assert (witness["stale"], list(witness["witnesses"])) == (False, ["vault/w"])
+    told = witnessed.run("logchain", "verify", "--audit-secret", "audit", "--config", "conf").stdout.decode()
+    assert re.search(r"witness  (\d) of \1 entries were signed at 2\S+ \S+, \S+ \S+ ago\.\n", told)
+    assert "Nothing here proves" not in told
+
+
+def test_no_witness_was_asked_for(witnessed: Witnessed) -> None:
+    """Without a key nothing is checked, and that is said."""
+    code, report = witnessed.verify("--vm", "work")
+    assert (code, report["witness"]) == (0, None)
+    told = witnessed.run("logchain", "verify", "--audit-secret", "audit").stdout
+    assert b"witness  none. Nothing here proves that this is the newest" in told
+
+
+def test_not_witnessed(witnessed: Witnessed, stocked: Run) -> None:
+    """No cosignature, or none of this witness, is no damage, and no silence."""
+    other = stocked("logchain-witness", "--state", "other", "keygen", "--name", "vault/w").stdout.decode().strip()
+    for key in (other, witnessed.key):
+        code, report = witnessed.verify("--witness", key)
+        assert code == 0
+        assert findings(report).startswith("not witnessed: no cosignature") == (key == other)
+    Path("store/ledger/witnessed").unlink()
+    code, report = witnessed.verify()
+    assert (code, findings(report).startswith("not witnessed: no cosignature")) == (0, True)
+    done = stocked("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key)
+    assert b"\n  note not witnessed: no cosignature" in done.stdout
+    assert b"witness  NOT WITNESSED. Nothing here proves" in done.stdout
+
+
+def sign_at(witnessed: Witnessed, seconds: int) -> None:
+    """Have the witness sign the ledger's checkpoint as at another time."""
+    from logchain_witness.note import cosign
+    from logchain_witness.state import State
+
+    key, seed = State("witness").key()
+    note = Path("store/ledger/checkpoint").read_bytes()
+    line = cosign(note.rpartition(b"\n\n")[0] + b"\n", key, seed, seconds)
+    Path("store/ledger/witnessed").chmod(0o640)
+    Path("store/ledger/witnessed").write_bytes(note + line)
+    assert str(key) == witnessed.key
+
+
+def test_not_witnessed_since(witnessed: Witnessed, stocked: Run) -> None:
+    """A cosignature of long ago: 'not witnessed since', with the time; exit code as before."""
+    sign_at(witnessed, 1_700_000_000)
+    code, report = witnessed.verify()
+    assert code == 0
+    assert findings(report).startswith("not witnessed since 2023-11-14 22:13:20.000: what came later")
+    assert isinstance(report["witness"], dict)
+    assert (report["witness"]["time"], report["witness"]["stale"]) == ("2023-11-14T22:13:20.000000Z", True)
+    told = stocked("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key).stdout
+    assert b"NOT WITNESSED SINCE. Nothing here proves" in told
+    status = stocked("logchain", "status", "--config", "conf")
+    assert b"! the witness has signed nothing for over an hour" in status.stdout
+    assert status.returncode == 3
+
+
+def test_a_time_to_come(witnessed: Witnessed) -> None:
+    """A cosignature of the future is told of: one of the clocks is wrong."""
+    sign_at(witnessed, 4_000_000_000)
+    code, report = witnessed.verify()
+    assert (code, findings(report)) == (0, "a witness signed at a time to come, by the clock here")
+
+
+def test_a_changed_cosignature(witnessed: Witnessed) -> None:
+    """One bit of it, or of the checkpoint that it is on: somebody did that."""
+    path = Path("store/ledger/witnessed")
+    path.chmod(0o640)
+    good = path.read_bytes()
+    for place in (len(good) - 20, 12, good.index(b"\n") + 1):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        code, report = witnessed.verify()
+        assert (code, "BAD what a witness signed was changed" in findings(report)) == (1, True), place
+    path.write_bytes(b"")
+    assert witnessed.verify()[0] == 1
+
+
+def test_a_policy(witnessed: Witnessed, stocked: Run) -> None:
+    """Whose signatures count, and how many: as C2SP's file says it."""
+    other = stocked("logchain-witness", "--state", "other", "keygen", "--name", "friend/w").stdout.decode().strip()
+    head = f"witness vault {witnessed.key}\nwitness friend {other}\n"
+    for text, complete in (
+        ("quorum vault", True),
+        ("quorum friend", False),
+        ("group both all vault friend\nquorum both", False),
+        ("group one any vault friend\nquorum one", True),
+        ("quorum none", False),
+    ):
+        Path("policy").write_text(f"{head}{text}\n")
+        code, report = witnessed.verify("--witness-policy", "policy")
+        assert code == 0
+        assert isinstance(report["witness"], dict)
+        assert (report["witness"]["time"] is not None, "not witnessed" in findings(report)) == (complete, not complete)
+        assert list(report["witness"]["witnesses"]) == ["vault"]
+    log = json.loads(stocked("logchain", "status", "--json").stdout)["ledger"]["log_key"]
+    Path("policy").write_text(f"log {log}\n{head}quorum vault\n")
+    assert witnessed.verify("--witness-policy", "policy")[0] == 0
+    stocked("logchain", "init", "--audit-secret-out", "audit2", LOGCHAIN_STORE="store2")
+    log = json.loads(stocked("logchain", "status", "--json", LOGCHAIN_STORE="store2").stdout)["ledger"]["log_key"]
+    Path("policy").write_text(f"log {log}\n{head}quorum vault\n")
+    code, report = witnessed.verify("--witness-policy", "policy")
+    assert (code, "the policy is for other logs" in findings(report)) == (1, True)
+
+
+def test_wrong_usage(witnessed: Witnessed, stocked: Run) -> None:
+    """A line that says what to do, and exit code 2."""
+    Path("policy").write_text("quorum nobody\n")
+    log = json.loads(stocked("logchain", "status", "--json").stdout)["ledger"]["log_key"]
+    for arguments, words in (
+        (("--witness", "rubbish"), b"--witness takes what 'logchain-witness status' shows"),
+        (("--witness", log), b"another use"),
+        (("--witness", witnessed.key, "--witness-policy", "policy"), b"either --witness or"),
+        (("--witness-policy", "policy"), b"policy: line 1 of the policy: a name that no line before it defines"),
+        (("--witness-policy", "none"), b"none: No such file"),
+        (("--witness", witnessed.key, "audit"), b"FILE is checked by itself"),
+    ):
+        done = stocked("logchain", "verify", *arguments)
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_status_tells_how_to_pin(stocked: Run) -> None:
+    """Before the first signature `status` shows the command for the witness's qube; then how old the last one is."""
+    found = Witnessed(stocked)
+    done = stocked("logchain", "status", "--config", "conf").stdout.decode()
+    assert "witness     has signed nothing yet." in done
+    (command,) = re.findall(r"logchain-witness pin (logchain/\S+) --qube \S+", done)
+    assert stocked("logchain-witness", "--state", "witness", "pin", command, "--qube", "sys-log").returncode == 0
+    found.round()
+    assert "witness     signed " in stocked("logchain", "status", "--config", "conf").stdout.decode()
