@@ -267,6 +267,69 @@ def test_all_boots(tmp_path: Path, make: Make) -> None:
     assert seen.gaps == again.gaps == []
 
 
+class TwoBoots:
+    """A journal whose files have no common numbers: one of a boot that is over, one of this boot."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+
+    def old(self, *seconds: int) -> None:
+        """Log in the boot that is over."""
+        write(self.directory / "old.journal", [entry(second, b"say old %d" % second) for second in seconds])
+
+    def new(self, *seconds: int) -> None:
+        """Log in this boot."""
+        entries = [entry(second, b"say new %d" % second, boot=self.boot) for second in seconds]
+        write(self.directory / "new.journal", entries)
+
+
+def test_a_clock_that_was_set_back_over_a_boot(tmp_path: Path, make: Make) -> None:
+    """This boot's entries stand before those of the last: each comes once all the same, live and after restarts."""
+    boots = TwoBoots(tmp_path)
+    boots.old(100, 102, 104)
+    seen = Seen(make(tmp_path))
+    seen.has(b"say old 100", b"say old 102", b"say old 104")
+    place = seen.place
+    boots.new(0, 1, 2)
+    new = [b"say new 0", b"say new 1", b"say new 2"]
+    seen.has(b"say old 100", b"say old 102", b"say old 104", *new)
+    seen.reader.close()
+    boots.new(105)
+    for start, expected in ((place, [*new, b"say new 105"]), (seen.place, [b"say new 105"])):
+        again = Seen(make(tmp_path), start)
+        again.has(*expected)
+        assert again.gaps == []
+        again.reader.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [*((through_libsystemd, size) for size in (1, 2, 1000)), *((through_journalctl, size) for size in (400, 262144))],
+)
+def test_two_boots_between_each_other(tmp_path: Path, kind: Make, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one had more to say, in the time to which the clock was set back: it is read to its end before."""
+    monkeypatch.setattr("log_exporter.sources.journald._ENTRIES", size)
+    monkeypatch.setattr("log_exporter.sources.journalctl._READ", size)
+    monkeypatch.setattr("log_exporter.sources.journalctl._QUIET", 0.3)
+    boots = TwoBoots(tmp_path)
+    boots.old(100, 102, 104)
+    before = Seen(kind(tmp_path))
+    before.has(b"say old 100", b"say old 102", b"say old 104")
+    before.reader.close()
+    boots.new(0, 1, 105, 107)
+    boots.old(106, 108)
+    rest = [b"say old 106", b"say old 108", *[b"say new %d" % second for second in (0, 1, 105, 107)]]
+    place, count = before.place, 0
+    while count < len(rest):
+        seen = Seen(kind(tmp_path), place)
+        seen.until(lambda seen: bool(seen.messages()))
+        place, count = seen.place, count + len(seen.messages())
+        assert seen.messages() == rest[count - len(seen.messages()) : count]
+        assert seen.gaps == []
+        seen.reader.close()
+
+
 @pytest.mark.parametrize("through", ["libsystemd", "journalctl"])
 def test_the_systems_own_journal(daemon: Daemon, through: str) -> None:
     """Where no directory is named: all of this machine, and not what lies there of others."""

@@ -27,7 +27,12 @@ class Journalctl:
         # --merge, as --follow otherwise leaves out all boots but the last; then other machines' files count too.
         self._command = ["journalctl", "--quiet", "--merge", "--output=export", "--all", f"--output-fields={names}"]
         self._command += [f"--directory={directory}"] if directory else [f"_MACHINE_ID={_machine_id()}"]
-        self._boot = current_boot_id() if current_boot else ""  # no other is wanted
+        self._now = current_boot_id()
+        self._boot = self._now if current_boot else ""  # no other is wanted
+        self._alone = ""  # this boot is read by itself, as in Journald,
+        self._passing = False  # and its entries are left for later
+        self._in_boot = ""  # whose entry was read last
+        self._looked = False  # whether there is such a boot, since it was quiet
         self._cursor, self._told = "", 0
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = 0.0  # when it was started, or ended, or had something to say
@@ -50,7 +55,9 @@ class Journalctl:
         """Start it behind the entry; if that is gone `read` tells, but for a journal that lost its whole boot."""
         self._end()
         self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
+        self._alone, self._passing = place.get("alone", "") if place else "", False
         last = cursor.parse(self._cursor)
+        self._in_boot = last.boot if last else ""
         gap = None
         if last and self._boot and last.boot != self._boot:
             self._cursor, self._told = "", 0
@@ -61,24 +68,56 @@ class Journalctl:
         return gap
 
     def _place(self) -> Place:
-        return {"cursor": self._cursor, "missed": self._told}
+        return {"cursor": self._cursor, "missed": self._told, "alone": self._alone}
 
     def _has_boot(self, boot: str) -> bool:
         for _ in range(5):
-            found = subprocess.run(
-                [*self._command, "--lines=1", f"_BOOT_ID={boot}"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
-            if found.returncode >= 0:
-                return bool(found.stdout)
+            with self._said(["--lines=1", f"_BOOT_ID={boot}"]) as process:
+                found = process.stdout.read() if process.stdout else b""
+            if process.returncode >= 0:
+                return bool(found)
         return True  # killed each time: nobody knows that it is gone
+
+    def _set_back(self, name: str) -> bool:
+        """Whether this boot has entries before this one."""
+        if self._boot or self._alone or not self._cursor:
+            return False
+        with self._said([f"_BOOT_ID={self._now}"]) as process:
+            first = process.stdout.readline() if process.stdout else b""
+            process.kill()
+        return first.startswith(b"__CURSOR=") and first != f"__CURSOR={name}\n".encode()
+
+    def _said(self, more: list[str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [*self._command, *more],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _turn(self, boot: str) -> Piece:
+        """Read a boot by itself from its first entry on, or with "" all behind the last entry."""
+        self._end()
+        self._alone, self._passing = boot, False
+        if boot:
+            self._cursor, self._told, self._in_boot = "", 0, boot
+        self._start()
+        return Piece(b"", 0, self._place())
+
+    def _at_the_end(self) -> Piece | None:
+        """Go on with this boot if it stands before what was read; a boot that was read by itself may be over."""
+        if not self.caught_up or self._looked:
+            return None
+        self._looked = True
+        if self._alone and self._alone != self._now:
+            return self._turn("")
+        if self._passing or (self._in_boot != self._now and self._set_back("")):
+            return self._turn(self._now)
+        return None
 
     def _start(self) -> None:
         where = [f"--cursor={self._cursor}"] if self._cursor else []
-        where += [f"_BOOT_ID={self._boot}"] if self._boot else []
+        where += [f"_BOOT_ID={self._boot or self._alone}"] if self._boot or self._alone else []
         self._first = bool(self._cursor)
         self._rest = b""
         self._changed = time.monotonic()
@@ -114,9 +153,9 @@ class Journalctl:
         except BlockingIOError:
             data = b""
             if not self._rest:
-                return None
+                return self._at_the_end()
         else:
-            self._changed = time.monotonic()
+            self._changed, self._looked = time.monotonic(), False
             if not data:  # killed, or the journal was too much for it: what it had begun to say comes again
                 self._end()
                 return None
@@ -136,10 +175,17 @@ class Journalctl:
                 if gap := self._gap(name):
                     self._rest = data[at:]
                     return gap
+            at = behind
+            boot = fields[b"_BOOT_ID"].decode("ascii", "replace")
+            if boot != self._in_boot:
+                self._in_boot = boot
+                self._passing = self._passing or (boot == self._now and self._set_back(name))
+            if self._passing and boot == self._now:
+                continue
             text = self._line(fields)
             if text:
                 lines.append(text)
-            at, self._cursor, self._told = behind, name, 0
+            self._cursor, self._told = name, 0
         self._rest = data[at:]
         return Piece(b"".join(lines), len(lines), self._place()) if at else None
 

@@ -61,7 +61,12 @@ def own_unit() -> bytes:
 
 
 class Journald:
-    """A Reader of the journal. A place is the cursor of the last entry that was read."""
+    """A Reader of the journal. A place is the cursor of the last entry that was read.
+
+    libsystemd has entries of two boots in the order of their times, where they are in files without a common sequence
+    of numbers. So where the clock was set back over a boot, what this boot says may stand before what was read. Then
+    the others are read to their end, behind that this boot by itself from its first entry on, and the place says so.
+    """
 
     caught_up = True
     pause = _REOPEN_AFTER
@@ -70,8 +75,11 @@ class Journald:
         self._library = library
         self._entries = entries
         self._directory = directory
-        self._boot = current_boot_id() if current_boot else ""  # no other is wanted
-        self._match = f"_BOOT_ID={self._boot}".encode() if current_boot else b""
+        self._now = current_boot_id()
+        self._boot = self._now if current_boot else ""  # no other is wanted
+        self._alone = ""  # this boot is read by itself
+        self._in_boot = b""  # whose entry was read last
+        self._passing = False  # entries of this boot are left for later, as others of it stand before them
         self._cursor = ""  # of the last entry that was read
         self._told = 0  # so many entries behind it are missing, and were told of
         self._at_entry = False  # the journal stands at an entry that was not read
@@ -94,16 +102,24 @@ class Journald:
     def go(self, place: Place | None) -> Gap | None:
         """Go behind the entry; return what was lost if it is no longer there."""
         self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
+        self._alone, self._passing = place.get("alone", "") if place else "", False
+        self._journal.match(self._match)
         self._gap = None
         return self._go()
 
+    @property
+    def _match(self) -> bytes:
+        boot = self._boot or self._alone
+        return f"_BOOT_ID={boot}".encode() if boot else b""
+
     def _place(self) -> Place:
-        return {"cursor": self._cursor, "missed": self._told}
+        return {"cursor": self._cursor, "missed": self._told, "alone": self._alone}
 
     def _go(self) -> Gap | None:
         """Go behind the last entry that was read, or to the first one behind it if it is gone."""
         self._at_entry = False
         last = cursor.parse(self._cursor)
+        self._in_boot = bytes.fromhex(last.boot) if last else b""
         if not last or (self._boot and last.boot != self._boot):
             self._cursor, self._told = "", 0
             self._journal.head()
@@ -129,11 +145,35 @@ class Journald:
         return Gap(last.gone, missing, self._place())
 
     def _has_boot(self, boot: str) -> bool:
+        return bool(self._first(boot))
+
+    def _first(self, boot: str) -> str:
+        """Return the cursor of a boot's first entry, nothing if there is none; the journal stands elsewhere then."""
         self._journal.match(f"_BOOT_ID={boot}".encode())
         self._journal.head()
-        found = self._journal.next()
+        first = self._journal.cursor() if self._journal.next() else ""
         self._journal.match(self._match)
-        return found
+        return first
+
+    def _set_back(self, found: str = "") -> bool:
+        """Whether this boot has entries before the one that was found, or at all if none was."""
+        if self._match or not self._cursor:
+            return False
+        first = self._first(self._now)
+        self._journal.seek(found or self._cursor)
+        return bool(first) and first != found
+
+    def _turn(self, boot: str) -> Piece:
+        """Read a boot by itself from its first entry on, or with "" all behind the last entry."""
+        self._alone, self._passing = boot, False
+        self._cursor, self._told = ("", 0) if boot else (self._cursor, self._told)
+        self._journal.match(self._match)
+        return self._again()
+
+    def _again(self) -> Piece:
+        """Go to the place once more: what was read behind it is thrown away."""
+        self._gap = self._go()
+        return Piece(b"", 0, self._place())
 
     def read(self) -> Piece | Gap | None:
         """Return the next entries as lines."""
@@ -147,24 +187,42 @@ class Journald:
         lines: list[bytes] = []
         size = count = 0
         journal, line = self._journal, self._entries.line
+        last = ""
         while count < _ENTRIES and size < _BYTES and (self._at_entry or journal.next()):
             self._at_entry = False
-            text = line(*journal.times(), journal.values(FIELDS), journal.value)
+            count += 1
+            times = journal.times()
+            if times[2] != self._in_boot:
+                self._in_boot = times[2]
+                if not self._passing and times[2].hex() == self._now and self._set_back(journal.cursor()):
+                    self._passing = True
+                    return self._again()
+            if self._passing:
+                if times[2].hex() == self._now:
+                    continue
+                last = journal.cursor()
+            text = line(*times, journal.values(FIELDS), journal.value)
             if text:
                 lines.append(text)
                 size += len(text)
-            count += 1
         if not count:
-            return None
-        last = journal.cursor()
+            return self._at_the_end()
+        last = last or self._cursor if self._passing else journal.cursor()
         # A file that is new may have entries that stand before those that were just read: it was made before they
         # were written, so that it is known now. And if a file is gone, so may be what comes next.
         if journal.process() == libsystemd.INVALIDATE:
-            self._gap = self._go()
-            return Piece(b"", 0, self._place())
+            return self._again()
         self._read += count
         self._cursor, self._told = last, 0
         return Piece(b"".join(lines), len(lines), self._place())
+
+    def _at_the_end(self) -> Piece | None:
+        """Go on with this boot if it stands before what was read; a boot that was read by itself may be over."""
+        if self._alone and self._alone != self._now:
+            return self._turn("")
+        if self._passing or (self._in_boot.hex() != self._now and self._set_back()):
+            return self._turn(self._now)
+        return None
 
     def stored(self, place: Place) -> None:
         """Do nothing: journald deletes by itself."""
