@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -192,8 +191,9 @@ def make_lines(chance: Random, count: int) -> list[bytes]:
 class JournalEntries:
     """Makes journal entries of lines."""
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:  # noqa: ARG002
+    def run(self, run: Run) -> list[bytes]:
         """Return an entry for each."""
+        lines = run.untrusted_lines
         times = [parse_time(line[:TIME_SIZE]) for line in lines]
         return [
             FIELDS % {b"time": at, b"up": at - START, b"line": line[PREFIX:]}
@@ -217,7 +217,7 @@ def make_journal(path: Path, journal: Path) -> None:
     ):
         assert remote.stdin
         for entries in Show(View(store), Selection(), JournalEntries()).all():
-            remote.stdin.write(b"".join(entry for entry in entries if entry))
+            remote.stdin.write(b"".join(entries))
         remote.stdin.close()
     unready.rename(journal)
     print(f"made the journal in {time.monotonic() - began:.0f} s")

@@ -69,7 +69,7 @@ def _write(store: Directory, selection: Selection, utc: bool, write: Write) -> i
     show: Show[bytes] = Show(View(store, read_accepted(read_store_id(store))), selection, form)
     size = 0
     for parts in show.all():
-        text = form.join([part for part in parts if part is not None])
+        text = form.join(parts)
         size += len(text)
         if size > _MOST:
             raise UsageError(

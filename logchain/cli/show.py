@@ -5,10 +5,8 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -123,22 +121,10 @@ def _print(store: Directory, selection: Selection, form: Form, following: bool, 
             gc.disable()  # millions of lines and no cycles: it would only look, one part in 25 of the time
             written = 0
             for parts in show.all():
-                written += file.write(_joined(form, parts))
+                written += file.write(form.join(parts) if parts else form.apart)
                 if written < _AT_ONCE:
                     file.flush()
     return 1 if show.gaps else 0
-
-
-def _joined(form: Form, parts: Sequence[bytes | None]) -> bytes:
-    """Return the bytes of items; where lines were left out between them, a None, stands the sign that grep has."""
-    if None not in parts:
-        return form.join(cast("Sequence[bytes]", parts))
-    joined, place = b"", 0
-    for end in [*(at for at, part in enumerate(parts) if part is None), len(parts)]:
-        joined += form.apart if place else b""
-        joined += form.join(cast("Sequence[bytes]", parts[place:end]))
-        place = end + 1
-    return joined
 
 
 def _pattern(text: str, ignore_case: bool, invert: bool) -> Pattern:

@@ -4,10 +4,10 @@ Nearly all records are lines of one part, and there are millions of them: they a
 their block, and nothing here costs a step for each. Only what is anything else is taken apart, one by one.
 """
 
-import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from logchain.format.errors import FormatError
@@ -16,15 +16,13 @@ from logchain.format.limits import MAX_JOINED, MAX_PART, MAX_TIME, PREFIX, TIME_
 from logchain.format.record import LINE, NOTE, Record, format_note, format_time, parse_note, parse_record, parse_time
 from logchain.read.gone import gone_note
 from logchain.read.live import ENDS_LINE, missing, reason
-from logchain.read.sealed import BadBlock, SealedText
+from logchain.read.sealed import BadBlock, SealedText, offset_at
 from logchain.read.segments import StreamFiles, Text, open_stream_files
 from logchain.read.view import View
 
 __all__ = ["Entry", "Item", "Kind", "Run", "StreamReader"]
 
-# Behind a newline, whatever is no line of one part: looked for with the speed of a search for newlines.
-_NO_LINE = re.compile(rb"\n(?!.{26}Z - |\Z)(.*)")
-_LINE = re.compile(rb".{26}Z - ")
+_SIGN, _LINE = itemgetter(slice(TIME_SIZE - 1, PREFIX)), b"Z - "  # the end of a time, and the kind
 
 
 class Kind(Enum):
@@ -54,20 +52,21 @@ class Entry(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Lines of one part, one behind the other: whole records with their newlines; the number of the first.
+    """Lines of one part, one behind the other: whole records, and the number of each; their text, newlines included.
 
     Verified: whether the user's last `verify` accepted this text as it is.
     """
 
     vm: str
     stream: str
-    number: int
+    numbers: Sequence[int]
+    untrusted_lines: Sequence[bytes]
     untrusted_text: bytes
     verified: bool = False
 
     def entries(self) -> Iterator[Entry]:
         """Yield them one by one; FormatError where one has no time."""
-        for number, line in enumerate(self.untrusted_text.split(b"\n")[:-1], self.number):
+        for number, line in zip(self.numbers, self.untrusted_lines, strict=True):
             time = parse_time(line[:TIME_SIZE])
             yield Entry(time, self.vm, self.stream, number, Kind.LINE, line[PREFIX:], self.verified)
 
@@ -232,43 +231,41 @@ class StreamReader:
 
     def _take_block(self, first: int, block: bytes) -> Iterator[Item | None]:
         """Take whole records; yield None where one is later than wanted, and no line that is wanted goes on there."""
+        end = len(block)
         if block[block.rfind(b"\n", 0, -1) + 1 :][:TIME_SIZE] > self._end:
-            lines = block.split(b"\n")
-            wanted = bisect_right(lines, self._end, 0, len(lines) - 1, key=lambda line: line[:TIME_SIZE])
-            yield from self._take_text(first, b"\n".join([*lines[:wanted], b""]))
-            for line in lines[wanted:-1]:
-                if self._is_clean:
-                    yield None
-                    return
-                yield from self._take_one(first, line)
-        else:
-            yield from self._take_text(first, block)
+            end = offset_at(block, self._end, bisect_right)
+        yield from self._take_text(first, block[:end])
+        while end < len(block):
+            if self._is_clean:
+                yield None
+                return
+            begin, end = end, block.index(b"\n", end) + 1
+            yield from self._take_one(first, block[begin : end - 1])
 
     def _take_text(self, first: int, text: bytes) -> Iterator[Item]:
-        place = 0
-        while place < len(text) and not _LINE.match(text, place):
-            end = text.find(b"\n", place)
-            yield from self._take_one(first, text[place:end])
-            place = end + 1
-        for match in _NO_LINE.finditer(text, place):
-            if match.start() >= place:
-                yield from self._take_lines(first, text[place : match.start() + 1])
-            yield from self._take_one(first, match[1])
-            place = match.end() + 1
-        if place < len(text):
-            yield from self._take_lines(first, text[place:])
+        lines = text.split(b"\n")
+        lines.pop()
+        signs = list(map(_SIGN, lines))
+        if set(signs) == {_LINE} and self._is_clean:
+            yield self._run(first, lines, text)
+            return
+        begin = 0
+        for place in [*(place for place, sign in enumerate(signs) if sign != _LINE), len(lines)]:
+            while begin < place and not self._is_clean:
+                yield from self._take_one(first, lines[begin])
+                begin += 1
+            if begin < place:
+                yield self._run(first, lines[begin:place])
+            yield from self._take_one(first, lines[place]) if place < len(lines) else ()
+            begin = place + 1
 
-    def _take_lines(self, first: int, text: bytes) -> Iterator[Item]:
-        """Take records that are lines or last parts of one."""
-        while text and not self._is_clean:
-            line, _, text = text.partition(b"\n")
-            yield from self._take_one(first, line)
-        if text:
-            run = Run(self._vm, self._stream, first + self._index, text, self._verified)
-            last = text[text.rfind(b"\n", 0, -1) + 1 :][:TIME_SIZE]
-            self._time = parse_time(last)
-            self._index, self._offset = self._index + text.count(b"\n"), self._offset + len(text)
-            yield run
+    def _run(self, first: int, lines: list[bytes], text: bytes = b"") -> Run:
+        """Take records that are lines of one part, none of them the end of another."""
+        text = text or b"\n".join([*lines, b""])
+        numbers = range(first + self._index, first + self._index + len(lines))
+        self._time = parse_time(lines[-1][:TIME_SIZE])
+        self._index, self._offset = self._index + len(lines), self._offset + len(text)
+        return Run(self._vm, self._stream, numbers, lines, text, self._verified)
 
     def _take_one(self, first: int, line: bytes) -> Iterator[Entry]:
         record = parse_record(line)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import tzinfo
 from json.encoder import encode_basestring_ascii
+from operator import itemgetter
 from typing import Protocol
 
 from logchain.format.errors import FormatError
@@ -24,6 +25,7 @@ _SIGNS = {Kind.LINE: ":", Kind.PIECE: "+", Kind.CUT: "+", Kind.RESENT: "+", Kind
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
 _PRI = re.compile(rb"<(0|[1-9][0-9]{0,2})>1 ")  # of RFC 5424
 _MOST_MINUTES = 1 << 16
+_PAYLOAD = itemgetter(slice(PREFIX, None))
 
 # Select Graphic Rendition, as journalctl has them: by severity 0 (emergency) to 7 (debug)
 _RED, _YELLOW, _BOLD, _DIM, _RESET = b"\x1b[1;31m", b"\x1b[1;33m", b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
@@ -35,8 +37,8 @@ class Form(Protocol):
 
     apart: bytes
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
-        """Return an item for each of these records of a run, and their numbers; FormatError where one is none."""
+    def run(self, run: Run) -> list[bytes]:
+        """Return an item for each record of a run; FormatError where one is none."""
 
     def entry(self, entry: Entry) -> bytes | None:
         """Return the item of an entry, None where it has none."""
@@ -68,12 +70,13 @@ class Short:
         self._zone, self._colour = zone, colour
         self._minutes = _Minutes(zone)
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:  # noqa: ARG002 (Form's)
+    def run(self, run: Run) -> list[bytes]:
         """Return a line for each record."""
-        minutes, where = self._minutes, f" {run.vm}/{run.stream}: ".encode()
+        minutes, where, joined = self._minutes, f" {run.vm}/{run.stream}: ".encode(), b"".join
         if run.untrusted_text.translate(None, _PLAIN) or self._colour:
-            return [b"".join((minutes[line[:16]], line[16:23], where, self._show(line[PREFIX:]))) for line in lines]
-        return [b"".join((minutes[line[:16]], line[16:23], where, line[PREFIX:])) for line in lines]
+            show, lines = self._show, run.untrusted_lines
+            return [joined((minutes[line[:16]], line[16:23], where, show(line[PREFIX:]))) for line in lines]
+        return [joined((minutes[line[:16]], line[16:23], where, line[PREFIX:])) for line in run.untrusted_lines]
 
     def entry(self, entry: Entry) -> bytes:
         """Return a line."""
@@ -96,9 +99,9 @@ class Short:
 class ShortFull(Short):
     """The same with all of the time, the zone, and the number of the record."""
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+    def run(self, run: Run) -> list[bytes]:
         """Return a line for each record."""
-        return [self.entry(entry) for entry in _entries(run, lines, numbers)]
+        return [self.entry(entry) for entry in run.entries()]
 
     def entry(self, entry: Entry) -> bytes:
         """Return a line."""
@@ -124,9 +127,9 @@ class Raw:
         self._is_plain = True  # so far nothing but lines
         self._owed = b""
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:  # noqa: ARG002 (Form's)
+    def run(self, run: Run) -> list[bytes]:
         """Return the payloads."""
-        return [line[PREFIX:] for line in lines]
+        return list(map(_PAYLOAD, run.untrusted_lines))
 
     def entry(self, entry: Entry) -> bytes | None:
         """Return the payload of what was sent and was not sent again."""
@@ -156,13 +159,13 @@ class Json:
     def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
         pass
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+    def run(self, run: Run) -> list[bytes]:
         """Return an object for each record."""
         head = f'", "vm": "{run.vm}", "stream": "{run.stream}", "number": '
         tail = f', "kind": "line", "verified": {"true" if run.verified else "false"}, '
         return [
             f'{{"v": 1, "time": "{line[:TIME_SIZE].decode()}{head}{number}{tail}{_message(line[PREFIX:])}}}\n'.encode()
-            for line, number in zip(lines, numbers, strict=True)
+            for line, number in zip(run.untrusted_lines, run.numbers, strict=True)
         ]
 
     def entry(self, entry: Entry) -> bytes:
@@ -197,13 +200,13 @@ class Export:
     def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
         self._minutes: dict[bytes, int] = {}  # µs since 1970
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+    def run(self, run: Run) -> list[bytes]:
         """Return an entry for each record."""
         head = _head(run.vm, run.stream, Kind.LINE, run.verified)
         return [
             b"__REALTIME_TIMESTAMP=%d\n%bLOGCHAIN_NUMBER=%d\n%b\n"
             % (self._time(line), head, number, _fields(line[PREFIX:], True))
-            for line, number in zip(lines, numbers, strict=True)
+            for line, number in zip(run.untrusted_lines, run.numbers, strict=True)
         ]
 
     def _time(self, line: bytes) -> int:
@@ -245,13 +248,6 @@ def _fields(untrusted_payload: bytes, is_line: bool) -> bytes:
         return b"%bMESSAGE=%b\n" % (syslog, untrusted_payload)
     # u64le size, and the bytes
     return b"%bMESSAGE\n%b%b\n" % (syslog, len(untrusted_payload).to_bytes(8, "little"), untrusted_payload)
-
-
-def _entries(run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[Entry]:
-    return [
-        Entry(parse_time(line[:TIME_SIZE]), run.vm, run.stream, number, Kind.LINE, line[PREFIX:], run.verified)
-        for line, number in zip(lines, numbers, strict=True)
-    ]
 
 
 FORMATS: dict[str, type[Short | Raw | Json | Export]] = {

@@ -8,7 +8,7 @@ import lzma
 import os
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from logchain.format.errors import FormatError, OddFile
 from logchain.format.frames import Frame, lz4_frames, xz_streams
 from logchain.format.limits import MAX_MANIFEST, TIME_SIZE
 from logchain.format.manifest import Block, Manifest, parse_manifest
-from logchain.format.record import Note, parse_record, parse_time
+from logchain.format.record import Note, format_time, parse_record, parse_time
 from logchain.format.signed_note import parse_note
 from logchain.read.live import line_goes_on, segment_note
 from logchain.store.layout import TIERS, Directory, manifest_name, sealed_name
@@ -29,6 +29,7 @@ __all__ = [
     "Outline",
     "SealedText",
     "digested_manifest",
+    "offset_at",
     "open_sealed",
     "open_tier",
     "peek",
@@ -170,27 +171,37 @@ class SealedText:
         index = max(0, bisect_left(blocks, since, key=lambda block: block.time) - 1)
         place, offset = sum(block.records for block in blocks[:index]), blocks[index].offset
         try:
-            lines = self.block(index)[:-1].split(b"\n")
+            text = self.block(index)
         except FormatError:
             return place, offset, False
-        skipped = bisect_left(lines, since, key=lambda line: parse_time(line[:TIME_SIZE]))
-        at = offset + len(b"\n".join([*lines[:skipped], b""]))
-        return place + skipped, at, self._is_in_line(index, lines[:skipped])
+        skipped = offset_at(text, format_time(since), bisect_left)
+        return place + text.count(b"\n", 0, skipped), offset + skipped, self._is_in_line(index, text[:skipped])
 
-    def _is_in_line(self, index: int, lines: list[bytes]) -> bool:
-        """Tell whether a line goes on behind these lines, of the beginning of a block, and the blocks before."""
+    def _is_in_line(self, index: int, text: bytes) -> bool:
+        """Tell whether a line goes on behind a text, the beginning of a block, and the blocks before."""
         while True:
-            for line in reversed(lines):
-                goes_on = line_goes_on(parse_record(line))
+            end = len(text)
+            while end:
+                begin = text.rfind(b"\n", 0, end - 1) + 1
+                goes_on = line_goes_on(parse_record(text[begin : end - 1]))
                 if goes_on is not None:
                     return goes_on
+                end = begin
             if not index:
                 return False
             index -= 1
             try:
-                lines = self.block(index)[:-1].split(b"\n")
+                text = self.block(index)
             except FormatError:
                 return False
+
+
+def offset_at(text: bytes, time: bytes, bisect: Callable[..., int]) -> int:
+    """Return where, in a text of records, those of a time begin (bisect_left), or end (bisect_right)."""
+    # asked of any byte, the time of the record that it is of: so the first byte of a later one is the first of all
+    return bisect(
+        range(len(text)), time, key=lambda at: text[(begin := text.rfind(b"\n", 0, at) + 1) : begin + TIME_SIZE]
+    )
 
 
 def _decompress(tier: str, data: bytes, size: int) -> bytes:

@@ -2,9 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
 from logchain.format.errors import FormatError
@@ -29,28 +30,29 @@ _POLL = 0.04  # s between looks for what is new
 _BATCH = 512  # things that are merged in one go, at least
 _WINDOW = 20_000  # records, about, that are held to be shown from their end
 
+_TIME = itemgetter(slice(TIME_SIZE))
 _OTHER, _WANTED, _GAP = 0, 1, 2  # what a thing is, where that matters behind the merge
 
 
 class Maker(Protocol[T_co]):
     """Makes things of what is read: a format, but for what it does behind the merge."""
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> Sequence[T_co]:
-        """Return a thing for each of these records of a run, and their numbers; FormatError where one is none."""
+    def run(self, run: Run) -> Sequence[T_co]:
+        """Return a thing for each record of a run; FormatError where one is none."""
 
     def entry(self, entry: Entry) -> T_co | None:
         """Return the thing that an entry is, None where it is to be left out."""
 
 
 class Show(Generic[T]):
-    """One look at a store. `gaps` counts what could not be read; a None between things stands for lines left out."""
+    """One look at a store; `gaps` counts what could not be read."""
 
     def __init__(self, view: View, selection: Selection, maker: Maker[T]) -> None:
         self._view, self._selection, self._maker = view, selection, maker
         self.gaps = 0
 
-    def all(self) -> Iterator[Sequence[T | None]]:
-        """Yield what is selected, in its order."""
+    def all(self) -> Iterator[Sequence[T]]:
+        """Yield what is selected, in its order; nothing where lines around a match are left out."""
         wanted = self._selection
         if wanted.before or wanted.after:
             yield from self._in_context()
@@ -77,16 +79,19 @@ class Show(Generic[T]):
             if is_first and wanted.last is not None:
                 yield from self._last(fresh, begin)
             else:
-                yield from merge([self._source(reader.read, wanted, self._maker) for reader in fresh])
+                yield from self._new(fresh, self._maker)
             is_first = False
             yield []
             time.sleep(_POLL)
 
+    def _new(self, readers: list[StreamReader], maker: Maker[S]) -> Iterator[list[S]]:
+        """Yield what these have not yet given."""
+        return merge([Source(b"", partial(self._batches, reader.read(), self._selection, maker)) for reader in readers])
+
     def _last(self, readers: list[StreamReader], begin: int) -> Iterator[Sequence[T]]:
         """Yield the last lines up to now, as many as are wanted; `begin` is where the readers do, if that is enough."""
         maker = _Tagging(self._maker)
-        merged = merge([self._source(reader.read, self._selection, maker) for reader in readers])
-        taken, left = _take_newest(list(chain.from_iterable(merged)), self._selection.last)
+        taken, left = _take_newest(list(chain.from_iterable(self._new(readers, maker))), self._selection.last)
         if left and begin > self._selection.since:
             older = self._selection._replace(until=begin - 1, last=left)
             yield from reversed([part[::-1] for part in self._newest_first(older)])
@@ -100,22 +105,25 @@ class Show(Generic[T]):
             since = max(wanted.since, extents.back(until, count))
             window = wanted._replace(since=since, until=until)
             taken, left = _take_newest(list(chain.from_iterable(self._merged(window, _Tagging(self._maker)))), left)
-            yield taken
+            if taken:
+                yield taken
             if since <= wanted.since:
                 return
             until, count = since - 1, max(count, min(2 * count, _WINDOW))
 
-    def _in_context(self) -> Iterator[Sequence[T | None]]:
+    def _in_context(self) -> Iterator[Sequence[T]]:
         """Yield the lines that match, and those around them, whatever stream they are of."""
         wanted = self._selection
         everything = wanted._replace(pattern=None)
         before: deque[T] = deque(maxlen=wanted.before)
         after, is_first, is_apart = 0, True, False
         for things in self._merged(everything, _Tagging(self._maker, wanted.pattern)):
-            shown: list[T | None] = []
+            shown: list[T] = []
             for tag, thing in things:
                 if tag != _OTHER:
-                    shown += [None] if is_apart and not is_first else []
+                    if is_apart and not is_first:
+                        yield from [shown, []] if shown else [[]]
+                        shown = []
                     shown += [*before, thing]
                     before.clear()
                     after, is_first, is_apart = wanted.after, False, False
@@ -125,51 +133,56 @@ class Show(Generic[T]):
                 else:
                     is_apart = is_apart or len(before) == wanted.before
                     before.append(thing)
-            yield shown
+            if shown:
+                yield shown
 
-    def _merged(self, wanted: Selection, maker: Maker[S]) -> Iterator[list[S]]:
-        sources = []
-        for name in wanted.names(self._view.store):
-            reader = self._reader(name, wanted, wanted.since)
-            sources.append(self._source(partial(_whole, reader), wanted, maker)._replace(begins=reader.begins()))
-        return merge(sources)
+    def _merged(self, wanted: Selection, maker: Maker[S]) -> Iterator[Sequence[S]]:
+        readers = [self._reader(name, wanted, wanted.since) for name in wanted.names(self._view.store)]
+        if len(readers) == 1:
+            return (things for _, things in self._things(_whole(readers[0]), wanted, maker) if things)
+        return merge(
+            [Source(reader.begins(), partial(self._batches, _whole(reader), wanted, maker)) for reader in readers]
+        )
 
     def _reader(self, name: tuple[str, str], wanted: Selection, since: int) -> StreamReader:
         return StreamReader(self._view, *name, since, wanted.until, wanted.boot)
 
-    def _source(self, read: Callable[[], Iterator[Item]], wanted: Selection, maker: Maker[S]) -> Source[S]:
-        return Source(b"", lambda: self._batches(read(), wanted, maker))
-
     def _batches(self, items: Iterator[Item], wanted: Selection, maker: Maker[S]) -> Iterator[Batch[S]]:
-        """Filter what a stream gives, and make things of it."""
+        """Yield things of what a stream gives, with their times."""
         times: list[bytes] = []
         things: list[S] = []
-        for item in items:
-            if isinstance(item, Run):
-                run, found = _grep(item, wanted.pattern) if wanted.pattern else (item, None)
-                lines = run.untrusted_text.split(b"\n")[:-1]
-                try:
-                    made = maker.run(run, lines, found or range(run.number, run.number + len(lines)))
-                except FormatError as error:
-                    gap = f"{len(lines)} records from {run.number} on cannot be shown: {error}"
-                    item = Entry(0, run.vm, run.stream, run.number, Kind.GAP, gap.encode())
-                else:
-                    if times and lines and lines[0][:TIME_SIZE] < times[-1]:  # a clock was set back: order is by number
-                        yield Batch(times, things)
-                        times, things = [], []
-                    times += [line[:TIME_SIZE] for line in lines]
-                    things += made
-            if isinstance(item, Entry) and wanted.wants(item):
-                self.gaps += item.kind == Kind.GAP
-                thing = maker.entry(item)
-                if thing is not None:
-                    times.append(max(format_time(item.time), times[-1] if times else b""))
-                    things.append(thing)
+        for item, made in self._things(items, wanted, maker):
+            if isinstance(item, Entry):
+                times += [max(format_time(item.time), times[-1] if times else b"")] * len(made)
+            else:
+                if times and item.untrusted_lines[0][:TIME_SIZE] < times[-1]:  # a clock was set back: number goes first
+                    yield Batch(times, things)
+                    times, things = [], []
+                times += map(_TIME, item.untrusted_lines)
+            things += made
             if len(times) >= _BATCH:
                 yield Batch(times, things)
                 times, things = [], []
         if times:
             yield Batch(times, things)
+
+    def _things(self, items: Iterator[Item], wanted: Selection, maker: Maker[S]) -> Iterator[tuple[Item, Sequence[S]]]:
+        """Filter what a stream gives, and yield it with the things that it makes."""
+        for item in items:
+            if isinstance(item, Run):
+                run = _grep(item, wanted.pattern) if wanted.pattern else item
+                try:
+                    if run.untrusted_lines:
+                        yield run, maker.run(run)
+                    continue
+                except FormatError as error:
+                    gap = f"{len(run.numbers)} records from {run.numbers[0]} on cannot be shown: {error}"
+                    item = Entry(0, run.vm, run.stream, run.numbers[0], Kind.GAP, gap.encode())
+            if wanted.wants(item):
+                self.gaps += item.kind == Kind.GAP
+                thing = maker.entry(item)
+                if thing is not None:
+                    yield item, [thing]
 
 
 class _Tagging(Generic[T]):
@@ -178,9 +191,10 @@ class _Tagging(Generic[T]):
     def __init__(self, maker: Maker[T], pattern: Pattern | None = None) -> None:
         self._maker, self._pattern = maker, pattern
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[tuple[int, T]]:
+    def run(self, run: Run) -> list[tuple[int, T]]:
+        lines = run.untrusted_lines
         flags = self._pattern.flags(lines) if self._pattern else [_WANTED] * len(lines)
-        return list(zip(flags, self._maker.run(run, lines, numbers), strict=True))
+        return list(zip(flags, self._maker.run(run), strict=True))
 
     def entry(self, entry: Entry) -> tuple[int, T] | None:
         thing = self._maker.entry(entry)
@@ -195,9 +209,9 @@ class _Tagging(Generic[T]):
 class AsEntries:
     """Makes entries of runs."""
 
-    def run(self, run: Run, lines: Sequence[bytes], numbers: Sequence[int]) -> list[Entry]:  # noqa: ARG002 (Maker's)
+    def run(self, run: Run) -> list[Entry]:
         """Return the entries."""
-        return [entry._replace(number=number) for number, entry in zip(numbers, run.entries(), strict=True)]
+        return list(run.entries())
 
     def entry(self, entry: Entry) -> Entry:
         """Return the entry."""
@@ -207,7 +221,7 @@ class AsEntries:
 def select(store: Directory, selection: Selection, view: View | None = None) -> Iterator[Entry]:
     """Yield what is selected, entry by entry."""
     for entries in Show(view or View(store), selection, AsEntries()).all():
-        yield from (entry for entry in entries if entry)
+        yield from entries
 
 
 def _whole(reader: StreamReader) -> Iterator[Item]:
@@ -215,16 +229,16 @@ def _whole(reader: StreamReader) -> Iterator[Item]:
     yield from reader.finish()
 
 
-def _grep(run: Run, pattern: Pattern) -> tuple[Run, Sequence[int]]:
-    """Return a run of the lines that match, and their numbers in the stream."""
+def _grep(run: Run, pattern: Pattern) -> Run:
+    """Return a run of the lines that match."""
     text = run.untrusted_text
-    parts, numbers, number, place = [], [], run.number, 0
-    for begin, end in pattern.find(text):
-        number += text.count(b"\n", place, begin)
+    lines, numbers, index, place = [], [], 0, 0
+    for begin, _ in pattern.find(text):
+        index += text.count(b"\n", place, begin)
         place = begin
-        numbers.append(number)
-        parts.append(text[begin:end])
-    return run._replace(untrusted_text=b"".join(parts)), numbers
+        lines.append(run.untrusted_lines[index])
+        numbers.append(run.numbers[index])
+    return run._replace(numbers=numbers, untrusted_lines=lines, untrusted_text=b"\n".join([*lines, b""]))
 
 
 def _take_newest(things: list[tuple[int, T]], left: int | None) -> tuple[list[T], int | None]:

@@ -16,7 +16,7 @@ def shown(store: Directory, form: str = "raw", selection: Selection = ALL) -> by
     """Return what is printed."""
     made = FORMATS[form](None, False)
     show: Show[bytes] = Show(View(store), selection, made)
-    return b"".join(made.join([part for part in parts if part is not None]) for parts in show.all())
+    return b"".join(made.join(parts) for parts in show.all())
 
 
 def formatted(form: str, entries: list[Entry]) -> bytes:
