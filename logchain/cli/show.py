@@ -22,6 +22,7 @@ from logchain.read.live import read_store_id
 from logchain.read.selection import Selection
 from logchain.read.show import Show
 from logchain.read.view import View
+from logchain.read.windows import Printer
 from logchain.store.layout import Directory, open_store
 
 __all__ = ["command"]
@@ -112,19 +113,17 @@ def command(
 
 def _print(store: Directory, selection: Selection, form: Form, following: bool, use_pager: bool) -> int:
     view = View(store, read_accepted(read_store_id(store)))
-    show: Show[bytes] = Show(view, selection, form)
     with output(use_pager) as file:
         if following:
-            for items in show.follow():
+            for items in Show(view, selection, form).follow():
                 file.write(form.join(items)) if items else file.flush()
-        else:
-            gc.disable()  # millions of lines and no cycles: it would only look, one part in 25 of the time
-            written = 0
-            for parts in show.all():
-                written += file.write(form.join(parts) if parts else form.apart)
-                if written < _AT_ONCE:
-                    file.flush()
-    return 1 if show.gaps else 0
+        gc.disable()  # millions of lines and no cycles: it would only look, one part in 25 of the time
+        printer, written = Printer(view, selection, form), 0
+        for text in printer.print():
+            written += file.write(text)
+            if written < _AT_ONCE:
+                file.flush()
+    return 1 if printer.gaps else 0
 
 
 def _pattern(text: str, ignore_case: bool, invert: bool) -> Pattern:

@@ -205,6 +205,7 @@ class StreamReader:
             yield from self._mark(text)
         for block in text.blocks(self._offset):
             if isinstance(block, BadBlock):
+                self._time = max(self._time, block.block.time)
                 yield from self._gap(f"segment {text.number}, {block}")
                 self._index, self._offset = self._index + block.block.records, self._offset + block.block.size
                 continue
@@ -226,6 +227,7 @@ class StreamReader:
         """Tell, once, that what is sealed from here on is newer than what the user's last `verify` accepted."""
         if isinstance(text, SealedText) and self._view.accepts and not self._verified and not self._marked:
             self._marked = True
+            self._view.marks += 1
             note = format_note("not-yet-verified", segment=text.number)
             yield from self._take(0, Record(max(text.first_time(), self._since), NOTE, note))
 

@@ -33,9 +33,10 @@ _COLOURS = (_RED, _RED, _RED, _RED, _YELLOW, _BOLD, b"", _DIM)
 
 
 class Form(Protocol):
-    """A format; `apart` stands where lines were left out between others."""
+    """A format; `apart` stands where lines were left out between others, `owed` before what comes next, if it comes."""
 
     apart: bytes
+    owed: bytes
 
     def run(self, run: Run) -> list[bytes]:
         """Return an item for each record of a run; FormatError where one is none."""
@@ -64,7 +65,7 @@ class _Minutes(dict[bytes, bytes]):
 class Short:
     """One line an entry, safe to look at. The sign behind the stream tells what it is: no sender can forge it."""
 
-    apart = b"--\n"
+    apart, owed = b"--\n", b""
 
     def __init__(self, zone: tzinfo | None, colour: bool) -> None:
         self._zone, self._colour = zone, colour
@@ -125,7 +126,7 @@ class Raw:
 
     def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
         self._is_plain = True  # so far nothing but lines
-        self._owed = b""
+        self.owed = b""
 
     def run(self, run: Run) -> list[bytes]:
         """Return the payloads."""
@@ -146,15 +147,15 @@ class Raw:
             return b"\n".join((*items, b"")) if items else b""
         joined = []
         for item in items:
-            joined += [self._owed, item, b"" if isinstance(item, _Piece | _Cut) else b"\n"]
-            self._owed = b"\n" if isinstance(item, _Cut) else b""
+            joined += [self.owed, item, b"" if isinstance(item, _Piece | _Cut) else b"\n"]
+            self.owed = b"\n" if isinstance(item, _Cut) else b""
         return b"".join(joined)
 
 
 class Json:
     """One JSON object a line, ASCII (docs/spec/output.md)."""
 
-    apart = b""
+    apart = owed = b""
 
     def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
         pass
@@ -195,7 +196,7 @@ def _message(untrusted_payload: bytes) -> str:
 class Export:
     """The journal's export format, for `systemd-journal-remote` (docs/spec/output.md)."""
 
-    apart = b""
+    apart = owed = b""
 
     def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
         self._minutes: dict[bytes, int] = {}  # µs since 1970

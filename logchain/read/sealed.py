@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -260,10 +261,15 @@ def read_manifest(sealed: Directory, number: int) -> Manifest:
 def digested_manifest(sealed: Directory, number: int) -> tuple[Manifest, bytes]:
     """Return what a manifest says, and the SHA-256 by which the ledger names it; FileNotFoundError, FormatError."""
     data = sealed.read(manifest_name(number), MAX_MANIFEST)
-    manifest = parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
+    manifest = _parse_manifest(data)
     if manifest.segment != number:
         raise FormatError("a manifest of another segment")
     return manifest, sha256(data).digest()
+
+
+@lru_cache(maxsize=256)  # who reads one window of time after the other reads the same manifests
+def _parse_manifest(data: bytes) -> Manifest:
+    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
 
 
 def peek(sealed: Directory, number: int) -> Outline:

@@ -18,6 +18,7 @@ class View:
         self._accepted = accepted
         self._outlines: dict[tuple[str, str, int], Outline] = {}
         self._told: set[tuple[str, str, str]] = set()
+        self.marks = 0  # how often it was told that what follows is not yet verified
 
     @property
     def accepts(self) -> bool:
