@@ -218,7 +218,8 @@ def _tell(made: _Made, path: Path, to: Recipient | None) -> None:
     streams = f"{count} stream{'s' * (count != 1)}"
     click.echo(f"{escape_text(str(path))}  {report.records:,} records of {streams}, {format_size(made.size)}")
     for stream in report.streams:
-        for text in evidence_limits(stream):
+        lost = [] if stream.named else ["its id was lost: nothing proves these names, so 'verify' cannot tell"]
+        for text in [*lost, *evidence_limits(stream)]:
             click.echo(f"  {stream.vm}/{stream.stream}: {text}")
     click.echo(f"Entry {made.entry} of the ledger says so, by its SHA-256{' before it was encrypted' if to else ''}:")
     click.echo(f"  {made.digest.hex()}")

@@ -31,7 +31,7 @@ from logchain.format.evidence import (
 )
 from logchain.format.evidence_readme import README_TEXT
 from logchain.format.identity import parse_salt
-from logchain.format.limits import MAX_EXPORTED, MAX_MANIFEST, MAX_SMALL_FILE
+from logchain.format.limits import MAX_EXPORTED, MAX_EXPORTED_SEGMENTS, MAX_MANIFEST, MAX_MEMBER, MAX_SMALL_FILE
 from logchain.format.manifest import Manifest, parse_manifest
 from logchain.format.ratchet import stream_id
 from logchain.format.signed_note import parse_note
@@ -173,6 +173,10 @@ def plan_evidence(store: Directory, names: Iterable[tuple[str, str]], since: int
         raise UsageError("nothing of that is sealed, so there is nothing to prove; 'logchain list' tells what there is")
     if len(runs) > MAX_EXPORTED:
         raise UsageError(f"these are {len(runs)} streams, and {MAX_EXPORTED} go into a file: choose some with --vm")
+    if sum(len(run.segments) for run in runs) > MAX_EXPORTED_SEGMENTS:
+        raise UsageError(
+            f"more than {MAX_EXPORTED_SEGMENTS:,} segments do not go into a file: choose less with --since"
+        )
     return Evidence(store, since, until, runs)
 
 
@@ -202,6 +206,10 @@ def _plan_stream(files: StreamFiles, vm: str, stream: str, since: int, until: in
                 found.clear()
             found[outline.segment] = previous = sha256(data).digest()
             size += _measure(files.sealed, manifest, since, until)
+    if size > MAX_MEMBER:
+        raise UsageError(
+            f"{name}: these are {size:,} bytes, and {MAX_MEMBER:,} go into a file: choose less with --since"
+        )
     return _Run(vm, stream, identity, _salt(files, vm, stream, identity), found, size)
 
 

@@ -269,3 +269,14 @@ def test_cut_off(encrypted: Run) -> None:
         Path("cut").write_bytes(data[:size])
         done = encrypted("logchain", "decrypt", "cut", "--secret", "ann", "--output", "new")
         assert (done.returncode, done.stderr.count(b"\n"), Path("new").exists()) == (3, 1, False)
+
+
+def test_a_stream_whose_id_was_lost(stocked: Run) -> None:
+    """Who makes the file is told what its reader will be: that nothing proves the name."""
+    stocked("logchain", "seal", "--vm", "work")
+    Path("store/live/work/journal/id").unlink()
+    done = stocked("logchain", "export", "--vm", "work", "--output", "e.tar")
+    assert done.returncode == 0
+    assert b"  work/journal: its id was lost: nothing proves these names, so 'verify' cannot tell\n" in done.stdout
+    done = stocked("logchain", "verify", "e.tar", "--fingerprint", fingerprint())
+    assert (done.returncode, b"\n  what this file calls work/journal: 6 records good" in done.stdout) == (3, True)

@@ -393,6 +393,17 @@ def test_nothing_is_refused(store: Archive) -> None:
         make(store, names=())
 
 
+def test_more_than_goes_into_a_file(store: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too much text, or too many segments, is refused when the file is planned, with what to do."""
+    monkeypatch.setattr("logchain.read.export.MAX_MEMBER", 1_000)
+    with pytest.raises(UsageError, match=r"journal: these are .* bytes, and 1,000 go into a file: choose less"):
+        make(store)
+    monkeypatch.undo()
+    monkeypatch.setattr("logchain.read.export.MAX_EXPORTED_SEGMENTS", 4)
+    with pytest.raises(UsageError, match=r"more than 4 segments do not go into a file: choose less"):
+        make(store)
+
+
 def test_a_damaged_block_is_refused(tmp_path: Path) -> None:
     """No evidence is made of a block that is not what was sealed."""
     store = stocked(tmp_path / "store")
