@@ -76,6 +76,7 @@ bench-compression: $(READY) ## measure the tiers beside journald's files, gzip, 
 
 man: $(READY) ## write a manual page for each command to build/man
 	$(BIN)/python packaging/man/generate.py build/man
+	$(BIN)/python packaging/man/witness.py build/man
 
 bench-exporter: $(READY) ## measure log-exporter beside journalctl and cat, and what it costs a quiet qube
 	$(BIN)/python -m bench.exporter $(if $(LINES_TO_MEASURE),--lines $(LINES_TO_MEASURE))
@@ -93,6 +94,7 @@ install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 	install -Dm 644 packaging/systemd/logchain.preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-logchain.preset
 	install -Dm 644 -t $(DESTDIR)/etc/qubes/rpc-config qrexec-policy/rpc-config/logchain.Append
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/rpc-config qrexec-policy/rpc-config/qubes.Log
+	install -Dm 644 -t $(DESTDIR)/usr/share/logchain packaging/systemd/witness.conf
 	install -d $(DESTDIR)/etc/qubes-rpc
 	ln -sf /run/logchain/append.sock $(DESTDIR)/etc/qubes-rpc/logchain.Append
 
@@ -104,8 +106,18 @@ install-exporter: ## the exporter's unit and settings, below DESTDIR
 	install -Dm 644 -t $(DESTDIR)/$(UNITS) packaging/systemd/log-exporter.service
 	install -Dm 644 packaging/systemd/log-exporter.preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-log-exporter.preset
 
+install-witness: ## the witness's service and user, below DESTDIR
+	install -Dm 644 packaging/systemd/logchain-witness.sysusers $(DESTDIR)/usr/lib/sysusers.d/logchain-witness.conf
+	install -Dm 644 packaging/systemd/logchain-witness.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/logchain-witness.conf
+	install -Dm 644 packaging/systemd/logchain-witness.bind-dirs $(DESTDIR)/usr/lib/qubes-bind-dirs.d/30_logchain-witness.conf
+	install -Dm 755 -t $(DESTDIR)/etc/qubes-rpc witness/qubes/logchain.Witness
+	install -Dm 644 -t $(DESTDIR)/etc/qubes/rpc-config qrexec-policy/rpc-config/logchain.Witness
+
+install-witness-man: ## the manual page of logchain-witness, below DESTDIR
+	PYTHONPATH=witness $(PYTHON) packaging/man/witness.py $(DESTDIR)/usr/share/man/man1
+
 install-dom0: ## policy, its installer, salt and the exporter's settings for dom0, below DESTDIR
-	install -Dm 644 -t $(DESTDIR)/usr/share/logchain qrexec-policy/30-logchain.policy
+	install -Dm 644 -t $(DESTDIR)/usr/share/logchain qrexec-policy/30-logchain.policy qrexec-policy/31-logchain-witness.policy
 	install -Dm 755 -t $(DESTDIR)/usr/share/logchain qrexec-policy/logchain_dom0_setup.py
 	install -d $(DESTDIR)/usr/bin
 	ln -sf ../share/logchain/logchain_dom0_setup.py $(DESTDIR)/usr/bin/logchain-dom0-setup

@@ -17,7 +17,8 @@ from tests.docs.pages import ROOT
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The pages, by name."""
     place = tmp_path_factory.mktemp("man")
-    subprocess.run([sys.executable, ROOT / "packaging/man/generate.py", place], check=True)
+    for program in ("generate.py", "witness.py"):
+        subprocess.run([sys.executable, ROOT / "packaging/man" / program, place], check=True)
     return {path.name: path.read_text("utf-8") for path in place.iterdir()}
 
 
@@ -25,7 +26,7 @@ def test_each_command_has_a_page_with_all_its_options(pages: dict[str, str]) -> 
     """None is missing, none is left over."""
     ctx = click.Context(logchain_group, info_name="logchain")
     names = logchain_group.list_commands(ctx)
-    assert pages.keys() == {"logchain.1", *(f"logchain-{name}.1" for name in names)}
+    assert pages.keys() == {"logchain.1", "logchain-witness.1", *(f"logchain-{name}.1" for name in names)}
     for name in names:
         command = logchain_group.get_command(ctx, name)
         assert command
@@ -49,3 +50,11 @@ def test_groff_finds_nothing_to_warn_of(pages: dict[str, str], tmp_path: Path) -
         assert "NAME" in done.stdout
         if name == "logchain-show.1":
             assert re.search(r"--since TIME", done.stdout)
+
+
+def test_the_witness_has_all_its_commands(pages: dict[str, str]) -> None:
+    """Its one page has each command with its options."""
+    page = pages["logchain-witness.1"]
+    commands = ("keygen", "pin", "retire", "restored", "check", "list", "status", "answer")
+    for word in (*commands, "\\-\\-qube NAME", "\\-\\-yes", "\\-\\-name"):
+        assert word in page, word

@@ -8,10 +8,11 @@ import pytest
 
 import log_exporter
 import logchain
+import logchain_witness
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-PYTHON = re.compile(r"^(%\{python3_sitelib\}|%\{_mandir\}|%\{_bindir\}/(logchain|log-\w+)$)")
+PYTHON = re.compile(r"^(%\{python3_sitelib\}|%\{_mandir\}|%\{_bindir\}/(logchain|log-\w+|logchain-witness)$)")
 
 
 def installed(directory: Path, target: str) -> set[str]:
@@ -27,12 +28,16 @@ def spec_files(package: str) -> set[str]:
         rf"^%files{f' {package}' if package else ''}\n(.*?)^%(?:files|changelog)", text, re.M | re.S
     )
     lines = [
-        line.split()[-1] for line in section.splitlines() if line and not re.match("#|%(license|doc|dir|ghost)", line)
+        line.split()[-1]
+        for line in section.splitlines()
+        if line and not re.match("#|%(license|doc|dir|ghost|exclude)", line)
     ]
     return {line.replace("%{_bindir}", "/usr/bin") for line in lines if not PYTHON.match(line)}
 
 
-@pytest.mark.parametrize(("target", "package"), [("logvm", ""), ("exporter", "exporter"), ("dom0", "dom0")])
+@pytest.mark.parametrize(
+    ("target", "package"), [("logvm", ""), ("exporter", "exporter"), ("witness", "witness"), ("dom0", "dom0")]
+)
 def test_the_spec_lists_what_is_installed(tmp_path: Path, target: str, package: str) -> None:
     """Each file that is installed is in its RPM, each entry of the spec is there."""
     found, listed = installed(tmp_path, f"install-{target}"), spec_files(package)
@@ -47,7 +52,7 @@ def test_the_spec_lists_what_is_installed(tmp_path: Path, target: str, package: 
 def test_one_version() -> None:
     """The tree's version is that of both distributions and of the newest Debian changelog entry."""
     version = (ROOT / "version").read_text().strip()
-    assert version == logchain.__version__ == log_exporter.__version__
+    assert version == logchain.__version__ == log_exporter.__version__ == logchain_witness.__version__
     assert (PACKAGING / "debian" / "changelog").read_text().startswith(f"logchain ({version}-")
 
 

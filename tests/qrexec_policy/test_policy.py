@@ -88,3 +88,18 @@ def test_the_reading_is_strict(line: str) -> None:
     """What qrexec refuses, the reading that judges our files refuses too."""
     with pytest.raises(Refused):
         parse(line)
+
+
+def test_who_may_ask_the_witness() -> None:
+    """The LogVM reaches the witness's qube by @default only; nobody else does, and nobody is told of a refusal."""
+    rules = parse((POLICY.parent / "31-logchain-witness.policy").read_text("ascii"))
+    for source, target, goes_to in (
+        ("sys-log", "@default", "vault"),
+        ("work", "@default", ""),
+        ("work", "vault", ""),
+        ("sys-log", "vault", ""),
+        ("vault", "sys-log", ""),
+    ):
+        assert decide(rules, "logchain.Witness", source, target, QUBES) == (goes_to, False)
+    asleep = [qube._replace(running=False) if qube.name == "vault" else qube for qube in QUBES]
+    assert decide(rules, "logchain.Witness", "sys-log", "@default", asleep) == ("", False)

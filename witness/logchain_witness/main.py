@@ -21,7 +21,7 @@ _PATIENCE = 20.0  # s for a question to arrive
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    given = _parser().parse_args(arguments)
+    given = command_line().parse_args(arguments)
     state = State(given.state)
     try:
         code: int = given.run(state, given)
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return what parses the command line; the manual page is made of it."""
     parser = argparse.ArgumentParser(
         prog="logchain-witness",
         description="Remembers how far the ledger of a logchain store has come, and signs only what goes on from "
