@@ -39,7 +39,7 @@ from log_exporter import call, main
 from tests.collect.stepped import SharedClocks
 clocks = SharedClocks(Path({clocks!r}))
 time.time, time.time_ns = lambda: clocks.wall() / 1e6, lambda: clocks.wall() * 1000
-main.main(timing=call.Timing(greeting=2.0, silence=2.0, first_retry=0.02, longest_retry=0.2))
+main.main(timing=call.Timing(greeting=2.0, silence=4.0, first_retry=0.02, longest_retry=0.2))
 """
 COLLECTOR = """
 from pathlib import Path
@@ -127,7 +127,7 @@ def test_a_qube_that_is_paused_keeps_its_calls(machine: Machine) -> None:
         machine.until_stored()
         tell([machine.exporter], signal.SIGSTOP)
         machine.log()
-        time.sleep(3)
+        time.sleep(5)
         tell([machine.exporter], signal.SIGCONT)
         machine.log()
         machine.until_stored()
