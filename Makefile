@@ -81,6 +81,12 @@ man: $(READY) ## write a manual page for each command to build/man
 bench-exporter: $(READY) ## measure log-exporter beside journalctl and cat, and what it costs a quiet qube
 	$(BIN)/python -m bench.exporter $(if $(LINES_TO_MEASURE),--lines $(LINES_TO_MEASURE))
 
+screenshots: $(READY) ## make the pictures of docs/guides/gui.md
+	$(BIN)/python -m tests.gui.screenshots docs/guides/gui
+
+bench-gui: $(READY) ## measure the window on ten million lines (BENCH_DIR), and its list with a hundred thousand logs
+	$(BIN)/python -m bench.gui
+
 vectors: $(READY) ## make the test vectors anew
 	$(BIN)/python tests/vectors/generate.py
 
@@ -95,6 +101,8 @@ install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 	install -Dm 644 -t $(DESTDIR)/etc/qubes/rpc-config qrexec-policy/rpc-config/logchain.Append
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/rpc-config qrexec-policy/rpc-config/qubes.Log
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain packaging/systemd/witness.conf
+	install -Dm 644 -t $(DESTDIR)/usr/share/applications packaging/desktop/logchain.desktop
+	install -Dm 644 -t $(DESTDIR)/usr/share/icons/hicolor/scalable/apps logchain/gui/logchain.svg
 	install -d $(DESTDIR)/etc/qubes-rpc
 	ln -sf /run/logchain/append.sock $(DESTDIR)/etc/qubes-rpc/logchain.Append
 

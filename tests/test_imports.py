@@ -20,10 +20,13 @@ ROOMS = {  # docs/ARCHITECTURE.md
     "collect": {"collect", "store", "format"},
     "compress": {"compress", "store", "format"},
     "read": {"read", "format"},
-    "cli": {"cli", "compress", "collect", "read", "store", "format"},
-    "gui": {"gui", "compress", "collect", "read", "store", "format"},
+    "cli": {"cli", "gui", "compress", "collect", "read", "store", "format"},
+    "gui": {"gui", "read", "format"},
 }
-ALSO = {"read": {"logchain.store.layout"}}  # the verifier shares no code with the writer but the names of files
+ALSO = {  # the verifier shares no code with the writer but the names of files; the window runs the commands
+    "read": {"logchain.store.layout"},
+    "gui": {"logchain.store.layout"},
+}
 PURE = {"os", "socket", "time", "pathlib", "subprocess", "io", "shutil", "tempfile", "select", "fcntl", "signal"}
 FOREIGN = {
     "format": {"nacl"},
@@ -81,7 +84,7 @@ def test_there_is_something_to_check() -> None:
 
 @of(LOGCHAIN)
 def test_imports_run_one_way(path: Path) -> None:
-    """cli and gui import all rooms, collect and compress the store, everybody format, and nobody the other way."""
+    """cli imports all rooms, gui what reads, collect and compress the store, all format; nobody the other way."""
     here = room(named(path))
     allowed = ROOMS.get(here, set())
     for name in imported(path):

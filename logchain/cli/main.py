@@ -18,6 +18,7 @@ _COMMANDS = (  # each a module of this room with a `command`
     "delete",
     "export",
     "forget",
+    "gui",
     "init",
     "keygen",
     "list",

@@ -20,6 +20,7 @@ _LOGCHAIN = (
     "delete",
     "export",
     "forget",
+    "gui",
     "init",
     "keygen",
     "list",

@@ -1,0 +1,29 @@
+"""logchain gui: the window."""
+
+from pathlib import Path
+
+import click
+
+from logchain.cli.options import config_option, store_option
+from logchain.format.errors import UsageError
+
+__all__ = ["command"]
+
+
+@click.command("gui")
+@store_option
+@config_option
+def command(store: Path, config: str | None) -> int:
+    """Show the logs in a window: list, timeline, sessions and quotas, and all that can be done with them.
+
+    The window runs the other commands, with sudo where only root may look into the store, and shows what they tell;
+    each view has the command that shows the same. No log text is shown unless a preview is asked for.
+    """
+    try:
+        from logchain.gui.app import run
+    except ImportError as error:
+        raise UsageError(
+            f"the window cannot be shown ({error}): install PySide6, in the template 'apt install "
+            "python3-pyside6.qtwidgets' or 'dnf install python3-pyside6', elsewhere 'pip install logchain[gui]'"
+        ) from error
+    return run(store, config)

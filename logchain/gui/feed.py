@@ -1,0 +1,81 @@
+"""Where what the window shows comes from: a command that goes on, and others that are run when asked."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from logchain.gui.command import Logchain
+from logchain.gui.process import Process, objects
+
+__all__ = ["Feed", "Objects"]
+
+Objects: TypeAlias = list[dict[str, Any]]
+
+_AGAIN = 5_000  # ms until a list that ended is tried again
+
+
+class Feed(QObject):
+    """Runs the commands. A question that is asked anew under the same name replaces the one before."""
+
+    rows = Signal(list)  # of `logchain list --json --follow`, as they come
+    failed = Signal(str)  # why there is no list; it is tried again by and by
+
+    def __init__(self, logchain: Logchain, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._logchain = logchain
+        self._running: dict[str, Process] = {}
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(_AGAIN)
+        self._again.timeout.connect(self.follow)
+
+    def follow(self) -> None:
+        """Read the list, and go on as it changes."""
+        self._again.stop()
+        process, words = self._begin("list", ["list", "--json", "--follow"])
+        process.lines.connect(lambda lines: self.rows.emit(objects(lines)))
+
+        def ended(code: int) -> None:
+            self.failed.emit("\n".join(words) or f"'logchain list' ended with {code}")
+            self._again.start()
+
+        process.ended.connect(ended)
+        process.start()
+
+    def ask(self, name: str, command: Sequence[str], answer: Callable[[Objects, str], None]) -> None:
+        """Run a command, and call `answer` with the objects that it printed, and with what it said of errors."""
+        process, words = self._begin(name, command)
+        found: Objects = []
+        process.lines.connect(lambda lines: found.extend(objects(lines)))
+
+        def ended(code: int) -> None:  # noqa: ARG001 (3 is an answer too: what it says counts)
+            self._running.pop(name).deleteLater()
+            answer(found, "\n".join(words))
+
+        process.ended.connect(ended)
+        process.start()
+
+    def asks(self, name: str) -> bool:
+        """Tell whether such a question is not answered yet."""
+        return name in self._running
+
+    def stop(self) -> None:
+        """End all that runs."""
+        self._again.stop()
+        for process in self._running.values():
+            process.cancel()
+        for process in self._running.values():
+            process.stop()
+        self._running = {}
+
+    def _begin(self, name: str, command: Sequence[str]) -> tuple[Process, list[str]]:
+        """Make a process, and a list that fills with what it says."""
+        before = self._running.pop(name, None)
+        if before:
+            before.discard()
+        words: list[str] = []
+        process = Process(self._logchain.program(*command), self)
+        process.words.connect(words.append)
+        self._running[name] = process
+        return process, words

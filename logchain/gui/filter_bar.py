@@ -1,0 +1,141 @@
+"""The bar that chooses which logs are shown: words, a time range, and states at one press."""
+
+from datetime import datetime
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
+
+from logchain.format.errors import UsageError
+from logchain.format.limits import MAX_TIME
+from logchain.gui.plain import label, line_edit, set_tip
+from logchain.gui.records import Filter
+from logchain.gui.states import PROBLEMS
+from logchain.read.amounts import format_second
+from logchain.read.times import parse_when
+
+__all__ = ["FilterBar"]
+
+_PAUSE = 150  # ms after the last key
+_TIMES = ("", "-1h", "-24h", "today", "yesterday", "-7d", "-30d")
+_QUICK = (  # name, states, what for
+    ("Connected", ("live", "silent", "throttled"), "Only logs whose sender is connected"),
+    ("Silent", ("silent",), "Only logs whose sender is connected, and sent nothing for over an hour"),
+    ("Unsealed", ("live", "silent", "throttled", "open", "closed"), "Only logs of which something is not sealed yet"),
+    ("Problems", PROBLEMS, "Only logs that are damaged, broken, throttled, or may not be looked into"),
+)
+
+
+class FilterBar(QWidget):
+    """Words, since, until, and quick filters; `changed` tells the filter that follows from them."""
+
+    changed = Signal(object)  # a Filter
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.words = line_edit("Filter: qube, stream, state … (Ctrl+F)", "Filter by words")
+        self.words.setMinimumWidth(160)
+        set_tip(self.words, "Every word has to be in the log's names, state or integrity")
+        self.since = _time_box("Since", "Only logs with records at this time or later: -1h, today, 2026-11-23 10:15")
+        self.until = _time_box("Until", "Only logs with records at this time or earlier")
+        self.clear = QToolButton()
+        self.clear.setText("All")
+        set_tip(self.clear, "Show all logs of all times again (Escape)")
+        self.quick = [_quick_button(name, told) for name, _, told in _QUICK]
+        self.problem = label("", wrap=False)
+        self.problem.setAccessibleName("What is wrong with the time range")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 4, 6, 0)
+        row.addWidget(self.words, 3)
+        for name, box in (("&Since", self.since), ("&Until", self.until)):
+            said = label(name.replace("&", ""), wrap=False)
+            said.setBuddy(box)
+            row.addWidget(said)
+            row.addWidget(box, 1)
+        for button in (*self.quick, self.clear):
+            row.addWidget(button)
+        row.addWidget(self.problem)
+        self.problem.hide()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE)
+        self._timer.timeout.connect(self.tell)
+        self.words.textChanged.connect(lambda: self._timer.start())
+        for box in (self.since, self.until):
+            box.currentTextChanged.connect(lambda: self._timer.start())
+        for button in self.quick:
+            button.toggled.connect(lambda: self._timer.start())
+        self.clear.clicked.connect(self.show_all)
+        QShortcut(QKeySequence.StandardKey.Find, self, self.words.setFocus)
+        QShortcut(QKeySequence("Escape"), self, self.show_all)
+
+    def show_all(self) -> None:
+        """Take all back."""
+        self.words.clear()
+        for box in (self.since, self.until):
+            box.setCurrentText("")
+        for button in self.quick:
+            button.setChecked(False)
+
+    def set_range(self, since: int, until: int) -> None:
+        """Choose a time range, µs since 1970."""
+        for box, time_us in ((self.since, since), (self.until, until + 999_999)):  # it is told in whole seconds
+            box.setCurrentText(format_second(time_us))
+
+    def times(self) -> list[str]:
+        """Return the options by which a command has the same time range."""
+        found = []
+        for option, box in (("--since", self.since), ("--until", self.until)):
+            if text := box.currentText().strip():
+                found.append(f"{option}={text}")
+        return found if not self.problem.text() else []
+
+    def tell(self) -> None:
+        """Tell the filter, unless a time cannot be read."""
+        try:
+            found = self.filter()
+        except UsageError as error:
+            self.problem.setText("▲ not a time")
+            set_tip(self.problem, str(error))
+            self.problem.show()
+            return
+        self.problem.setText("")
+        self.problem.hide()
+        self.changed.emit(found)
+
+    def filter(self) -> Filter:
+        """Return the filter; UsageError where a time cannot be read."""
+        now = datetime.now()
+        since, until = self.since.currentText().strip(), self.until.currentText().strip()
+        states = {state for _, states, _ in _QUICK for state in states}
+        chosen = [set(states) for button, (_, states, _) in zip(self.quick, _QUICK, strict=True) if button.isChecked()]
+        return Filter(
+            words=tuple(self.words.text().split()),
+            since=parse_when(since, now) if since else 0,
+            until=parse_when(until, now) if until else MAX_TIME,
+            states=tuple(sorted(states.intersection(*chosen) or {"-"})) if chosen else (),
+        )
+
+
+def _time_box(name: str, told: str) -> QComboBox:
+    made = QComboBox()
+    made.setEditable(True)
+    made.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    made.addItems(_TIMES)
+    made.setAccessibleName(name)
+    made.setMinimumContentsLength(17)
+    edit = made.lineEdit()
+    assert isinstance(edit, QLineEdit)
+    edit.setPlaceholderText("any time")
+    edit.setAccessibleName(name)
+    set_tip(made, told)
+    return made
+
+
+def _quick_button(name: str, told: str) -> QToolButton:
+    made = QToolButton()
+    made.setText(name)
+    made.setCheckable(True)
+    made.setAccessibleName(f"Quick filter: {name}")
+    set_tip(made, told)
+    return made

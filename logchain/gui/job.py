@@ -1,0 +1,200 @@
+"""The dialog of a command that runs: its progress, its questions, what it says, and how it ended."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from logchain.gui.command import Logchain
+from logchain.gui.plain import label, line_edit, shown, text_box
+from logchain.gui.process import Process, objects
+
+__all__ = ["Job"]
+
+_MOST = 256 << 10  # bytes of text that are shown
+_PAUSE = 50  # ms between two writes into the box
+_RESULTS = {
+    0: "✔ Done.",
+    1: "▲ There is evidence of tampering or loss: see below.",
+    2: "▲ It could not be done as asked: see below.",
+    3: "▲ Not all is well, or it cannot be told: see below.",
+    130: "✕ Cancelled. What was done before stays done; the command says so below if anything was.",
+    -1: "▲ The command could not be run, or was killed.",
+}
+
+
+class Job(QDialog):
+    """Runs one command, and stays open until the person closes it; nothing is waited for meanwhile.
+
+    `results` are the words for its exit codes where they are others than usual. Where `as_json` is given, it is
+    called with the JSON object that is printed, and returns the text to be shown for it.
+    """
+
+    done_with = Signal(int)  # exit code
+
+    def __init__(
+        self,
+        logchain: Logchain,
+        title: str,
+        words: Sequence[str],
+        parent: QWidget | None = None,
+        *,
+        results: dict[int, str] | None = None,
+        as_json: Callable[[dict[str, Any]], str] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(shown(title))
+        self.resize(980, 480)
+        self.code: int | None = None
+        self._results, self._as_json = _RESULTS | (results or {}), as_json
+        self._size, self._waiting = 0, list[str]()
+        self.line = logchain.line(*words)
+        self.heading = label(title)
+        self.heading.setAccessibleName("How it stands")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 0)
+        self.bar.setAccessibleName("Progress")
+        self.text = text_box()
+        self.text.setAccessibleName("What the command says")
+        self.question = _Question(self)
+        self.question.answered.connect(self._answer)
+        self.copy = QPushButton("Copy as c&ommand")
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.line))
+        self.button = QPushButton("&Cancel")
+        self.button.clicked.connect(self._press)
+        buttons = QDialogButtonBox()
+        buttons.addButton(self.copy, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(self.button, QDialogButtonBox.ButtonRole.RejectRole)
+        layout = QVBoxLayout(self)
+        for widget in (self.heading, self.bar, self.text, self.question, buttons):
+            layout.addWidget(widget)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE)
+        self._timer.timeout.connect(self._write)
+        self.process = Process(logchain.program(*words), self)
+        self.process.lines.connect(self._take)
+        self.process.words.connect(self._say)
+        self.process.progress.connect(self._progress)
+        self.process.asked.connect(self._ask)
+        self.process.ended.connect(self._end)
+        self.process.start()
+
+    def reject(self) -> None:
+        """Close it; a command that runs is told to end first."""
+        if self.code is None:
+            self._press()
+        else:
+            super().reject()
+
+    def _press(self) -> None:
+        if self.code is not None:
+            self.accept()
+            return
+        self.process.cancel()
+        self.heading.setText("Ending it …")
+        self.button.setText("&Kill")
+
+    def _take(self, lines: list[bytes]) -> None:
+        if self._as_json:
+            for told in objects(lines):
+                self._say(self._as_json(told))
+
+    def _say(self, text: str) -> None:
+        if self._size < _MOST:
+            kept = text[: _MOST - self._size]
+            self._waiting.append(kept)
+            if len(kept) < len(text):
+                self._waiting.append("… and more, which is not shown here: run the command in a terminal")
+            self._size += len(kept) + 1
+            if not self._timer.isActive():
+                self._timer.start()
+
+    def _write(self) -> None:
+        if self._waiting:
+            self.text.appendPlainText(shown("\n".join(self._waiting), 2 * _MOST))
+            self._waiting = []
+
+    def _progress(self, percent: int, doing: str) -> None:
+        self.bar.setRange(0, 100)
+        self.bar.setValue(percent)
+        self.bar.setFormat(shown(f"{doing} %p %", 60))
+
+    def _ask(self, question: str, word: str, secret: bool) -> None:
+        self._write()
+        self.bar.hide()
+        self.question.ask(question, word, secret)
+
+    def _answer(self, text: str) -> None:
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.process.answer(text)
+
+    def _end(self, code: int) -> None:
+        self._write()
+        self.code = code
+        self.question.hide()
+        self.bar.setRange(0, 1)
+        self.bar.setValue(1 if code == 0 else 0)
+        self.bar.setVisible(False)
+        self.heading.setText(shown(self._results.get(code, f"▲ It ended with exit code {code}.")))
+        self.button.setText("&Close")
+        self.button.setFocus()
+        self.done_with.emit(code)
+
+
+class _Question(QWidget):
+    """A question of the command's: yes or no, or a word that has to be typed."""
+
+    answered = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._word = ""
+        self.told = label()
+        self.field = line_edit("", "Answer")
+        self.yes = QPushButton("&Yes")
+        self.yes.setAutoDefault(False)  # nothing goes by a press of Enter
+        self.no = QPushButton("&No")
+        row = QHBoxLayout()
+        row.addWidget(self.field, 1)
+        row.addStretch()
+        for button in (self.yes, self.no):
+            row.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.told)
+        layout.addLayout(row)
+        self.yes.clicked.connect(lambda: self._tell(self.field.text() if self.field.isVisible() else self._word))
+        self.no.clicked.connect(lambda: self._tell(""))
+        self.field.textChanged.connect(self._typed)
+        self.hide()
+
+    def ask(self, question: str, word: str, secret: bool) -> None:
+        """Show a question; a word other than `yes` has to be typed."""
+        self._word = word
+        self.told.setText(shown(question))
+        self.field.clear()
+        self.field.setEchoMode(QLineEdit.EchoMode.Password if secret else QLineEdit.EchoMode.Normal)
+        self.field.setVisible(word != "yes")
+        self.yes.setText("&Yes" if word == "yes" else "&OK")
+        self._typed("")
+        self.show()
+        (self.no if word == "yes" else self.field).setFocus()
+
+    def _typed(self, text: str) -> None:
+        self.yes.setEnabled(self._word == "yes" or (text == self._word if self._word else bool(text)))
+
+    def _tell(self, answer: str) -> None:
+        self.hide()
+        self.answered.emit(answer)

@@ -1,0 +1,158 @@
+"""A command that runs beside the window: what it prints comes in portions, so that the window never waits for it."""
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QTimer, Signal
+
+__all__ = ["Process", "objects"]
+
+_PAUSE = 50  # ms between two portions: twenty a second
+_PORTION = 1_000  # lines
+_LONGEST = 64 << 20  # bytes of a line; the largest is the report of a check
+_PATIENCE = 3_000  # ms for a command that was told to end
+_CANCELLED = 130
+
+
+class Process(QObject):
+    """One run of one command. Nothing of it comes before `start` has returned, and nothing after `ended`.
+
+    Its standard input stays open: at the end of that the command ends, as on Ctrl-C. Standard output and error come
+    through one pipe, for a question must not be shown before what it is about.
+    """
+
+    lines = Signal(list)  # JSON objects, bytes
+    words = Signal(str)  # lines for the person, with newlines between them
+    progress = Signal(int, str)  # percents, of what
+    asked = Signal(str, str, bool)  # a question, the word that agrees, whether the answer is a secret
+    ended = Signal(int)  # exit code; 130: cancelled; -1: it could not be run, or crashed
+
+    def __init__(self, program: Sequence[str], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._program = list(program)
+        self._code: int | None = None
+        self._cancelled = False
+        self._process = QProcess(self)
+        self._process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
+        self._process.readyRead.connect(self._plan)
+        self._process.errorOccurred.connect(self._failed)
+        self._process.finished.connect(self._finished)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._since = QElapsedTimer()
+        self._timer.timeout.connect(self._take)
+
+    def start(self) -> None:
+        """Run it."""
+        self._process.start(self._program[0], self._program[1:])
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.state() != QProcess.ProcessState.NotRunning
+
+    def answer(self, text: str) -> None:
+        """Answer its question."""
+        self._process.write(text.replace("\n", " ").encode() + b"\n")
+
+    def cancel(self) -> None:
+        """Tell it to end; told a second time it is ended at once."""
+        if self._cancelled:
+            self._process.kill()
+        self._cancelled = True
+        self._process.closeWriteChannel()
+
+    def discard(self) -> None:
+        """End it without waiting; nothing is told any more, and this object goes when it has ended."""
+        self.blockSignals(True)
+        if not self.runs:
+            self.deleteLater()
+            return
+        self._process.finished.connect(self.deleteLater)
+        self.cancel()
+        self.cancel()
+
+    def stop(self) -> None:
+        """End it, and wait until it has; nothing is told any more."""
+        self.blockSignals(True)
+        self._timer.stop()
+        self._process.blockSignals(True)
+        self.cancel()
+        if self.runs and not self._process.waitForFinished(_PATIENCE):
+            self._process.kill()
+            self._process.waitForFinished(_PATIENCE)
+
+    def _plan(self) -> None:
+        """Take what came: at once if nothing came lately, else after the pause."""
+        if not self._timer.isActive():
+            passed = self._since.elapsed() if self._since.isValid() else _PAUSE
+            self._timer.start(max(0, _PAUSE - passed))
+
+    def _take(self) -> None:
+        """Tell of what came, a portion of it."""
+        self._since.start()
+        found: list[bytes] = []
+        while len(found) < _PORTION and self._process.canReadLine():
+            found.append(bytes(self._process.readLine().data()))
+        self._tell(found)
+        if len(found) == _PORTION:
+            self._timer.start(0)  # the rest, after what else waits
+        elif self._process.bytesAvailable() > _LONGEST:
+            self._process.kill()
+        elif self._code is not None:
+            self._tell([bytes(self._process.readAll().data())])
+            self.ended.emit(self._code)
+
+    def _tell(self, found: list[bytes]) -> None:
+        """Tell each line to whom it is for, in their order."""
+        for kind, group in groupby(found, _kind):
+            lines = list(group)
+            if kind == "words":
+                text = b"".join(lines).decode("utf-8", "replace").rstrip("\n")
+                if text:
+                    self.words.emit(text)
+            elif kind == "objects":
+                self.lines.emit(lines)
+            else:
+                for told in objects(lines):
+                    self._hear(told)
+
+    def _hear(self, told: dict[str, Any]) -> None:
+        if "progress" in told:
+            self.progress.emit(int(told["progress"]), str(told.get("doing", "")))
+        else:
+            self.asked.emit(str(told.get("ask")), str(told.get("word", "")), bool(told.get("secret")))
+
+    def _failed(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._code = -1
+            self.words.emit(f"{self._program[0]} cannot be run")
+            self._plan()
+
+    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        self._code = code if status == QProcess.ExitStatus.NormalExit else -1
+        if self._cancelled and self._code == -1:
+            self._code = _CANCELLED
+        self._plan()
+
+
+def _kind(line: bytes) -> str:
+    """Tell for whom a line is; no line of a log, nor of a table, begins with a brace."""
+    if not line.startswith(b"{"):
+        return "words"
+    return "front end" if line.startswith((b'{"progress": ', b'{"ask": ')) else "objects"
+
+
+def objects(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Return the JSON objects of lines; what is none is left out."""
+    found = []
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found

@@ -1,0 +1,121 @@
+"""The rows of the list of logs, in an SQLite database in memory that sorts and filters them."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from logchain.format.limits import MAX_TIME
+
+__all__ = ["COLUMNS", "Filter", "Log", "Logs"]
+
+COLUMNS = ("vm", "stream", "last", "first", "records", "size", "room", "state", "integrity")
+_PAGE = 128  # rows
+
+
+class Log(NamedTuple):
+    """A log as the list shows it. Times in µs since 1970, 0 for none; sizes in bytes."""
+
+    vm: str
+    stream: str
+    last: int
+    first: int
+    records: int
+    size: int
+    room: int
+    state: str
+    integrity: str
+    id: str = ""
+
+
+class Filter(NamedTuple):
+    """Which logs are shown: with all these words, with records between two times, in one of these states."""
+
+    words: tuple[str, ...] = ()
+    since: int = 0
+    until: int = MAX_TIME
+    states: tuple[str, ...] = ()  # beginnings of them; none: all
+
+
+class Logs:
+    """All logs, and the order in which those that pass the filter are shown; a log keeps its number, 1 and up."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect(":memory:", isolation_level=None)
+        self._database.execute(f"CREATE TABLE logs ({', '.join(Log._fields)}, UNIQUE (vm, stream))")
+        self._pages: dict[int, list[Log]] = {}
+        self.order: list[int] = []
+        self.places: dict[int, int] = {}  # by number
+
+    def put(self, logs: Iterable[Log]) -> list[int]:
+        """Take in logs, new or changed; return the numbers of those that are shown. New ones are after `sort`."""
+        values = ",".join(["?"] * len(Log._fields))
+        changed = ", ".join(f"{name} = excluded.{name}" for name in Log._fields[2:])
+        query = f"INSERT INTO logs VALUES ({values}) ON CONFLICT DO UPDATE SET {changed} RETURNING rowid"
+        self._database.execute("BEGIN")
+        numbers = [self._database.execute(query, log).fetchone()[0] for log in logs]
+        self._database.execute("COMMIT")
+        shown = [number for number in numbers if number in self.places]
+        for number in shown:
+            self._pages.pop(self.places[number] // _PAGE, None)
+        return shown
+
+    def remove(self, vm: str, stream: str) -> None:
+        """Leave out a log; it goes with the next `sort`."""
+        self._database.execute("DELETE FROM logs WHERE vm = ? AND stream = ?", (vm, stream))
+
+    def clear(self) -> None:
+        """Leave out all."""
+        self._database.execute("DELETE FROM logs")
+
+    def sort(self, column: str, *, descending: bool, wanted: Filter) -> bool:
+        """Make the order anew, by one of COLUMNS; tell whether it is another."""
+        assert column in COLUMNS
+        where, values = _where(wanted)
+        way = "DESC" if descending else "ASC"
+        query = f"SELECT rowid FROM logs WHERE {where} ORDER BY {column} {way}, vm, stream"
+        order = [number for (number,) in self._database.execute(query, values)]
+        if order == self.order:
+            return False
+        self.order, self._pages = order, {}
+        self.places = {number: place for place, number in enumerate(order)}
+        return True
+
+    def at(self, place: int) -> Log:
+        """Return the log at a place of the order."""
+        page = place // _PAGE
+        if page not in self._pages:
+            if len(self._pages) > 32:
+                self._pages.clear()
+            numbers = self.order[page * _PAGE : (page + 1) * _PAGE]
+            marks = ",".join("?" * len(numbers))
+            rows = self._database.execute(f"SELECT rowid, * FROM logs WHERE rowid IN ({marks})", numbers).fetchall()
+            found = {number: Log._make(row) for number, *row in rows}
+            # one that was removed, and not sorted out yet, is shown as it may still be
+            self._pages[page] = [found.get(number, Log("", "", 0, 0, 0, 0, 0, "gone", "")) for number in numbers]
+        return self._pages[page][place % _PAGE]
+
+    def sums(self) -> tuple[int, int, int, int]:
+        """Return how many logs there are, shown or not, and their records, bytes of text and bytes on the disk."""
+        found: tuple[int, int, int, int] = self._database.execute(
+            "SELECT count(*), ifnull(sum(records), 0), ifnull(sum(size), 0), ifnull(sum(room), 0) FROM logs"
+        ).fetchone()
+        return found
+
+    def all(self) -> list[Log]:
+        """Return all logs, by VM and stream."""
+        return [Log._make(row) for row in self._database.execute("SELECT * FROM logs ORDER BY vm, stream")]
+
+
+def _where(wanted: Filter) -> tuple[str, list[Any]]:
+    tests, values = ["1"], list[Any]()
+    for word in wanted.words:
+        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        tests.append("vm || '/' || stream || ' ' || state || ' ' || integrity LIKE ? ESCAPE '\\'")
+        values.append(f"%{escaped}%")
+    if wanted.since or wanted.until < MAX_TIME:
+        tests.append("last >= ? AND first <= ? AND first > 0")
+        values += [wanted.since, wanted.until]
+    if wanted.states:
+        tests.append(f"({' OR '.join(['state LIKE ?'] * len(wanted.states))})")
+        values += [f"{state}%" for state in wanted.states]
+    return " AND ".join(tests), values

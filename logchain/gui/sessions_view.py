@@ -1,0 +1,156 @@
+"""The sessions: who was connected when, and the silences between, as `logchain sessions` tells them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout, QWidget
+
+from logchain.gui.plain import label, shown, tip
+from logchain.gui.records import Filter
+from logchain.gui.states import as_time
+from logchain.read.amounts import format_second, format_span
+
+__all__ = ["SessionsView", "session_cells"]
+
+_HEADINGS = ("Qube", "Stream", "Session", "Start", "End", "Before", "Duration", "Longest silence", "Lines", "Why")
+_RIGHT = range(5, 9)
+_WIDTHS = (110, 110, 90, 150, 150, 90, 90, 110, 80, 300)
+_SECOND = 1_000_000
+_TOP = QModelIndex()
+
+Index: TypeAlias = QModelIndex | QPersistentModelIndex
+
+
+def session_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a row of `logchain sessions --json`."""
+    names = shown(str(row.get("vm"))), shown(str(row.get("stream")))
+    if row.get("kind") != "session":
+        sign = "! gap" if row.get("kind") == "gap" else "# note"
+        return (*names, sign, format_second(as_time(row.get("time"))), "", "", "", "", "", _words(row))
+    spans = [row.get(name) for name in ("silence_before", "duration", "longest_silence")]
+    told = ["" if span is None else format_span(round(float(span) * _SECOND)) for span in spans]
+    times = [format_second(as_time(row.get(name))) for name in ("start", "end")]
+    return (*names, shown(str(row.get("session"))[:8]), *times, *told, f"{int(row.get('lines') or 0):,}", _words(row))
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    return shown(str(row.get("why", row.get("message", ""))).replace("\n", " "), 400)
+
+
+def _key(row: Mapping[str, Any], column: int) -> Any:
+    """Return what a row is sorted by."""
+    names = {3: "start", 4: "end", 5: "silence_before", 6: "duration", 7: "longest_silence", 8: "lines"}
+    if column in (3, 4):
+        return as_time(row.get(names[column])) or as_time(row.get("time"))
+    return float(row.get(names[column]) or 0) if column in names else session_cells(row)[column]
+
+
+class _Sessions(QAbstractTableModel):
+    """All rows, and those that pass the filter, sorted."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._all: Sequence[Mapping[str, Any]] = ()
+        self.rows: list[Mapping[str, Any]] = []
+        self._filter = Filter()
+        self._sort = 3, True
+
+    def put(self, rows: Sequence[Mapping[str, Any]] | None = None, wanted: Filter | None = None) -> None:
+        """Show other rows, or others of them."""
+        self._all = self._all if rows is None else rows
+        self._filter = self._filter if wanted is None else wanted
+        self.beginResetModel()
+        self.rows = [row for row in self._all if _passes(row, self._filter)]
+        self.rows.sort(key=lambda row: _key(row, self._sort[0]), reverse=self._sort[1])
+        self.endResetModel()
+
+    def of_words(self) -> list[Mapping[str, Any]]:
+        """Return the rows that have the filter's words, of all times."""
+        wanted = Filter(words=self._filter.words)
+        return [row for row in self._all if _passes(row, wanted)]
+
+    def rowCount(self, parent: Index = _TOP) -> int:  # noqa: N802
+        """Return how many rows there are."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = _TOP) -> int:  # noqa: N802
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(_HEADINGS)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column."""
+        if column >= 0:
+            self._sort = column, order == Qt.SortOrder.DescendingOrder
+            self.put()
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
+        """Return a column's heading."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _HEADINGS[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        column = index.column()
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return None
+        text = session_cells(self.rows[index.row()])[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tip(text)
+        return f"{_HEADINGS[column]}: {text}" if role == Qt.ItemDataRole.AccessibleTextRole else text
+
+
+def _passes(row: Mapping[str, Any], wanted: Filter) -> bool:
+    text = f"{row.get('vm')}/{row.get('stream')} {row.get('why', row.get('message', ''))}".lower()
+    if not all(word.lower() in text for word in wanted.words):
+        return False
+    first = as_time(row.get("start")) or as_time(row.get("time")) or as_time(row.get("end"))
+    last = first if row.get("kind") != "session" else as_time(row.get("end"))
+    return first <= wanted.until and (not last or last >= wanted.since)
+
+
+class SessionsView(QWidget):
+    """The table, and a line that tells what is in it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = _Sessions(self)
+        self.told = label("not read yet")
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName("Sessions")
+        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.table.setTabKeyNavigation(False)
+        self.table.setAlternatingRowColors(True)
+        self.table.setSortingEnabled(True)
+        self.table.setWordWrap(False)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(self.table.fontMetrics().height() + 6)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(True)
+        header.setSortIndicator(3, Qt.SortOrder.DescendingOrder)
+        for column, width in enumerate(_WIDTHS):
+            self.table.setColumnWidth(column, width)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.table)
+        layout.addWidget(self.told)
+
+    def put(self, rows: Sequence[Mapping[str, Any]] | None = None, wanted: Filter | None = None) -> None:
+        """Show other rows, or others of them."""
+        self.model.put(rows, wanted)
+        found = self.model.rows
+        gaps = sum(1 for row in found if row.get("kind") == "gap")
+        sessions = sum(1 for row in found if row.get("kind") == "session")
+        bad = f"; ▲ gaps: {gaps:,}, where something should be and cannot be read" if gaps else ""
+        self.told.setText(f"Sessions: {sessions:,}; notes: {len(found) - sessions - gaps:,}{bad}")
+
+    def of_words(self) -> list[Mapping[str, Any]]:
+        """Return the rows that have the filter's words, of all times."""
+        return self.model.of_words()

@@ -1,0 +1,397 @@
+"""The window: filter, timeline, and the tabs of logs, sessions and quotas; what happens between them."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from logchain.format.limits import MAX_TIME
+from logchain.gui.actions import Action, Options, choose
+from logchain.gui.below import rows_below, words_below
+from logchain.gui.checks import Checks, first_bad
+from logchain.gui.command import Logchain
+from logchain.gui.feed import Feed, Objects
+from logchain.gui.filter_bar import FilterBar
+from logchain.gui.gaps import marks_of, silences
+from logchain.gui.job import Job
+from logchain.gui.logs_model import LogsModel
+from logchain.gui.logs_view import LogsView
+from logchain.gui.menus import Menus
+from logchain.gui.plain import label, message, shown
+from logchain.gui.quota_view import QuotaView
+from logchain.gui.records import Filter, Logs
+from logchain.gui.sessions_view import SessionsView
+from logchain.gui.states import as_log
+from logchain.gui.timeline_view import BUCKETS, TimelineView
+from logchain.read.amounts import format_size
+
+__all__ = ["Window"]
+
+_STATUS_EVERY = 30_000  # ms
+_PICTURE_EVERY = 60_000  # ms: timeline and sessions, if anything changed
+_ARRANGE_EVERY = 500  # ms at least; more where it takes long
+_SHARE = 20
+_PREVIEW = 200  # lines
+_EMPTY = """\
+No qube has sent anything yet.
+
+Switch the exporter on in a qube, from dom0:  qvm-service QUBE log-exporter on
+What is sent appears here by itself."""
+
+
+class Window(QMainWindow):
+    """The main window for one store."""
+
+    def __init__(self, logchain: Logchain, settings: QSettings, checks: Checks) -> None:
+        super().__init__()
+        self.logchain, self.settings, self.checks = logchain, settings, checks
+        self.setWindowTitle(shown(f"logchain — {logchain.store}"))
+        self.resize(1240, 780)
+        self.feed = Feed(logchain, self)
+        self.feed.follow()  # it starts while the rest is made
+        self.model = LogsModel(Logs(), self)
+        self.bar = FilterBar()
+        self.timeline = TimelineView()
+        self.logs = LogsView(self.model)
+        self.sessions = SessionsView()
+        self.quota = QuotaView()
+        self.banner = label("")
+        self.banner.setAccessibleName("What needs a person")
+        self.banner.hide()
+        self.tabs = QTabWidget()
+        for name, view in (("&Logs", self.logs), ("S&essions", self.sessions), ("&Quotas", self.quota)):
+            self.tabs.addTab(view, name)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        for widget in (self.timeline, self.tabs):
+            self.splitter.addWidget(widget)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([170, 600])
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(4, 4, 4, 0)
+        for part in (self.banner, self.bar, self.splitter):
+            layout.addWidget(part)
+        layout.setStretch(2, 1)
+        self.setCentralWidget(centre)
+        self.counts = label("", wrap=False)
+        self.statusBar().addWidget(self.counts, 1)
+        self.statusBar().addPermanentWidget(label(str(logchain.store), wrap=False))
+        self.jobs: list[Job] = []
+        self._connected: dict[tuple[str, str], dict[str, Any]] = {}
+        self._throttled: set[str] = set()
+        self._listed = self._changed = False
+        self._arranging = self._timer(_ARRANGE_EVERY, self.arrange, once=True)
+        self._timer(_STATUS_EVERY, self._tick)
+        self._pictures = self._timer(_PICTURE_EVERY, self._redraw)
+        self.menus = Menus(self)
+        self.bar.changed.connect(self.filter)
+        self.timeline.chosen.connect(self._choose_time)
+        self.model.wanted.connect(self._read_below)
+        self.logs.pressed.connect(self._press_page)
+        self.logs.labelled.connect(self._label)
+        self.feed.rows.connect(self._take_rows)
+        self.feed.failed.connect(self._fail)
+        self._restore()
+
+    def _timer(self, pause: int, call: Any, *, once: bool = False) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(pause)
+        timer.setSingleShot(once)
+        timer.timeout.connect(call)
+        if not once:
+            timer.start()
+        return timer
+
+    # the list
+
+    def _take_rows(self, rows: Objects) -> None:
+        """Take in what the list told: logs, new or changed or gone; and that all were told."""
+        now = time.time_ns() // 1000
+        logs = []
+        for row in rows:
+            if "listed" in row:
+                self._all_listed()
+                continue
+            key = str(row.get("vm")), str(row.get("stream"))
+            if row.get("state") == "gone":
+                self.model.logs.remove(*key)
+                self._connected.pop(key, None)
+                continue
+            if row.get("connected"):
+                self._connected[key] = row
+            else:
+                self._connected.pop(key, None)
+            integrity = self.checks.of(*key, str(row.get("id", "")))
+            logs.append(as_log(row, self._throttled, now, integrity))
+        self.model.put(logs)
+        self._changed = True
+        if not self._arranging.isActive():
+            self._arranging.start()
+
+    def _all_listed(self) -> None:
+        first, self._listed = not self._listed, True
+        self._arranging.start(0)
+        if first:
+            self.refresh()
+
+    def arrange(self, wanted: Filter | None = None) -> None:
+        """Sort and filter anew, and tell how many there are."""
+        began = time.monotonic()
+        self.model.arrange(wanted)
+        taken = round(1000 * (time.monotonic() - began))
+        self._arranging.setInterval(max(_ARRANGE_EVERY, _SHARE * taken))
+        count, records, size, room = self.model.logs.sums()
+        found = self.model.rowCount()
+        sizes = f"{format_size(size)} of text, {format_size(room)} on disk"
+        self.counts.setText(f"{found:,} of {count:,} logs; {records:,} records, {sizes}")
+        if found:
+            self.logs.show_tree()
+        elif count:
+            self.logs.show_page("No log passes the filter.", "&Show all")
+        elif self._listed:
+            self.logs.show_page(_EMPTY, "&Try again")
+
+    def filter(self, wanted: Filter) -> None:
+        """Show other logs and sessions."""
+        self.arrange(wanted)
+        self.sessions.put(wanted=wanted)
+        self._draw_gaps()
+        if not (wanted.since or wanted.until < MAX_TIME):
+            self.timeline.clear_choice()
+        self._changed = True
+        self._redraw()
+
+    def _fail(self, why: str) -> None:
+        self._listed = False
+        self.statusBar().showMessage("The list of logs stands still; it is tried again.", 4_000)
+        if not self.model.logs.sums()[0]:
+            self.logs.show_page(f"There is no list of logs:\n\n{why}\n\n{self.logchain.line('list')}", "&Try again")
+        else:
+            self._show_banner([f"what is shown is no longer current: {why}"])
+
+    def _press_page(self) -> None:
+        if self.model.logs.sums()[0]:
+            self.bar.show_all()
+        else:
+            self.feed.follow()
+
+    def _read_below(self, vm: str, stream: str) -> None:
+        """Ask for the segments and sessions of a log that was opened."""
+        names = [f"--vm={vm}", f"--stream={stream}", "--json"]
+        segments: Objects = []
+
+        def take_sessions(found: Objects, words: str) -> None:
+            self.model.set_below(vm, stream, rows_below(segments, found, words))
+
+        def take_segments(found: Objects, words: str) -> None:
+            segments.extend(found)
+            self.model.set_below(vm, stream, [*rows_below(found, (), words), words_below("reading the sessions …")])
+            self.feed.ask(f"sessions {vm} {stream}", ["sessions", *names], take_sessions)
+
+        self.feed.ask(f"segments {vm} {stream}", ["list", "--segments", *names], take_segments)
+
+    def _label(self, vm: str, name: str) -> None:
+        labels = self.model.labels
+        if name:
+            labels[vm] = name
+        else:
+            labels.pop(vm, None)
+        self.settings.setValue("labels", dict(labels))
+        self.logs.tree.viewport().update()
+
+    # what is read now and then
+
+    def refresh(self) -> None:
+        """Read all of it anew, but for the list, which is current."""
+        self._changed = True
+        self._read_status()
+        self._redraw()
+        self._read_sessions()
+
+    def _tick(self) -> None:
+        if self.isVisible() and not self.isMinimized() and self._listed:
+            self._read_status()
+            now = time.time_ns() // 1000  # a sender may have fallen silent
+            self.model.put(
+                [
+                    as_log(row, self._throttled, now, self.checks.of(*key, str(row.get("id", ""))))
+                    for key, row in self._connected.items()
+                ]
+            )
+
+    def _redraw(self) -> None:
+        if self._changed and self.isVisible() and not self.isMinimized() and self._listed:
+            self._changed = False
+            self.feed.ask(
+                "timeline", ["timeline", "--json", f"--buckets={BUCKETS}", *self.timeline_words()], self._draw
+            )
+            if not self.feed.asks("sessions"):
+                self._read_sessions()
+
+    def timeline_words(self) -> list[str]:
+        """Return the options of what the timeline shows: the qubes that pass the filter, if they are not all."""
+        words = self.bar.times() if self.menus.zoom.isChecked() else []
+        if self.model.rowCount() < self.model.logs.sums()[0] <= 100_000:
+            places = range(min(self.model.rowCount(), 2_000))
+            vms = sorted({self.model.logs.at(place).vm for place in places})
+            words += [f"--vm={vm}" for vm in vms[:200]]
+        return words
+
+    def _draw(self, found: Objects, words: str) -> None:
+        if found:
+            self.timeline.set_counts(found[0])
+        elif words:
+            self.statusBar().showMessage(shown(words), 10_000)
+
+    def _read_sessions(self) -> None:
+        self.feed.ask("sessions", ["sessions", "--json"], self._take_sessions)
+
+    def _take_sessions(self, found: Objects, words: str) -> None:
+        self.sessions.put(found)
+        self._draw_gaps()
+        if words:
+            self.statusBar().showMessage(shown(words), 10_000)
+
+    def _draw_gaps(self) -> None:
+        rows = self.sessions.of_words()
+        self.timeline.set_gaps(marks_of(rows), silences(rows, time.time_ns() // 1000))
+
+    def _read_status(self) -> None:
+        self.feed.ask("status", ["status", "--json"], self._take_status)
+
+    def _take_status(self, found: Objects, words: str) -> None:
+        if not found:
+            self._show_banner(words.splitlines())
+            return
+        status = found[0]
+        self.quota.put(status)
+        self._show_banner(status.get("attention") or [])
+        budgets = status.get("budgets") or ()
+        before, self._throttled = (
+            self._throttled,
+            {
+                str(name)
+                for budget in budgets
+                if budget.get("standing") != "within"
+                for name in budget.get("names") or ()
+            },
+        )
+        if before != self._throttled:
+            self._tick()
+
+    def _show_banner(self, lines: Sequence[str]) -> None:
+        more = f"\nand {len(lines) - 3} more: see Quotas" if len(lines) > 3 else ""
+        self.banner.setText(shown("\n".join(f"▲ {line}" for line in lines[:3]) + more))
+        self.banner.setVisible(bool(lines))
+
+    def _choose_time(self, since: int | None, until: int | None) -> None:
+        if since is None or until is None:
+            self.bar.since.setCurrentText("")
+            self.bar.until.setCurrentText("")
+        else:
+            self.bar.set_range(since, until)
+        self.bar.tell()
+
+    # what is done
+
+    def act(self, action: Action) -> None:
+        """Ask for an action's options, and run it."""
+        logs = self.logs.chosen()
+        known = self.model.logs.all()
+        if action.chooses == "logs" and not logs:
+            message(self, "Choose one or more logs in the list first.").open()
+            return
+        if not known:
+            message(self, "There are no logs yet.").open()
+            return
+        times = dict(option.split("=", 1) for option in self.bar.times())
+        options = Options(self.logchain, action, logs, known, times, self)
+        options.accepted.connect(lambda: self.run(action, options.words()))
+        options.open()
+
+    def run(self, action: Action, words: Sequence[str]) -> Job:
+        """Run a command of an action, in a dialog of its own."""
+        title = action.name.replace("&", "").rstrip(" …")
+        as_json = self._take_report if "--json" in words else None
+        job = Job(self.logchain, title, words, self, results=dict(action.results), as_json=as_json)
+        return self._show(job)
+
+    def preview(self) -> None:
+        """Show the last lines of the selected logs, escaped, as far as previews are allowed."""
+        logs = self.logs.chosen()
+        if logs and self.menus.previews.isChecked():
+            words = ["show", "--no-pager", "--output=short-full", f"--lines={_PREVIEW}", *choose(logs)]
+            self._show(Job(self.logchain, f"The last {_PREVIEW} lines", words, self))
+
+    def _show(self, job: Job) -> Job:
+        self.jobs = [one for one in self.jobs if one.code is None or one.isVisible()]
+        self.jobs.append(job)
+        job.done_with.connect(lambda _: self.refresh())
+        job.show()
+        return job
+
+    def _take_report(self, report: dict[str, Any]) -> str:
+        """Keep what a check found, and return what it tells."""
+        logs = self.model.logs.all()
+        ids = {f"{log.vm}/{log.stream}": log.id for log in logs}
+        try:
+            self.checks.take(report, time.time_ns() // 1000, ids)
+        except OSError as error:
+            self.statusBar().showMessage(shown(f"What was found could not be kept: {error}"), 10_000)
+        self.model.put([log._replace(integrity=self.checks.of(log.vm, log.stream, log.id)) for log in logs])
+        bad = first_bad(report)
+        return f"{bad}\n\n{report.get('told', '')}" if bad else str(report.get("told", ""))
+
+    def copy_command(self) -> None:
+        """Copy the command that shows what this view shows."""
+        view = self.tabs.currentWidget()
+        if view is self.quota:
+            words = ["status"]
+        elif view is self.sessions:
+            words = ["sessions", *self.bar.times(), *choose(self.logs.chosen())]
+        elif self.timeline.hasFocus():
+            words = ["timeline", f"--buckets={BUCKETS}", *self.timeline_words()]
+        else:
+            chosen = self.logs.chosen()
+            words = ["show", *self.bar.times(), *choose(chosen)] if chosen else ["list"]
+        line = self.logchain.line(*words)
+        QGuiApplication.clipboard().setText(line)
+        self.statusBar().showMessage(shown(f"Copied: {line}"), 10_000)
+
+    # layout, kept for each user
+
+    def _restore(self) -> None:
+        settings = self.settings
+        for name, restore in (
+            ("geometry", self.restoreGeometry),
+            ("splitter", self.splitter.restoreState),
+            ("columns", self.logs.tree.header().restoreState),
+            ("sessions", self.sessions.table.horizontalHeader().restoreState),
+        ):
+            if state := settings.value(name):
+                restore(state)
+        labels = settings.value("labels")
+        if isinstance(labels, dict):
+            self.model.labels = {str(vm): str(name) for vm, name in labels.items()}
+        self.menus.restore()
+        header = self.logs.tree.header()
+        self.model.sort(header.sortIndicatorSection(), header.sortIndicatorOrder())
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Keep the layout, and end all that runs; ask first where that is an action."""
+        if any(job.code is None for job in self.jobs):
+            message(self, "A command still runs: cancel it, or wait until it has ended, then close the window.").open()
+            event.ignore()
+            return
+        settings = self.settings
+        settings.setValue("geometry", self.saveGeometry())
+        settings.setValue("splitter", self.splitter.saveState())
+        settings.setValue("columns", self.logs.tree.header().saveState())
+        settings.setValue("sessions", self.sessions.table.horizontalHeader().saveState())
+        self.menus.save()
+        settings.sync()
+        self.feed.stop()
+        super().closeEvent(event)

@@ -1,0 +1,240 @@
+"""What can be done: each action runs the command that it shows, tells honestly how it ended, and asks where it must."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from logchain.gui.actions import ACTIONS, Action, Options, also_taken
+from logchain.gui.job import Job
+from logchain.gui.window import Window
+from tests.gui.conftest import Open, column, names
+
+STAND_IN = """#!/bin/bash
+printf '%s\\n' "${0##*/} $*" >> "$PLACE/called"
+[ -e "$PLACE/refuse" ] && exit 126
+while [ -e "$PLACE/viewer" ]; do sleep 0.05; done
+"""
+
+
+def action(*command: str) -> Action:
+    """Return an action by its command."""
+    return next(one for one in ACTIONS if one.command == command)
+
+
+def options(window: Window, wanted: Action, **fields: str | bool) -> Options:
+    """Return the dialog of an action for what is selected, with some fields filled in."""
+    made = Options(window.logchain, wanted, window.logs.chosen(), window.model.logs.all(), {}, window)
+    for name, value in fields.items():
+        widget = made._widgets[f"--{name.replace('_', '-')}"]
+        if isinstance(widget, QCheckBox):
+            widget.setChecked(bool(value))
+        elif isinstance(widget, QLineEdit):
+            widget.setText(str(value))
+        else:
+            widget.setCurrentIndex(widget.findData(value))
+    return made
+
+
+def ended(qtbot: QtBot, job: Job) -> str:
+    """Wait until a job has ended; return what it said."""
+    qtbot.waitUntil(lambda: job.code is not None, timeout=30_000)
+    return job.text.toPlainText()
+
+
+@pytest.fixture
+def qubes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Qubes' commands, as stand-ins that note how they were called."""
+    place = tmp_path / "dom0"
+    place.mkdir()
+    for name in ("qvm-open-in-dvm", "qvm-open-in-vm", "qvm-copy"):
+        (place / name).write_text(STAND_IN)
+        (place / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    monkeypatch.setenv("PLACE", str(place))
+    return place
+
+
+def test_export_and_what_it_says(window: Window, qtbot: QtBot, room: Path) -> None:
+    """The evidence file of what is selected is made, and can be checked; a second one never replaces it."""
+    window.logs.choose("work", "journal")
+    dialog = options(window, action("export"))
+    assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    dialog = options(window, action("export"), output=str(room / "work.tar"))
+    assert dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    job = window.run(action("export"), dialog.words())
+    assert "Entry " in ended(qtbot, job)
+    assert (job.code, job.heading.text()) == (0, "✔ Done.")
+    done = subprocess.run(["logchain", "verify", "work.tar", "--json"], capture_output=True, check=False)
+    assert [stream["vm"] for stream in json.loads(done.stdout)["streams"]] == ["work"]
+    job = window.run(action("export"), dialog.words())
+    assert "File exists" in ended(qtbot, job)
+    assert (job.code, "could not be done" in job.heading.text()) == (2, True)
+
+
+def test_a_verify_of_all_layers(window: Window, qtbot: QtBot, room: Path) -> None:
+    """With fingerprint and audit secret each log is told intact, to when and by what; and it is so the next time."""
+    status = json.loads(
+        subprocess.run(["logchain", "status", "--json", "--store", "store"], capture_output=True).stdout
+    )
+    dialog = options(
+        window,
+        action("verify", "--json"),
+        fingerprint=status["ledger"]["fingerprint"],
+        audit_secret=str(room / "audit"),
+    )
+    job = window.run(action("verify", "--json"), dialog.words())
+    text = ended(qtbot, job)
+    assert (job.code, job.heading.text()[:8]) == (0, "✔ INTACT")
+    assert all(layer in text for layer in ("ratchet  ", "ledger   ", "witness  "))
+    assert all(cell.startswith("intact to 20") and "(ratchet and ledger)" in cell for cell in column(window, 8))
+
+
+def test_damage_is_shown_and_all_goes_on(open_window: Open, qtbot: QtBot, room: Path) -> None:
+    """A store that was changed is listed; `verify` tells the first bad place, and its log is marked by a word."""
+    (log,) = (room / "store/live/work/web").glob("*.log")
+    log.write_bytes(log.read_bytes().replace(b"GET /", b"PUT /", 1))
+    next((room / "store/sealed/vault/journal").glob("*.manifest")).unlink()
+    window = open_window(room / "store", logs=4)
+    words = options(window, action("verify", "--json"), audit_secret=str(room / "audit")).words()
+    text = ended(qtbot, job := window.run(action("verify", "--json"), words))
+    assert (job.code, job.heading.text()[:9]) == (1, "▲ DAMAGED")
+    assert text.startswith("First bad place: ")
+    cells = dict(zip(names(window), column(window, 8), strict=True))
+    assert cells["work/web"].startswith("DAMAGED: segment 1, record ")
+    assert not cells["work/journal"].startswith("DAMAGED")
+    again = open_window(room / "store", logs=4)
+    assert dict(zip(names(again), column(again, 8), strict=True)) == cells
+
+
+def test_delete_shows_and_asks(window: Window, qtbot: QtBot, room: Path) -> None:
+    """What goes is shown; No does nothing, Yes does it, and Enter alone is No."""
+    window.logs.choose("work", "journal")
+    manifest = room / "store/sealed/work/journal/00000001.manifest"
+    dialog = options(window, action("delete"), until="now")
+    assert dialog.words() == ["delete", "--vm=work", "--until=now"]
+    for agree in (False, True):
+        assert manifest.exists()
+        job = window.run(action("delete"), dialog.words())
+        qtbot.waitUntil(job.question.isVisible, timeout=20_000)
+        assert "work/journal" in job.text.toPlainText()
+        assert job.question.told.text() == "Delete this 1 segment of work for good?"
+        assert not job.question.yes.isDefault()
+        if agree:
+            job.question.yes.click()
+        else:
+            QTest.keyClick(job, Qt.Key.Key_Return)
+            QTest.keyClick(job.question.no, Qt.Key.Key_Space)
+        text = ended(qtbot, job)
+        assert ("Deleted 1 segment" in text, "nothing was done" in text) == (agree, not agree)
+    assert not manifest.exists()
+
+
+def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -> None:
+    """Before the qube's name stands there nothing can be agreed to."""
+    window.logs.choose("vault", "journal")
+    job = window.run(action("forget"), options(window, action("forget")).words())
+    qtbot.waitUntil(job.question.isVisible, timeout=20_000)
+    assert not job.question.yes.isEnabled()
+    job.question.field.setText("vaul")
+    assert not job.question.yes.isEnabled()
+    job.question.field.setText("vault")
+    job.question.yes.click()
+    assert "vault is forgotten" in ended(qtbot, job)
+    qtbot.waitUntil(lambda: "vault/journal" not in names(window), timeout=20_000)
+    assert not (room / "store/live/vault").exists()
+
+
+def test_seal_now(window: Window, qtbot: QtBot) -> None:
+    """What nobody writes is sealed, and the list tells so."""
+    job = window.run(action("seal"), options(window, action("seal"), vm="work").words())
+    assert "sealed 1 segment" in ended(qtbot, job)
+    qtbot.waitUntil(lambda: "▷ open" not in column(window, 7), timeout=20_000)
+
+
+def test_cancel(window: Window, qtbot: QtBot, qubes: Path) -> None:
+    """What runs can be ended, and then nothing of it is left; the window is not closed over a command that runs."""
+    (qubes / "viewer").touch()
+    window.logs.choose("work", "web")
+    job = window.run(action("open"), options(window, action("open"), notes=True).words())
+    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
+    path = Path((qubes / "called").read_text().split()[-1])
+    assert path.exists()
+    assert not window.close()
+    job.button.click()
+    (qubes / "viewer").unlink()
+    ended(qtbot, job)
+    assert (job.code, job.heading.text()[:11]) == (130, "✕ Cancelled")
+    assert not path.exists()
+
+
+def test_a_command_that_is_killed(window: Window, qtbot: QtBot, qubes: Path) -> None:
+    """It is not called done."""
+    (qubes / "viewer").touch()
+    window.logs.choose("work", "web")
+    job = window.run(action("open"), options(window, action("open")).words())
+    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
+    os.kill(job.process._process.processId(), signal.SIGKILL)
+    (qubes / "viewer").unlink()
+    ended(qtbot, job)
+    assert (job.code, job.heading.text()[0]) == (-1, "▲")
+
+
+def test_a_disposable_of_choice_and_a_refusal(window: Window, qtbot: QtBot, qubes: Path) -> None:
+    """The disposable is the one that was chosen; what dom0 refuses is told with service and target."""
+    window.logs.choose("work", "web")
+    words = options(window, action("open"), dispvm="offline-dvm").words()
+    ended(qtbot, window.run(action("open"), words))
+    assert (qubes / "called").read_text().startswith("qvm-open-in-vm --view-only @dispvm:offline-dvm ")
+    (qubes / "refuse").touch()
+    job = window.run(action("open"), words)
+    assert "no line that allows qubes.OpenInVM from this qube to @dispvm:offline-dvm" in ended(qtbot, job)
+    job = window.run(action("export", "--to-qube"), options(window, action("export", "--to-qube")).words())
+    assert "no line that allows qubes.Filecopy" in ended(qtbot, job)
+
+
+def test_which_logs_a_command_takes_too(window: Window) -> None:
+    """Names of qubes and of streams are chosen apart: what comes with that is told."""
+    logs = {f"{log.vm}/{log.stream}": log for log in window.model.logs.all()}
+    assert not also_taken([logs["work/web"]], list(logs.values()))
+    chosen = [logs["vault/journal"], logs["work/web"]]
+    assert also_taken(chosen, list(logs.values())) == [logs["work/journal"]]
+
+
+def test_copy_as_command(window: Window, room: Path) -> None:
+    """What each view shows, as a line for a terminal that tells the same."""
+    window.logs.choose("work", "web")
+    lines = []
+    for view in (window.logs, window.sessions, window.quota):
+        window.tabs.setCurrentWidget(view)
+        window.copy_command()
+        lines.append(QGuiApplication.clipboard().text())
+    store = room / "store"
+    assert lines == [
+        f"logchain show --vm=work --stream=web --store {store}",
+        f"logchain sessions --vm=work --stream=web --store {store}",
+        f"logchain status --store {store}",
+    ]
+    for line in lines:
+        assert subprocess.run(line, shell=True, capture_output=True).returncode in (0, 3)
+    dialog = options(window, action("export"), output="a b", encrypt_to="x")
+    assert dialog.line.toPlainText().startswith("logchain export --vm=work --stream=web '--output=a b' --encrypt-to=x")
+
+
+def test_previews_are_off(window: Window, qtbot: QtBot) -> None:
+    """No log text is shown until a person allows it; then at most 200 lines, escaped."""
+    window.logs.choose("work", "web")
+    window.preview()
+    assert not window.jobs
+    window.menus.previews.setChecked(True)
+    window.preview()
+    text = ended(qtbot, window.jobs[-1])
+    assert text.count("GET /") == 50

@@ -1,0 +1,179 @@
+"""The list of logs: what it shows, in which order, which of it, and how it keeps up."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QTreeView
+from pytestqt.qtbot import QtBot
+
+from logchain.gui.command import Logchain
+from logchain.gui.logs_model import HEADINGS, LogsModel
+from logchain.gui.records import Filter, Log, Logs
+from logchain.gui.states import state_of
+from logchain.gui.window import Window
+from tests.cli.conftest import run_in
+from tests.gui.conftest import Open, column, names
+
+
+def test_a_row_a_log_newest_first(window: Window) -> None:
+    """All logs are there with what `list` tells of them; the one that was received last stands first."""
+    assert names(window)[0] == "work/web"
+    assert sorted(names(window)) == ["dom0/journal", "vault/journal", "work/journal", "work/web"]
+    assert column(window, 2) == sorted(column(window, 2), reverse=True)
+    assert column(window, 4)[0] == "53"
+    assert column(window, 7) == ["▷ open", "■ sealed", "■ sealed", "■ sealed"]
+    assert set(column(window, 8)) == {"not checked"}
+    assert "4 of 4 logs" in window.counts.text()
+
+
+@pytest.mark.parametrize("number", range(len(HEADINGS)))
+def test_any_column_sorts(number: int) -> None:
+    """Both ways, as numbers where it is numbers."""
+    logs = Logs()
+    model = LogsModel(logs)
+    model.put([_log(place) for place in (3, 1, 20, 100)])
+    model.arrange()
+    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+        model.sort(number, order)
+        values = [logs.at(place)[number] for place in range(4)]
+        assert values == sorted(values, reverse=order == Qt.SortOrder.DescendingOrder)
+
+
+def _log(place: int) -> Log:
+    return Log(f"vm{place:04}", "journal", place, place, place, place, place, "open", f"checked {place:04}")
+
+
+def test_a_line_that_arrives_is_shown(window: Window, qtbot: QtBot, room: Path) -> None:
+    """A collector stores a line of an old log: its row changes, and stands first now; a new qube's appears."""
+    run = run_in(room)
+    run("log-collector", "--stdio", "journal", vm="vault", stdin=b"late\n")
+    qtbot.waitUntil(lambda: names(window)[0] == "vault/journal", timeout=10_000)
+    run("log-collector", "--stdio", "main", vm="new", stdin=b"first\n")
+    qtbot.waitUntil(lambda: names(window)[0] == "new/main", timeout=10_000)
+    run("logchain", "forget", "--vm", "new", "--yes")
+    qtbot.waitUntil(lambda: "new/main" not in names(window), timeout=10_000)
+
+
+def test_what_is_below_a_log(window: Window, qtbot: QtBot) -> None:
+    """Opened, a log shows its segments and its sessions."""
+    place = names(window).index("work/journal")
+    log = window.model.index(place, 0)
+    assert window.model.hasChildren(log)
+    window.logs.tree.expand(log)
+    qtbot.waitUntil(lambda: window.model.rowCount(log) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: not window.feed.asks("sessions work journal"), timeout=10_000)
+    cells = [
+        [window.model.data(window.model.index(row, number, log)) for number in range(9)]
+        for row in range(window.model.rowCount(log))
+    ]
+    assert (cells[0][0], cells[0][4], cells[0][7]) == ("segment 1", "6", "sealed")
+    assert (cells[1][0][:8], cells[1][4], cells[1][7]) == ("session ", "2", "eof")
+    assert window.model.parent(window.model.index(0, 0, log)).row() == place
+
+
+def test_the_filter(window: Window, qtbot: QtBot) -> None:
+    """Words, times and quick filters choose; what cannot be read as a time is told; Escape shows all again."""
+    window.bar.words.setText("WORK jour")
+    qtbot.waitUntil(lambda: names(window) == ["work/journal"])
+    window.bar.words.setText("sealed")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 3)
+    window.bar.words.setText("%")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 0)
+    assert window.logs.currentIndex() == 1
+    assert "No log passes" in window.logs.told.text()
+    window.logs.button.click()
+    qtbot.waitUntil(lambda: window.model.rowCount() == 4)
+    window.bar.since.setCurrentText("2020-13-01")
+    qtbot.waitUntil(lambda: window.bar.problem.isVisible())
+    window.bar.since.setCurrentText("2020-01-01")
+    window.bar.until.setCurrentText("2020-02-01")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 0)
+    window.bar.show_all()
+    qtbot.waitUntil(lambda: window.model.rowCount() == 4)
+    for button, count in zip(window.bar.quick, (0, 0, 1, 0), strict=True):
+        button.click()
+        qtbot.waitUntil(partial(shows, window, count))
+        button.click()
+
+
+def shows(window: Window, count: int) -> bool:
+    """Tell whether so many logs are shown."""
+    return window.model.rowCount() == count
+
+
+def test_who_is_selected_stays_selected(window: Window) -> None:
+    """Whatever the order, the selection is the same log; one that is filtered out is selected no more."""
+    assert window.logs.choose("vault", "journal")
+    for number in (0, 4, 2):
+        window.model.sort(number, Qt.SortOrder.AscendingOrder)
+        assert [log[:2] for log in window.logs.chosen()] == [("vault", "journal")]
+    window.model.arrange(Filter(words=("dom0",)))
+    assert not window.logs.chosen()
+
+
+def test_a_hundred_thousand_logs(qtbot: QtBot) -> None:
+    """They are all there; a view asks for a page of rows, whatever it shows, and none of what is far away."""
+    logs = Logs()
+    model = LogsModel(logs)
+    model.put([Log(f"vm{place}", "journal", place, 0, 0, 0, 0, "open", "") for place in range(100_000)])
+    model.arrange()
+    assert model.rowCount() == 100_000
+    assert model.data(model.index(0, 0)) == "vm99999"
+    assert model.data(model.index(99_999, 0)) == "vm0"
+    view = QTreeView()
+    qtbot.addWidget(view)
+    view.setUniformRowHeights(True)
+    view.setModel(model)
+    view.show()
+    view.scrollToBottom()
+    qtbot.waitExposed(view)
+    assert len(logs._pages) < 10  # of 782
+    assert view.indexAt(view.viewport().rect().center()).isValid()
+
+
+def test_no_store(open_window: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    """The page tells what is wrong, in the words of the command, and which command it was."""
+    window = open_window(tmp_path / "none")
+    qtbot.waitUntil(lambda: "There is no list of logs" in window.logs.told.text(), timeout=10_000)
+    assert "logchain:" in window.logs.told.text()
+    assert "logchain list --store" in window.logs.told.text()
+    assert window.logs.button.isVisible()
+
+
+def test_an_empty_store(open_window: Open, room: Path, qtbot: QtBot) -> None:
+    """It tells how logs get there."""
+    run_in(room)("logchain", "init", "--audit-secret-out", "other", LOGCHAIN_STORE="fresh")
+    window = open_window(room / "fresh")
+    qtbot.waitUntil(lambda: "No qube has sent anything yet" in window.logs.told.text(), timeout=10_000)
+
+
+def test_states() -> None:
+    """A state follows from what `list` tells, whether the qube is throttled, and how long it has been quiet."""
+    row = {"state": "open", "connected": True, "segments": 2, "sealed": 1, "compressed": 1}
+    assert [state_of(row, throttled, quiet) for throttled, quiet in ((False, 0), (False, 10**10), (True, 0))] == [
+        "live",
+        "silent",
+        "throttled",
+    ]
+    row |= {"connected": False, "state": "closed"}
+    assert state_of(row, True, 0) == "closed"
+    assert state_of(row | {"sealed": 2}, False, 0) == "sealed"
+    assert state_of(row | {"sealed": 2, "compressed": 2}, False, 0) == "compressed"
+    assert state_of(row | {"state": "damaged", "connected": True}, False, 0) == "damaged"
+
+
+def test_commands_as_a_person_types_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quoted for a shell; with sudo where only root may look into the store; --config only where it is taken."""
+    ours = Logchain(Path("/var/lib/logchain"), "my settings", sudo=True)
+    assert ours.line("status") == "sudo logchain status --config 'my settings'"
+    assert ours.line("list", "--vm=a b") == "sudo logchain list '--vm=a b'"
+    assert ours.program("list")[:2] == ["sudo", "-n"]
+    assert Logchain(tmp_path).line("list") == f"logchain list --store {tmp_path}"
+    assert not Logchain.of(tmp_path, None).sudo
+    (tmp_path / "sudo").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and bool(mode))
+    assert not Logchain.of(tmp_path / "none", None).sudo

@@ -1,0 +1,120 @@
+"""The window as a whole: what it keeps, how it starts and ends, and what it is without PySide6."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from logchain.gui.colours import is_dark, set_scheme
+from logchain.gui.process import Process
+from logchain.gui.window import Window
+from tests.gui.conftest import Open
+
+
+def test_the_layout_is_kept(open_window: Open, room: Path, qtbot: QtBot) -> None:
+    """Order, columns, choices of the menus and labels are the same the next time."""
+    window = open_window(room / "store", logs=4)
+    window.logs.tree.sortByColumn(4, Qt.SortOrder.AscendingOrder)
+    window.logs.tree.setColumnHidden(6, True)
+    window.menus.shows_timeline.setChecked(False)
+    window.logs.choose("work", "web")
+    window.logs.labelled.emit("work", "blue")
+    window.resize(900, 700)
+    window.close()
+    again = open_window(room / "store", logs=4)
+    assert again.logs.tree.isColumnHidden(6)
+    assert again.logs.tree.header().sortIndicatorSection() == 4
+    assert again.model.data(again.model.index(3, 4)) == "53"
+    assert not again.timeline.isVisible()
+    assert again.model.labels == {"work": "blue"}
+    assert not again.menus.previews.isChecked()
+    index = again.model.index(3, 0)
+    assert "label blue" in again.model.data(index, Qt.ItemDataRole.AccessibleTextRole)
+    assert qtbot.screenshot(again) is not None
+
+
+def test_dark_and_light(window: Window) -> None:
+    """Both can be chosen, whatever the platform has."""
+    try:
+        for name, dark in (("dark", True), ("light", False)):
+            set_scheme(name)
+            assert is_dark() == dark
+            assert not window.grab().isNull()
+    finally:
+        set_scheme("system")
+
+
+def test_all_can_be_reached_by_the_keyboard(window: Window) -> None:
+    """Tab goes through filter, timeline, tabs and list, and comes round again."""
+    window.activateWindow()
+    window.bar.words.setFocus()
+    seen: list[QWidget] = []
+    for _ in range(40):
+        focus = window.focusWidget()
+        assert focus
+        if focus in seen and focus is seen[0]:
+            break
+        seen.append(focus)
+        QTest.keyClick(focus, Qt.Key.Key_Tab)
+    assert {window.bar.words, window.timeline, window.tabs.tabBar(), window.logs.tree} <= set(seen)
+    entries = [entry for menu in window.menuBar().actions() for entry in menu.menu().actions()]  # type: ignore[attr-defined]
+    shortcuts = [entry.shortcut().toString() for entry in entries if not entry.shortcut().isEmpty()]
+    assert len(shortcuts) == len(set(shortcuts)) > 10
+
+
+def test_a_flood_of_lines_comes_in_portions(qtbot: QtBot) -> None:
+    """Not more than twenty times a second, and none is lost."""
+    code = "for n in range(20000): print('{%d}' % n)\nimport sys; sys.stdin.read(); print('end', file=sys.stderr)"
+    process = Process([sys.executable, "-c", code])
+    portions: list[list[bytes]] = []
+    words: list[str] = []
+    process.lines.connect(portions.append)
+    process.words.connect(words.append)
+    process.start()
+    qtbot.waitUntil(lambda: sum(map(len, portions)) == 20_000, timeout=20_000)
+    assert max(map(len, portions)) <= 1_000
+    assert b"".join(line for portion in portions for line in portion) == b"".join(b"{%d}\n" % n for n in range(20_000))
+    with qtbot.waitSignal(process.ended, timeout=20_000) as ended:
+        process.cancel()
+    assert (ended.args, words) == ([0], ["end"])
+
+
+def test_a_program_that_is_not_there(qtbot: QtBot) -> None:
+    """It ends as one that could not be run, and says so."""
+    process = Process(["/none/logchain"])
+    words: list[str] = []
+    process.words.connect(words.append)
+    with qtbot.waitSignal(process.ended, timeout=20_000) as ended:
+        process.start()
+    assert (ended.args, words) == ([-1], ["/none/logchain cannot be run"])
+
+
+def test_the_command(room: Path) -> None:
+    """`logchain gui` shows the window until it is told to end; nothing that it started is left."""
+    process = subprocess.Popen(["logchain", "gui", "--store", "store"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not children.read_text():
+        assert process.poll() is None
+    started = [int(pid) for pid in children.read_text().split()]
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, b""), err
+    assert b"Traceback" not in err
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert (room / "config/logchain/window.ini").exists()
+
+
+def test_without_pyside(room: Path) -> None:
+    """One line that tells what to install."""
+    (room / "PySide6.py").write_text("raise ImportError('no such module')")
+    environment = os.environ | {"PYTHONPATH": str(room)}
+    command = ["logchain", "gui", "--store", "store"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "install PySide6" in done.stderr
