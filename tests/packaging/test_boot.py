@@ -73,7 +73,7 @@ def program(path: Path, text: str) -> Path:
 
 
 def test_the_unit_runs_confined_and_ships(machine: Machine, store: Store) -> None:
-    """Off until its service is on; then the journal and a syslog message are stored, over a restart once each."""
+    """Off until its service is on; then journal and syslog are stored, over a restart once; not its own words."""
     machine.run("systemd-sysusers")
     machine.run("systemd-tmpfiles", "--create", "log-exporter.conf")
     machine.run("systemctl", "preset", NAME)
@@ -93,6 +93,13 @@ def test_the_unit_runs_confined_and_ships(machine: Machine, store: Store) -> Non
     until(lambda: logged(store, "syslog", "over tcp"))
     machine.run("setpriv", "--reuid=nobody", "logger", "-u", "/run/log-exporter/log", "from nobody")
     until(lambda: logged(store, "syslog", "from nobody"))
+
+    # What it says itself is in the journal, and is not sent.
+    machine.run("bash", "-c", f"kill -KILL $(cat /proc/{pid}/task/{pid}/children)")
+    until(lambda: "trying again" in machine.run("journalctl", f"_SYSTEMD_UNIT={NAME}", "-o", "cat"))
+    machine.run("logger", "-t", "lab", "behind it")
+    until(lambda: logged(store, "journal", "behind it"))
+    assert not [line for line in store.lines("work", "journal") if b"trying again" in line]
 
     machine.run("kill", "-KILL", pid)
     machine.run("logger", "-t", "lab", "while it is dead")
