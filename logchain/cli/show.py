@@ -29,19 +29,31 @@ __all__ = ["command"]
 
 _FOLLOWED = 10  # lines that -f begins with, as tail and journalctl do
 _AT_ONCE = 64 << 10  # bytes that are not held back: some screens full
+_BOOT = re.compile(r"--boot|-[firv]*b")
+_VALUE = re.compile(r"-\d+|[^-].*")
 _COUNT = click.IntRange(min=0)
 
 
-@click.command("show")
+class _Command(click.Command):
+    """Takes -b as journalctl does: alone, or with a number that has a minus. click has one or the other."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = []
+        for word, behind in zip(args, [*args[1:], ""], strict=False):
+            words.append(word)
+            if _BOOT.fullmatch(word) and not _VALUE.fullmatch(behind):
+                words.append("0")
+        return super().parse_args(ctx, words)
+
+
+@click.command("show", cls=_Command)
 @store_option
 @selection_options
 @click.option(
     "-b",
     "--boot",
-    metavar="N",
-    is_flag=False,
-    flag_value="0",
-    help="Only what came in the LogVM's last boot with logs, or N boots before it, or in that of an id.",
+    metavar="[N]",
+    help="Only of one boot of the LogVM: 0 or none is the last with logs, -1 the one before, 1 the first; or its id.",
 )
 @click.option("-g", "--grep", metavar="REGEX", help="Only lines that match.")
 @click.option("-i", "--ignore-case", is_flag=True, help="With -g: A to Z are a to z.")

@@ -78,7 +78,9 @@ def test_searching(logged: Run) -> None:
         (["-f", "-r"], "-f does not go with"),
         (["-f", "-U", "now"], "-f does not go with"),
         (["-b", "x"], "is no boot"),
-        (["-b", "1"], "logs of 1 boots only"),
+        (["-b", "2"], "logs of 1 boots only"),
+        (["-b", "-1"], "logs of 1 boots only"),
+        (["-b", "--1"], "No such option"),
     ],
 )
 def test_what_does_not_go_together(logged: Run, words: list[str], told: str) -> None:
@@ -92,7 +94,8 @@ def test_boots(logged: Run) -> None:
     """This boot, by number and by id; another has no logs."""
     notes = logged("logchain", "show", "--notes", "-o", "json", "--vm", "work").stdout.splitlines()
     (boot,) = re.findall(r" boot=([0-9a-f]{32})", json.loads(notes[0])["message"])
-    for words in (["--boot"], ["-b", "0"], [f"--boot={boot}"], [f"--boot={boot[:8]}-{boot[8:]}"]):
+    alone = (["--boot"], ["-b", "0"], ["-b", "-0"], ["-rb", "1"], ["-b", "-i", "-g", "LINE"])
+    for words in (*alone, [f"--boot={boot}"], [f"--boot={boot[:8]}-{boot[8:]}"]):
         assert len(lines(logged, *words)) == 30, words
     assert lines(logged, "-b", "f" * 32) == []
 
