@@ -79,7 +79,7 @@ class AskWitness:
 
     def _ask(self, key: Vkey, command: tuple[str, ...], note: bytes, new: Checkpoint) -> str:
         """Show the checkpoint, and keep the cosignature; return what is amiss."""
-        known = old = min(witnessed_size(self._store), new.size)
+        known = old = min(witnessed_size(self._store, key), new.size)
         answer = self._call(command, format_add_checkpoint(old, self._growth.proof(old, new), note))
         if answer.status == 409:
             old = parse_size(answer.body)

@@ -4,7 +4,8 @@ import os
 from copy import deepcopy
 
 from logchain.format.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
-from logchain.format.errors import FormatError
+from logchain.format.cosignature import cosigned_at
+from logchain.format.errors import FormatError, SignatureError
 from logchain.format.ledger import open_genesis, split_entries
 from logchain.format.limits import MAX_CHECKPOINT, MAX_ENTRY
 from logchain.format.merkle import Tree, consistency_proof, leaf_hash
@@ -35,12 +36,13 @@ def _log_key(data: bytes) -> Vkey:
     return open_genesis(entries[0])[1].log
 
 
-def witnessed_size(store: Directory) -> int:
-    """Return how many entries the last checkpoint has that was cosigned, 0 where none is there or it is not one."""
+def witnessed_size(store: Directory, witness: Vkey) -> int:
+    """Return how many entries the last checkpoint has that this witness cosigned, 0 where there is none that holds."""
     try:
         with store.directory(LEDGER) as directory:
-            return parse_checkpoint(parse_note(directory.read(WITNESSED, MAX_CHECKPOINT), MAX_CHECKPOINT).text).size
-    except (FileNotFoundError, FormatError):
+            note = parse_note(directory.read(WITNESSED, MAX_CHECKPOINT), MAX_CHECKPOINT)
+        return 0 if cosigned_at(note, witness) is None else parse_checkpoint(note.text).size
+    except (FileNotFoundError, FormatError, SignatureError):
         return 0
 
 

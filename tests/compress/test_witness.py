@@ -75,7 +75,7 @@ def witnessed(store: Store, vault: Vault) -> int:
     note = parse_note((store.path / "ledger" / "witnessed").read_bytes(), MAX_CHECKPOINT)
     assert cosigned_at(note, parse_vkey(vault.key, COSIGNATURE))
     with open_store(store.path) as directory:
-        return witnessed_size(directory)
+        return witnessed_size(directory, parse_vkey(vault.key, COSIGNATURE))
 
 
 def test_it_is_asked_and_kept(store: Store, working: Working, vault: Vault) -> None:
