@@ -13,6 +13,7 @@ from log_exporter.transport import POLICY_REFUSED, Transport
 from log_exporter.wire import Event, Greeting, Incoming, Ok
 
 _AT_ONCE = 8  # pieces that one stream sends before the others get their turn
+_NO_NEWS = 0.1  # seconds for which nobody listens to a collector that said nothing new: it may say that without end
 
 
 class Timing(NamedTuple):
@@ -88,6 +89,7 @@ class Call:
         self._stopping = False
         self._greeted = False
         self._deadline = time.monotonic() + timing.greeting
+        self._listen_at = 0.0
 
     @property
     def useful(self) -> bool:
@@ -142,7 +144,9 @@ class Call:
     def _turn(self) -> Task:
         """Wait until something can be done, and do it."""
         source = None if self._stopping else self._source.fileno()
-        events = {self._link.down: select.POLLIN}
+        events = {}
+        if time.monotonic() >= self._listen_at:
+            events[self._link.down] = select.POLLIN
         if not self._stopping:
             events[self._stop.fileno()] = select.POLLIN
         if self._pending():
@@ -165,7 +169,9 @@ class Call:
         seconds = min(max(0.0, self._deadline - time.monotonic()), self._patience.left())
         waiting = self._sending and self._greeted and not self._pending()  # for the source
         pause = 0.0 if self._data else self._source.pause  # it had something, and was not asked again
-        return min(seconds, pause) if waiting and pause is not None else seconds
+        seconds = min(seconds, pause) if waiting and pause is not None else seconds
+        deaf = self._listen_at - time.monotonic()
+        return min(seconds, deaf) if deaf > 0 else seconds
 
     def _too_late(self) -> None:
         if not self._taken:
@@ -179,8 +185,11 @@ class Call:
         if not untrusted_data:
             yield Wait({self._link.ended: select.POLLIN}, 1.0)
             self._lost()
+        before = self._greeted, self._acknowledged
         for event in self._incoming.feed(untrusted_data):
             self._hear(event)
+        if (self._greeted, self._acknowledged) == before:
+            self._listen_at = time.monotonic() + _NO_NEWS
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Greeting):

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from fnmatch import translate
 
 HIDDEN = b"[redacted]"
+LONGEST = 256 * 1024  # bytes of a message; a longer one comes in parts
+
+# What is to be hidden must not be torn by a cut:
+_AHEAD = 64 * 1024  # bytes behind the cut that are looked at,
+_AROUND = 1024  # and beside a match, as a pattern may look there too
 
 
 class Choice:
@@ -34,6 +39,21 @@ class Choice:
         for pattern in self._redact:
             untrusted_text = pattern.sub(HIDDEN, untrusted_text)
         return untrusted_text
+
+    def cut(self, untrusted_data: bytes, most: int) -> int:
+        """Return where a part of a message that is too long ends: at `most`, or before what is to be hidden."""
+        if not self._redact:
+            return most
+        matches = [match.span() for pattern in self._redact for match in pattern.finditer(untrusted_data) if match[0]]
+        matches.sort(key=lambda span: span[1], reverse=True)
+        for around in (_AROUND, 0):
+            end = min(most, len(untrusted_data) - _AHEAD)
+            for start, behind in matches:
+                if start - around < end < behind + around:
+                    end = start - around
+            if end > 0:
+                return end
+        return max(behind for start, behind in matches if not start)
 
     def lines(self, data: bytes) -> bytes:
         """Return of whole lines those that are sent, as they are sent."""

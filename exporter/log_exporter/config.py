@@ -85,9 +85,16 @@ def flag(value: Any) -> bool:
 
 
 def pattern(value: Any) -> str:
-    """One regular expression."""
+    """One regular expression; not one of which Python itself is not sure that it will mean the same tomorrow."""
+    import warnings  # where a configuration is parsed, see daemon.py
+
     try:
-        re.compile(text(value).encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            re.compile(text(value).encode())
+    except FutureWarning as warning:
+        words = "a backslash before it says that the sign is meant"
+        raise ValueError(f"a regular expression ({warning}: {words})") from warning
     except (re.error, OverflowError, RuntimeError) as error:  # a repetition too large, or nested too deeply
         raise ValueError(f"a regular expression ({error})") from error
     return str(value)

@@ -231,6 +231,31 @@ def test_what_is_there_is_sent_without_waiting_for_anything() -> None:
     assert (source.begun, source.read_from) == (1, 101)
 
 
+class Quiet(Endless):
+    """A source that has nothing, for two seconds."""
+
+    def begin(self, greeting: Greeting) -> None:  # noqa: ARG002 (a Source)
+        """Look at the clock."""
+        self._until = time.monotonic() + 2
+
+    def read(self) -> bytes:
+        """Return nothing."""
+        if time.monotonic() > self._until:
+            self._stop._ask(0, None)
+        return b""
+
+
+def test_a_collector_that_says_the_same_without_end_has_to_wait(tmp_path: Path) -> None:
+    """It is not listened to all the time: a megabyte of it would take half a minute."""
+    stop = Stop()
+    said = tmp_path / "said"
+    script = (
+        f"echo logchain/1 session=9f81ca46d2e0b7a1 resume=; yes ok 0 | head -c 1000000; touch {said}; cat >/dev/null"
+    )
+    run([Delivery(Quiet(stop), ["sh", "-c", script], stop, Timing(last_words=0.0)).run()])
+    assert not said.exists()
+
+
 def test_waits_grow_and_differ() -> None:
     """Longer and longer, up to a limit; minutes where the policy refuses; not all qubes at once."""
     timing = Timing(first_retry=1.0, longest_retry=60.0, refused=180.0)

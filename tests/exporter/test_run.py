@@ -81,6 +81,23 @@ def test_a_spool_that_cannot_be_starts_nothing(daemon: Daemon) -> None:
     assert not started.exists()
 
 
+def test_a_long_line_of_a_command_is_not_cut_in_a_secret(daemon: Daemon) -> None:
+    """It comes as two lines, and what is to be hidden is in one of them as a whole."""
+    text = "'x' * 262130 + ' password=hunter2 ' + 'y' * 300000"
+    program = daemon.directory / "program"
+    program.write_text(f"#!{sys.executable}\nimport time\nprint({text}, flush=True)\ntime.sleep(60)\n")
+    program.chmod(0o755)
+    daemon.configure(
+        f'[streams.e]\nsource = "exec"\ncommand = ["{program}"]\nredact = ["password=[^ ]+"]\nplain = true\n'
+    )
+    daemon.start()
+    daemon.until(lambda: daemon.stored("e")[-1:] and daemon.stored("e")[-1].endswith(b"yyy"))
+    assert len(daemon.stored("e")) > 1
+    whole = b"".join(daemon.stored("e"))
+    assert whole == b"x" * 262130 + b" [redacted] " + b"y" * 300000
+    daemon.stop()
+
+
 def test_one_stream_that_is_refused_keeps_nobody_waiting(daemon: Daemon) -> None:
     """The calls of one stream fail again and again, and those of the other go on."""
     daemon.configure(THREE.replace("{}", str(daemon.directory)))
@@ -335,12 +352,20 @@ def test_a_device_that_is_not_the_kernels_log_is_exit_code_2(daemon: Daemon, dev
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
-def test_a_pattern_that_cannot_be_used_is_exit_code_2(daemon: Daemon, command: str) -> None:
-    """Both say so in one line that names the place."""
-    daemon.configure("[streams.a]\nsource = 'kmsg'\nredact = ['a{99999999999}']\n")
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("a{99999999999}", "the repetition number is too large"),
+        ("[[a]", "set at position 1: a backslash"),
+    ],
+)
+def test_a_pattern_that_cannot_be_used_is_exit_code_2(daemon: Daemon, command: str, pattern: str, words: str) -> None:
+    """Both say so in one line that names the place; so it is with one that the next Python may read otherwise."""
+    daemon.configure(f"[streams.a]\nsource = 'kmsg'\nredact = ['{pattern}']\n")
     found = daemon.command(command)
     assert found.returncode == 2
     assert found.stderr.startswith(f"log-exporter: {daemon.config}: line 7: streams.a.redact: must be a regular expr")
+    assert words in found.stderr
     assert found.stderr.count("\n") == 1
 
 

@@ -174,6 +174,21 @@ def test_a_message_larger_than_a_read_comes_in_parts(log: Log) -> None:
     assert log.read() == parts[2:]
 
 
+@pytest.mark.parametrize(
+    ("begins", "filler", "secret"), [("", b"xx", b" password="), ("^[0-9]", b"x\n", b"password=\n ")]
+)
+def test_what_is_secret_is_not_torn_by_a_cut(log: Log, begins: str, filler: bytes, secret: bytes) -> None:
+    """Wherever it lies in a message that is too long: in one line, or in two of many that belong together."""
+    shape = Shape(begins, Choice(redact=["password=\\s*[^ \n]+"]))
+    for number, place in enumerate((196_590, 196_600, 262_120, 262_128, 262_134)):
+        log.write(b"1 " + filler * (place // 2) + secret + b"hunter2 \n y\n" + b"y" * 300_000 + b"\n2\n")
+        log.open(shape).begin(Greeting(f"{number:016x}"))
+        sent = b"".join(log.read())
+        assert b"hunter2" not in sent
+        assert sent.count(b"[redacted]") == 1
+        os.unlink(log.path)
+
+
 def test_a_line_that_is_cut_by_a_rotation(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file is gone and quiet: it is sent without its newline."""
     monkeypatch.setattr("log_exporter.sources.followed.SETTLED", 0.0)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from log_exporter.choice import Choice
+from log_exporter.choice import LONGEST, Choice
 from log_exporter.errors import UsageError
 from log_exporter.line import unescape
-from log_exporter.sources.framing import MAX_MESSAGE, Frames, Messages
+from log_exporter.sources.framing import Frames, Messages
 from log_exporter.sources.syslog import Address, Syslog
 
 NOW = "2026-11-23T03:45:01.000000Z"
@@ -138,6 +138,7 @@ STREAMS = [
     (b"0 x\n12345 \n", [b"0 x"]),
     (b"999999999 x\ny\n", [b"999999999 x", b"y"]),
     (b"12", [b"12"]),
+    (b"\n\0\n<13>one\n\n\0\n<13>two\0\n", [b"<13>one", b"<13>two"]),
 ]
 
 
@@ -145,7 +146,7 @@ STREAMS = [
 def test_messages_of_a_stream(data: bytes, messages: list[bytes]) -> None:
     """Counted, ended by newline or NUL, and mixed; the same whole and byte by byte."""
     for size in (1, 2, len(data)):
-        frames = Frames()
+        frames = Frames(Choice())
         got = [message for at in range(0, len(data), size) for message in frames.feed(data[at : at + size])]
         rest = frames.end()
         assert got == messages or got + rest == messages or rest == [b"12345 \n"]
@@ -153,13 +154,43 @@ def test_messages_of_a_stream(data: bytes, messages: list[bytes]) -> None:
 
 def test_a_message_without_end_comes_in_parts() -> None:
     """Nobody can fill our memory."""
-    frames = Frames()
+    frames = Frames(Choice())
     got: list[bytes] = []
     for _ in range(10):
         got += frames.feed(b"x" * 100_000)
     assert len(got) == 3
     assert b"".join(got + frames.end()).replace(b"x", b"") == b""
-    assert max(len(message) for message in got) <= MAX_MESSAGE + 100_000
+    assert max(len(message) for message in got) <= LONGEST + 100_000
+
+
+@pytest.mark.parametrize("pattern", ["password=[^ ]+", "(?<=password=)[^ ]+", "hunter2(?= ok)"])
+def test_what_is_secret_is_not_torn_by_a_cut(pattern: str) -> None:
+    """Wherever it lies in a message that is too long."""
+    choice = Choice(redact=[pattern])
+    whole, seen = 450_000, set()
+    for before in (*range(180 << 10, 275 << 10, 7 << 10), *range((192 << 10) - 30, (192 << 10) + 5)):
+        frames = Frames(choice)
+        data = b"x" * before + b" password=hunter2 ok "
+        data += b"y" * (whole - len(data)) + b"\n"
+        parts = [message for at in range(0, len(data), 65536) for message in frames.feed(data[at : at + 65536])]
+        assert len(parts) > 1
+        assert b"".join(parts) == data[:-1]
+        seen.add(len(parts[0]))
+        sent = b"".join(line(part, choice=choice).partition(b'"udp"] ')[2][:-1] for part in parts)
+        assert b"hunter2" not in sent
+        assert sent.count(b"[redacted]") == 1
+    assert len(seen) > 10  # cuts that had to give way
+
+
+def test_secrets_that_lie_close_are_not_torn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no good place for a cut it lies between two of them; of one that is too long behind it."""
+    monkeypatch.setattr("log_exporter.choice._AROUND", 10)
+    choice = Choice(redact=["key=[0-9]+;"])
+    data = b"key=1234567;" * 30_000
+    assert choice.cut(data, len(data)) % 12 == 0
+    assert 0 < choice.cut(data, len(data)) < len(data)
+    long = b"key=" + b"1" * 300_000 + b";rest"
+    assert choice.cut(long, len(long)) == len(long) - 4
 
 
 # Sockets
@@ -260,6 +291,17 @@ def test_a_path_that_is_left_is_taken_and_one_that_is_used_is_not(tmp_path: Path
     assert not os.path.exists(path)
 
 
+def test_a_path_that_is_no_longer_ours_is_left(tmp_path: Path) -> None:
+    """Somebody else has made a socket of that name since: it is not ours to delete."""
+    path = tmp_path / "log"
+    source = Syslog([Address(f"unix:{path}")], Messages("work", Choice(), 7), "work", "test")
+    path.unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(path))
+        source.close()
+        assert path.is_socket()
+
+
 def test_a_file_is_not_taken_away(tmp_path: Path) -> None:
     """Where to listen was mistyped: what is there stays as it is."""
     path = tmp_path / "audit.log"
@@ -296,7 +338,7 @@ def test_too_many_connections_are_closed(listening: tuple[Syslog, str, int], mon
         socket.create_connection(("127.0.0.1", port)) as second,
     ):
         (told,) = taken(source, 1)
-        assert re.search(rb" connections - 1 connections to tcp:127\S+ are open: more are closed at once$", told)
+        assert re.search(rb" connections - 1 connections to tcp:127\S+ are open: a new one takes the place of ", told)
         assert second.recv(1) == b""
         with socket.create_connection(("127.0.0.1", port)) as third:  # and it is said once
             assert select.select([source.fileno()], [], [], 10)[0]
@@ -304,3 +346,28 @@ def test_too_many_connections_are_closed(listening: tuple[Syslog, str, int], mon
             assert third.recv(1) == b""
         first.sendall(b"me: here\n")
         assert taken(source, 1)[0].endswith(b"] here")
+
+
+def test_a_silent_connection_makes_way(listening: tuple[Syslog, str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever said nothing for a while does not keep others out; what it had begun to say is sent."""
+    monkeypatch.setattr("log_exporter.sources.syslog._CONNECTIONS", 2)
+    monkeypatch.setattr("log_exporter.sources.syslog._SILENT", 0.0)
+    source, _, port = listening
+    with (
+        socket.create_connection(("127.0.0.1", port)) as first,
+        socket.create_connection(("127.0.0.1", port)) as second,
+    ):
+        first.sendall(b"me: first\n")
+        assert taken(source, 1)[0].endswith(b"] first")
+        second.sendall(b"me: second\nme: beg")
+        assert taken(source, 1)[0].endswith(b"] second")
+        first.sendall(b"me: again\n")
+        assert taken(source, 1)[0].endswith(b"] again")
+        with socket.create_connection(("127.0.0.1", port)) as third:
+            third.sendall(b"me: third\n")
+            told, begun, last = taken(source, 3)
+            assert b" connections - 2 connections to " in told
+            assert (begun.rpartition(b"] ")[2], last.rpartition(b"] ")[2]) == (b"beg", b"third")
+            assert second.recv(1) == b""
+            first.sendall(b"me: here\n")
+            assert taken(source, 1)[0].endswith(b"] here")

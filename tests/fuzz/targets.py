@@ -155,7 +155,8 @@ def _greeting(data: bytes) -> None:
 
 
 def _syslog(data: bytes) -> None:
-    framing, messages = Frames(), Messages("host", Choice(redact=["pass[a-z]*"]), 7)
+    choice = Choice(redact=["pass[a-z]*"])
+    framing, messages = Frames(choice), Messages("host", choice, 7)
     for message in [*framing.feed(data[:9]), *framing.feed(data[9:]), *framing.end()]:
         line = messages.line(message, "2026-11-23T03:45:01.123456Z", {"pid": data[:4]})
         assert (line[-1:], line.count(b"\n"), line.count(b"\0")) == (b"\n", 1, 0)

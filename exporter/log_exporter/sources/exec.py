@@ -6,6 +6,7 @@ import signal
 from contextlib import suppress
 from typing import Any
 
+from log_exporter.choice import LONGEST
 from log_exporter.config import Check, flag, size, text, texts
 from log_exporter.errors import UsageError
 from log_exporter.line import Form, Plain, Rfc5424, dress
@@ -76,10 +77,11 @@ class Exec:
             data = b"\n"
         self._begun += data
         end = self._begun.rfind(b"\n") + 1
-        if not end and len(self._begun) > _READ:
-            self._begun += b"\n"  # rather two lines than any amount of memory
-            end = len(self._begun)
-        lines, self._begun = self._begun[:end], self._begun[end:]
+        lines = self._begun[:end]
+        if not end and len(self._begun) > LONGEST:  # rather two lines than any amount of memory
+            end = self._choice.cut(self._begun, len(self._begun))
+            lines = self._begun[:end] + b"\n"
+        self._begun = self._begun[end:]
         lines = self._choice.lines(lines)
         return dress(self._form.head_now(), self._form.body(lines)) if lines else b""
 

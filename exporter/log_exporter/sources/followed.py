@@ -7,11 +7,12 @@ from _blake2 import blake2b  # hashlib would load OpenSSL, which needs more memo
 from collections.abc import Container, Iterator
 from typing import NamedTuple, TypeAlias
 
+from log_exporter.choice import LONGEST
 from log_exporter.line import after_lines, whole_characters
 from log_exporter.runs import Place, Record, Run
 from log_exporter.sources.shape import Message, Shape
 
-CHUNK = 256 * 1024  # bytes that are read at once
+CHUNK = LONGEST  # bytes that are read at once
 SETTLED = 2.0  # seconds without a change, after which nobody finishes a line of a file that was rotated away
 
 _SCAN = 4  # such chunks of a long line are looked through before others get their turn

@@ -2,13 +2,12 @@
 
 import re
 
-from log_exporter.choice import Choice
+from log_exporter.choice import LONGEST, Choice
 from log_exporter.line import escape, name, sd_value
-
-MAX_MESSAGE = 256 * 1024  # bytes, in a stream
 
 _USER_NOTICE = 13
 _PRIORITY = re.compile(rb"<(0|[1-9][0-9]{0,2})>")
+_BEGIN = re.compile(rb"[^\n\0]")
 _COUNT = re.compile(rb"([1-9][0-9]{0,8}) ")
 _NAME = rb"[!#-<>-\\^-~]{1,32}"
 _PARAMETER = rb" %b=\"(?:[^\"\\\]\x00-\x1f\x7f]|\\.)*\"" % _NAME
@@ -32,15 +31,18 @@ _OURS = b"@32473"  # no program may put our own words into its structured data
 class Frames:
     """Takes messages out of a stream: counted, or ended by a newline or NUL, as each one begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
         self._rest = b""
 
     def feed(self, untrusted_data: bytes) -> list[bytes]:
         """Return the messages that the bytes complete; one that is too long comes in several."""
         data, at, found = self._rest + untrusted_data, 0, []
-        while at < len(data):
+        newline = nul = -1  # the next of each; to look for both with each message could take the square of their number
+        while match := _BEGIN.search(data, at):
+            at = match.start()
             count = _COUNT.match(data, at)
-            if count and int(count[1]) <= MAX_MESSAGE:
+            if count and int(count[1]) <= LONGEST:
                 end = count.end() + int(count[1])
                 if end > len(data):
                     break
@@ -49,14 +51,17 @@ class Frames:
                 continue
             if not count and data[at : at + 1].isdigit() and len(data) - at < 10 and data[at:].isdigit():
                 break  # the count itself is not all there
-            ends = [end for end in (data.find(b"\n", at), data.find(b"\0", at)) if end >= 0]
-            if not ends and len(data) - at < MAX_MESSAGE:
-                break
-            end = min(ends, default=len(data))
+            newline = newline if newline >= at else _find(data, b"\n", at)
+            nul = nul if nul >= at else _find(data, b"\0", at)
+            end = min(newline, nul)
+            if end == len(data):
+                if end - at < LONGEST:
+                    break
+                end = at + self._choice.cut(data[at:], end - at)
             found.append(data[at:end])
-            at = end + 1
-        self._rest = data[at:]
-        return [message for message in found if message]
+            at = end
+        self._rest = data[at:] if match else b""
+        return found
 
     def end(self) -> list[bytes]:
         """Return what was left when the stream ended."""
@@ -69,7 +74,7 @@ class Messages:
 
     def __init__(self, host: str, choice: Choice, priority: int) -> None:
         self._host = name(host, 255)
-        self._choice = choice
+        self.choice = choice
         self._priority = priority
 
     def line(self, untrusted_message: bytes, now: str, origin: dict[str, bytes]) -> bytes:
@@ -81,12 +86,12 @@ class Messages:
         if code % 8 > self._priority:
             return b""
         head, data, before, message = self._parts(message, now)
-        chosen = self._choice.message(message)
+        chosen = self.choice.message(message)
         if chosen is None:
             return b""
         # What a sender has before its message, as a name or as data, may be what is to be hidden: then there is only
         # a message, and nothing of it is taken for a name.
-        if (hidden := self._choice.redacted(before + chosen)) != before + chosen:
+        if (hidden := self.choice.redacted(before + chosen)) != before + chosen:
             head, chosen = f"{now} {self._host} - - -".encode(), hidden
             data = data if data.startswith(_OURS_OLD) else b"-"
         values = "".join(f' {key}="{sd_value(value)}"' for key, value in origin.items())
@@ -112,6 +117,11 @@ class Messages:
             if tag["host"]:
                 host = name(tag["host"].decode("latin-1"), 255)
         return f"{now} {host} {app} {pid} -".encode(), data, before, message
+
+
+def _find(data: bytes, mark: bytes, at: int) -> int:
+    found = data.find(mark, at)
+    return found if found >= 0 else len(data)
 
 
 def _is_text(data: bytes) -> bool:

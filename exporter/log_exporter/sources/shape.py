@@ -7,7 +7,7 @@ and a cut is only where a message is larger than all that is read at once.
 import re
 from typing import TypeAlias
 
-from log_exporter.choice import Choice
+from log_exporter.choice import LONGEST, Choice
 
 Message: TypeAlias = tuple[int, bytes | None]  # where it ends in the data; None if it is not sent
 
@@ -34,8 +34,17 @@ class Shape:
                 start = at
             at = end
         if final and not found:
-            found.append(self._message(untrusted_data, start, at or len(untrusted_data)))
+            end = at or len(untrusted_data)
+            if len(untrusted_data) >= LONGEST:
+                end = self._part(untrusted_data, end)
+            found.append(self._message(untrusted_data, 0, end))
         return found
+
+    def _part(self, data: bytes, most: int) -> int:
+        """Return where a part of a message ends, behind a line if it can be."""
+        end = self._choice.cut(data, most)
+        line = data.rfind(b"\n", 0, end) + 1
+        return line if line and self._choice.cut(data, line) == line else end
 
     def _message(self, data: bytes, start: int, end: int) -> Message:
         return end, self._choice.message(data[start : end - data.endswith(b"\n", start, end)])

@@ -6,6 +6,7 @@ import select
 import socket
 import stat
 import struct
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,7 @@ from log_exporter.spooled import Spooled
 SPOOL = 64 << 20
 _READ = 256 * 1024
 _CONNECTIONS = 64
+_SILENT = 60.0  # seconds after which a connection makes way for another
 _BUFFER = 8 << 20  # bytes that the kernel keeps for us, if it may
 _DROPPED = getattr(socket, "SO_RXQ_OVFL", 40)  # a datagram comes with how many before it the kernel dropped
 _CREDENTIALS = struct.Struct("3i")
@@ -78,6 +80,7 @@ class Address:
                 opened.close()
                 opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             opened.bind(self.path)
+            self.bound = _identity(self.path)
             os.chmod(self.path, 0o666)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         except OSError:
@@ -103,6 +106,18 @@ def make(setup: Setup, settings: dict[str, Any]) -> Spooled:
     return setup.spooled(lambda: Syslog(addresses, messages, setup.host, setup.stream), spool)
 
 
+class _Connection:
+    def __init__(self, connection: socket.socket, frames: Frames) -> None:
+        self.socket = connection
+        self.frames = frames
+        self.heard = time.monotonic()
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino
+
+
 class Syslog:
     """Messages from sockets. Nobody who logs is made to wait: what the spool cannot take is dropped and counted."""
 
@@ -115,7 +130,7 @@ class Syslog:
         self._own = b"%d" % os.getpid()
         self._epoll = select.epoll()
         self._sockets: dict[int, tuple[Address, socket.socket]] = {}
-        self._connections: dict[int, tuple[socket.socket, Frames]] = {}
+        self._connections: dict[int, _Connection] = {}  # whoever was heard last is the last
         self._full = False  # more connections than may be, and that was told
         self._dropped: dict[int, int] = {}  # by the kernel, as far as it was told
         for address in addresses:
@@ -141,12 +156,10 @@ class Syslog:
         for descriptor, _ in self._epoll.poll(0):
             if descriptor in self._connections:
                 self._take_stream(descriptor, lines)
-                continue
-            address, opened = self._sockets[descriptor]
-            if address.kind == "tcp":
-                self._accept(address, opened, lines)
-            else:
-                self._take_datagrams(address, opened, lines)
+            elif descriptor in self._sockets:  # else it made way for another just now
+                address, opened = self._sockets[descriptor]
+                take = self._accept if address.kind == "tcp" else self._take_datagrams
+                take(address, opened, lines)
         return b"".join(lines)
 
     def _take_datagrams(self, address: Address, opened: socket.socket, lines: list[bytes]) -> None:
@@ -185,43 +198,57 @@ class Syslog:
         with suppress(OSError):
             connection, _ = opened.accept()
             if len(self._connections) >= _CONNECTIONS:
-                connection.close()
                 self._tell_full(address, lines)
-                return
+                descriptor, first = next(iter(self._connections.items()))
+                if time.monotonic() - first.heard < _SILENT:
+                    connection.close()
+                    return
+                self._end(descriptor, lines)
             connection.setblocking(False)
-            self._connections[connection.fileno()] = connection, Frames()
+            self._connections[connection.fileno()] = _Connection(connection, Frames(self._messages.choice))
             self._epoll.register(connection.fileno(), select.EPOLLIN)
 
     def _tell_full(self, address: Address, lines: list[bytes]) -> None:
         """Say it once, until half of the connections have ended."""
         if not self._full:
             self._full = True
-            words = f"{_CONNECTIONS} connections to {printable(address.text)} are open: more are closed at once"
+            words = f"{_CONNECTIONS} connections to {printable(address.text)} are open: "
+            words += f"a new one takes the place of one that was silent for {_SILENT:.0f} s, or is closed at once"
             lines.append(own_line(self._host, "connections", words))
 
     def _take_stream(self, descriptor: int, lines: list[bytes]) -> None:
-        connection, frames = self._connections[descriptor]
+        connection = self._connections[descriptor]
         try:
-            data = connection.recv(_READ)
+            data = connection.socket.recv(_READ)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        time_now, origin = now(), {"transport": b"tcp"}
-        messages = frames.feed(data) if data else frames.end()
-        lines += [self._messages.line(message, time_now, origin) for message in messages]
         if not data:
-            del self._connections[descriptor]
-            connection.close()
-            self._full = self._full and len(self._connections) > _CONNECTIONS // 2
+            self._end(descriptor, lines)
+            return
+        connection.heard = time.monotonic()
+        self._connections[descriptor] = self._connections.pop(descriptor)
+        self._add(connection.frames.feed(data), lines)
+
+    def _end(self, descriptor: int, lines: list[bytes]) -> None:
+        connection = self._connections.pop(descriptor)
+        self._add(connection.frames.end(), lines)
+        connection.socket.close()
+        self._full = self._full and len(self._connections) > _CONNECTIONS // 2
+
+    def _add(self, messages: list[bytes], lines: list[bytes]) -> None:
+        time_now, origin = now(), {"transport": b"tcp"}
+        lines += [self._messages.line(message, time_now, origin) for message in messages]
 
     def close(self) -> None:
-        """Close all sockets; a path that was made goes too."""
+        """Close all sockets; a path that was made goes too, if it is still the one."""
         for address, opened in self._sockets.values():
             opened.close()
             if address.kind == "unix":
                 with suppress(OSError):
-                    os.unlink(address.path)
-        for connection, _ in self._connections.values():
-            connection.close()
+                    if _identity(address.path) == address.bound:
+                        os.unlink(address.path)
+        for connection in self._connections.values():
+            connection.socket.close()
         self._epoll.close()
