@@ -91,6 +91,22 @@ def test_users_and_directories_come_to_be(tmp_path: Path) -> None:
     assert (tmp_path / "var/lib/logchain").stat().st_mode & 0o7777 == 0o2750
 
 
+@pytest.mark.parametrize("unit", ["log-collector.socket", "log-compressor.service", "log-exporter.service"])
+def test_nothing_starts_before_its_directory_is_there(unit: str) -> None:
+    """The private volume's directories are bound by a service of its own: before that they are the template's."""
+    after = " ".join(settings(PACKAGING / unit, "Unit")["After"]).split()
+    assert "qubes-bind-dirs.service" in after
+
+
+@pytest.mark.parametrize("name", ["logchain", "log-exporter"])
+def test_bind_dirs_finds_its_places(name: str) -> None:
+    """Each place that is to be kept is made in the template: bind-dirs leaves out, for ever, what it does not find."""
+    kept = re.findall(r"^binds\+=\( '(\S+)' \)$", (PACKAGING / f"{name}.bind-dirs").read_text(), re.MULTILINE)
+    made = re.findall(r"^d (\S+) ", (PACKAGING / f"{name}.tmpfiles").read_text(), re.MULTILINE)
+    assert kept
+    assert kept == made
+
+
 def test_what_the_logvm_keeps() -> None:
     """The store is bound to /rw by the script that Qubes runs; it sets nothing else."""
     script = f"source {PACKAGING / 'logchain.bind-dirs'}; printf '%s\\n' \"${{binds[@]}}\""
