@@ -17,6 +17,7 @@ from tests.lab.container import Container, make_root, unusable
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guides" / "install.md"
 PLACES = ("template", "dom0", "vault", "LogVM", "qube")
+OWNERS = "find /var/lib/logchain -printf '%P %u %g %m\\n' | sort"
 COMMANDS = {
     "sudo": """[ "$1" = -u ] || exec "$@"
         user=$2; shift 2; exec setpriv --reuid="$user" --regid="$user" --init-groups "$@\"""",
@@ -82,13 +83,17 @@ def test_the_guide_from_top_to_bottom(fresh: Container) -> None:
     """Every command of every block ends well, and says what the guide says that one sees."""
     walked = steps()
     assert {place for place, _ in walked} == set(PLACES)
-    said = []
+    said: list[tuple[str, str, str]] = []
+    before = ""
     for place, block in walked:
         if "chown -hR" in block:  # as another template would have it
-            fresh.run("systemctl stop log-collector.socket log-collector log-compressor")
+            fresh.run("systemctl stop log-collector.socket log-collector log-compressor; logchain seal --vm work")
+            before = fresh.run(OWNERS)
             fresh.run("chown -hR 4321:4322 /var/lib/logchain")
         told = re.sub(r"^(systemctl is-active .*)$", r"\1 || true", block, flags=re.MULTILINE)  # inactive is no failure
         script = f"export PATH=/usr/local/bin:$PATH; cd ~; set -e; {told}"
+        if "chown -hR" in block:
+            script = script.replace("sudo systemctl start", f"{OWNERS} > /root/after; sudo systemctl start")
         said.append((place, block, fresh.run(script, timeout=180)))
         if "log-exporter on" in block:
             fresh.until("logchain list | grep -q journal")
@@ -96,6 +101,7 @@ def test_the_guide_from_top_to_bottom(fresh: Container) -> None:
     def output(command: str) -> str:
         return next(text for _, block, text in said if command in block)
 
+    assert fresh.run("cat after") == before, "all files are whose they were"
     assert output("systemctl is-active log-collector.socket log-compressor.service log-exporter").count("inactive") == 3
     assert output("findmnt").count("\nactive\n") + output("findmnt").endswith("active\n") >= 1
     assert "/var/lib/logchain" in output("findmnt")
