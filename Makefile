@@ -93,6 +93,7 @@ vectors: $(READY) ## make the test vectors anew
 # `make install-… DESTDIR=…` installs what is not Python: that is pybuild's, or pip's
 SYSTEMD := usr/lib/systemd
 UNITS := $(SYSTEMD)/system
+MAN := usr/share/man/man1
 
 install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 	$(call install-common,logchain)
@@ -106,8 +107,16 @@ install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 	install -d $(DESTDIR)/etc/qubes-rpc
 	ln -sf /run/logchain/append.sock $(DESTDIR)/etc/qubes-rpc/logchain.Append
 
-install-man: ## the manual pages of logchain, below DESTDIR (needs click, lz4, nacl)
-	PYTHONPATH=. $(PYTHON) packaging/man/generate.py $(DESTDIR)/usr/share/man/man1
+install-man: ## manual pages and completions of logchain and its daemons, below DESTDIR (needs click, lz4, nacl)
+	PYTHONPATH=. $(PYTHON) packaging/man/generate.py $(DESTDIR)/$(MAN)
+	PYTHONPATH=. $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) log-collector=logchain.collect.main log-compressor=logchain.compress.main
+	PYTHONPATH=. $(PYTHON) packaging/completion.py $(DESTDIR)
+
+install-exporter-man: ## the exporter's manual page, below DESTDIR
+	PYTHONPATH=exporter $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) log-exporter=log_exporter.main
+
+install-dom0-man: ## the manual page of logchain-dom0-setup, below DESTDIR
+	PYTHONPATH=qrexec-policy $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) logchain-dom0-setup=logchain_dom0_setup
 
 install-exporter: ## the exporter's unit and settings, below DESTDIR
 	$(call install-common,log-exporter)

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -134,11 +136,13 @@ class Container:
         if self._nspawn:
             self.run("systemctl poweroff", check=False)
             self._nspawn.wait(90)
-            self._nspawn = None
+            self._nspawn, self._init = None, 0
 
     def remove(self) -> None:
         """End it, and take it off the disk."""
         if self._nspawn:
+            with suppress(ProcessLookupError):
+                os.kill(self._init or self._nspawn.pid, signal.SIGKILL)  # with its first process all of it ends
             self._nspawn.kill()
             self._nspawn.wait()
         shutil.rmtree(self.root)
