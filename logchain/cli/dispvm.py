@@ -14,7 +14,7 @@ from logchain.cli.new_files import end_in_order
 from logchain.format.errors import StoreError, UsageError
 from logchain.format.names import check_vm
 
-__all__ = ["copy_over", "dispvm_option", "hand_over", "private_directory"]
+__all__ = ["copy_over", "dispvm_option", "find_command", "hand_over", "private_directory"]
 
 _MEMORY = "/dev/shm"
 _CHUNK = bytes(1 << 20)
@@ -61,10 +61,17 @@ def _shred(path: Path) -> None:
         path.unlink()
 
 
+def find_command(*, to_qube: bool = False, dispvm: str | None = None) -> None:
+    """Raise UsageError where there is no command to hand a file over with: it is looked for before there is a file."""
+    name = "qvm-copy" if to_qube else "qvm-open-in-vm" if dispvm else "qvm-open-in-dvm"
+    if not shutil.which(name):
+        raise UsageError(f"there is no {name} here: it goes to another qube, from a qube of Qubes OS")
+
+
 def hand_over(path: Path, dispvm: str | None) -> None:
     """Show a file in a disposable, of the template that is named or of the default one, until the viewer is closed.
 
-    Raises UsageError where this is no qube, StoreError where the file could not be shown.
+    Raises StoreError where the file could not be shown.
     """
     if dispvm:
         target = f"@dispvm:{dispvm}"
@@ -79,8 +86,6 @@ def copy_over(path: Path) -> None:
 
 
 def _call(command: list[str], service: str, target: str, doing: str) -> None:
-    if not shutil.which(command[0]):
-        raise UsageError(f"there is no {command[0]} here: it goes to another qube, from a qube of Qubes OS")
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if code:
         why = f"it ended with {code}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from logchain.cli.dispvm import copy_over, dispvm_option, hand_over, private_directory
+from logchain.cli.dispvm import copy_over, dispvm_option, find_command, hand_over, private_directory
 from logchain.cli.evidence_report import evidence_limits
 from logchain.cli.findings import finding_line
 from logchain.cli.new_files import Write, new_file
@@ -82,6 +82,7 @@ def command(
             made = _export(store, selection, settings, write, to)
         _tell(made, path, to)
         return 0
+    find_command(to_qube=to_qube, dispvm=dispvm or settings.dispvm)
     with private_directory() as directory:
         path = directory / "logchain-evidence.tar"
         with new_file(path) as write:

@@ -144,11 +144,22 @@ def test_refused_by_the_policy(qubes: Run, place: Path) -> None:
     assert not Path((place / "called").read_text().split()[-1]).exists()
 
 
-def test_not_in_a_qube(stocked: Run) -> None:
-    """Without Qubes' commands it is wrong usage."""
-    done = stocked("logchain", "open")
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("open",), b"qvm-open-in-dvm"),
+        (("open", "--dispvm", "offline-dvm"), b"qvm-open-in-vm"),
+        (("export", "--to-dispvm"), b"qvm-open-in-dvm"),
+        (("export", "--to-qube"), b"qvm-copy"),
+    ],
+)
+def test_not_in_a_qube(stocked: Run, words: tuple[str, ...], command: bytes) -> None:
+    """Without Qubes' commands it is wrong usage; nothing is sealed, or put on record."""
+    before = events()
+    done = stocked("logchain", *words)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"there is no qvm-open-in-dvm here" in done.stderr
+    assert b"there is no %s here" % command in done.stderr
+    assert events() == before
 
 
 def test_too_much_is_refused(qubes: Run, place: Path) -> None:
