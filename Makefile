@@ -74,6 +74,9 @@ bench-compression: $(READY) ## measure the tiers beside journald's files, gzip, 
 	$(BIN)/python -m bench.compression
 	$(BIN)/python -m bench.compressor
 
+load: $(READY) ## fifty qubes at once, for an hour of their time in SECONDS (60); a night: SECONDS=28800
+	$(BIN)/python -m bench.load --seconds $(or $(SECONDS),60)
+
 man: $(READY) ## write a manual page for each command to build/man
 	$(BIN)/python packaging/man/generate.py build/man
 	$(BIN)/python packaging/man/witness.py build/man

@@ -112,15 +112,21 @@ def cut(fd: int, size: int) -> None:
 
 
 def make_directory(parent: Directory, name: str, mode: int = 0o770) -> Directory:
-    """Open a directory, making it first where there is none.
+    """Open a directory, making it first where there is none; FileNotFoundError where somebody removes it meanwhile.
 
     A setgid bit comes from the parent alone: mkdir(2) ignores one, and systemd's RestrictSUIDSGID= refuses it.
     """
     try:
         directory = parent.directory(name)  # first: an instance may make none
     except FileNotFoundError:
-        with _as_refusal(parent, name), suppress(FileExistsError):
+        try:
             os.mkdir(name, mode & 0o777, dir_fd=parent.fd)
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _failure(error)(f"cannot make {parent.path}/{name}: {error.strerror}") from error
         directory = parent.directory(name)
     try:
         sync([parent.fd])  # also what another process made and has not synced yet

@@ -6,6 +6,7 @@ and begins anew, under a new birth and with a `broken` note.
 
 import fcntl
 import os
+import time
 from contextlib import ExitStack, suppress
 
 from logchain.format.errors import Busy, FormatError, OddFile, StoreError
@@ -55,6 +56,8 @@ __all__ = [
     "prepare_stream",
     "stands",
 ]
+
+_TRIES, _PAUSE = 10, 0.02  # s: to begin in a directory that somebody holds, or removes, as it is empty
 
 
 class HeldStream:
@@ -107,13 +110,34 @@ def prepare_stream(store: Directory, vm: str, stream: str) -> None:
         live = store.directory(LIVE)
     except (FileNotFoundError, FormatError) as error:
         raise _no_store(store) from error
-    with live, make_directory(live, vm) as vm_directory, make_directory(vm_directory, stream) as directory:
-        lock = _enter(store, directory)
+    with live:
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                if _prepare(store, live, vm, stream):
+                    return
+            time.sleep(_PAUSE)
+    raise Busy(f"{store.path}/{LIVE}/{vm}/{stream} is being removed")
+
+
+def _prepare(store: Directory, live: Directory, vm: str, stream: str) -> bool:
+    """Do it if it can be done now; FileNotFoundError where a directory goes meanwhile.
+
+    What is still empty may be the rest of a stream that was forgotten: log-compressor takes its lock to see, and
+    removes it.
+    """
+    with make_directory(live, vm) as vm_directory, make_directory(vm_directory, stream) as directory:
+        try:
+            lock = _enter(store, directory)
+        except Busy:
+            if RATCHET in directory.names():
+                raise
+            return False
         try:
             _see_to_birth(store, directory, vm, stream)
             make_directory(directory, QUARANTINE).close()  # an instance can make none
         finally:
             os.close(lock)
+    return True
 
 
 def hold_stream(store: Directory, vm: str, stream: str) -> HeldStream:

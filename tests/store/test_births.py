@@ -5,15 +5,18 @@ import subprocess
 import sys
 from contextlib import suppress
 from itertools import pairwise
+from threading import Timer
 
 import pytest
 
-from logchain.format.errors import FormatError, StoreError
+from logchain.format.errors import Busy, FormatError, StoreError
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, format_births, parse_births
 from logchain.format.limits import MAX_BIRTHS
 from logchain.format.ratchet import seed, stream_secret, successor
 from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, format_slots, newest
 from logchain.read.verify import Verdict
+from logchain.store.layout import open_directory
+from logchain.store.opening import lock_stream
 from tests.conftest import Store
 
 
@@ -161,3 +164,47 @@ def test_a_hostile_stream_keeps_nobody_from_a_birth(store: Store, what: str) -> 
     store.log(b"new", stream="newborn")
     assert store.lines(stream="healthy") == [b"before", b"after"]
     assert store.lines(stream="newborn") == [b"new"]
+
+
+@pytest.mark.parametrize(("removals", "told"), [(2, ""), (99, "is being removed")])
+@pytest.mark.parametrize("name", ["work", "main"])
+def test_a_directory_that_is_removed_while_the_stream_is_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str, removals: int, told: str
+) -> None:
+    """log-compressor removes what it finds empty: it is made again, and nobody hears of it."""
+    left, mkdir = ["", *[name] * removals], os.mkdir
+
+    def make(made: str, mode: int, dir_fd: int) -> None:
+        if made != left[-1]:
+            mkdir(made, mode, dir_fd=dir_fd)
+            return
+        left.pop()
+        if name == "work":
+            mkdir(made, mode, dir_fd=dir_fd)  # and it is gone before it is opened
+            os.rmdir(made, dir_fd=dir_fd)
+        else:
+            (store.path / "live" / "work").rmdir()
+            mkdir(made, mode, dir_fd=dir_fd)  # in a directory that is gone
+
+    monkeypatch.setattr(os, "mkdir", make)
+    if told:
+        with pytest.raises(Busy, match=told):
+            store.open()
+    else:
+        store.log(b"a line")
+        assert store.lines() == [b"a line"]
+
+
+def test_a_stream_that_is_looked_at_before_it_is_born(store: Store) -> None:
+    """Whoever holds the lock of a directory in which there is nothing yet is waited for, a moment."""
+    live = store.directory()
+    live.mkdir(parents=True)
+    with open_directory(live) as directory:
+        lock = lock_stream(directory)
+        with pytest.raises(Busy, match="is being removed"):
+            store.open()
+        timer = Timer(0.05, os.close, [lock])
+        timer.start()
+        store.log(b"a line")
+        timer.join()
+    assert store.lines() == [b"a line"]
