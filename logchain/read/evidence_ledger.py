@@ -37,6 +37,7 @@ class _Stream:
 
     def __init__(self, stream: IndexedStream) -> None:
         self.here = {segment.segment for segment in stream.segments}
+        self.between = range(min(self.here), max(self.here))
         self.last, self.previous = 0, NO_MANIFEST  # the newest segment that was sealed, its manifest
         self.found: dict[str, Finding] = {}  # one of a kind: who made the file decides how many there could be
 
@@ -83,7 +84,8 @@ class EvidenceLedger:
             text = f"the store's clock was set back, by {seconds} at most: what came later can have earlier times"
             yield Finding(False, text, entry=self._set_back[1])
         if self._restored[0]:
-            text = f"the store came back from a backup, {self._restored[0]:,} in all: what it had received since went"
+            times = f"{self._restored[0]:,} time{'s' * (self._restored[0] != 1)}"
+            text = f"the store came back from a backup, {times}: what it had received since that was made is gone"
             yield Finding(False, text, entry=self._restored[1])
 
     def found(self, stream_id: bytes) -> list[Finding]:
@@ -125,16 +127,13 @@ class EvidenceLedger:
             case Seal():
                 if segment <= stream.last:
                     text = "the segment is sealed twice, or out of order: somebody wrote it anew"
-                elif min(stream.here) < segment < max(stream.here) and segment not in stream.here:
-                    text = "the segment was sealed, and is left out"
                 else:
-                    stream.previous = event.manifest
-                stream.last = max(stream.last, segment)
+                    stream.last, stream.previous = segment, event.manifest
+                    if segment in stream.between and segment not in stream.here:
+                        text = "the segment was sealed, and is left out"
             case Broken():
-                damage, text = (
-                    False,
-                    f"the stream had to begin anew behind it ({event.reason}): what was there was lost or changed",
-                )
+                damage = False
+                text = f"the stream had to begin anew behind it ({event.reason}): what was there was lost or changed"
             case Forget():
                 damage, text = False, "the stream was forgotten, up to here"
                 stream.last = max(stream.last, segment)

@@ -10,7 +10,7 @@ import pytest
 from logchain.cli.evidence_report import evidence_limits
 from logchain.format.errors import FormatError
 from logchain.format.evidence import INDEX, format_index, parse_index
-from logchain.format.ledger import Seal
+from logchain.format.ledger import Broken, Restored, Seal
 from logchain.format.manifest import Manifest, format_manifest, unverified_manifest
 from logchain.format.record import parse_time
 from logchain.read.evidence import EvidenceReport
@@ -112,6 +112,27 @@ def test_a_seal_cannot_be_dated_back(tmp_path: Path) -> None:
     assert any(line.startswith("it was sealed 36") for line in evidence_limits(stream))
     sealed = run_readme(forged, tmp_path / "there").stdout.splitlines()[0].removeprefix("sealed by: ")
     assert parse_time(sealed.encode()) == stream.sealed_time
+
+
+def test_what_happened_to_the_stream_is_told(tmp_path: Path) -> None:
+    """What the ledger says of it and of the store, up to the last seal: notes, for what is in the file is proven."""
+    store = stocked(tmp_path / "store")
+    identity = parse_index(dict(parts(make(store, names=WORK)))[INDEX]).streams[0].stream_id
+    with store.ledger() as (_, ledger):
+        ledger.append(Broken(identity, 3, "keys"))
+        ledger.append(Broken(bytes(32), 3, "keys"))
+        ledger.append(Restored(9))
+    store.log(b"later", vm="work", stream="journal")
+    store.roll("work", "journal")
+    store.seal("work", "journal")
+    report = check(make(store, names=WORK), pinned(store))
+    assert report.verdict == Verdict.INTACT
+    assert found(report) == [
+        (False, "the stream had to begin anew behind it (keys): what was there was lost or changed")
+    ]
+    assert [(finding.damage, finding.text) for finding in report.findings] == [
+        (False, "the store came back from a backup, 1 time: what it had received since that was made is gone")
+    ]
 
 
 def test_another_name_needs_its_salt(store: Archive) -> None:
