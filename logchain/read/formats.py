@@ -73,11 +73,18 @@ class Short:
 
     def run(self, run: Run) -> list[bytes]:
         """Return a line for each record."""
-        minutes, where, joined = self._minutes, f" {run.vm}/{run.stream}: ".encode(), b"".join
-        if run.untrusted_text.translate(None, _PLAIN) or self._colour:
-            show, lines = self._show, run.untrusted_lines
+        minutes, where, joined, show = self._minutes, f" {run.vm}/{run.stream}: ".encode(), b"".join, self._show
+        lines = run.untrusted_lines
+        if self._colour:
             return [joined((minutes[line[:16]], line[16:23], where, show(line[PREFIX:]))) for line in lines]
-        return [joined((minutes[line[:16]], line[16:23], where, line[PREFIX:])) for line in run.untrusted_lines]
+        if run.untrusted_text.translate(None, _PLAIN):
+            return [
+                joined((minutes[line[:16]], line[16:23], where, show(line[PREFIX:])))
+                if line.translate(None, _PLAIN)
+                else joined((minutes[line[:16]], line[16:23], where, line[PREFIX:]))
+                for line in lines
+            ]
+        return [joined((minutes[line[:16]], line[16:23], where, line[PREFIX:])) for line in lines]
 
     def entry(self, entry: Entry) -> bytes:
         """Return a line."""

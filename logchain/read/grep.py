@@ -26,6 +26,13 @@ _LOCAL = re.compile(
     re.VERBOSE,
 )
 
+# A part of such a pattern that has no choices: characters that stand in whatever matches, and what else there may be.
+_PIECE = re.compile(
+    rb"""(?: (?P<needed> [^\\^$.|?*+()\[\]{}] | \\[^dwb] ) (?! [?*{] )
+      | (?: \[ .[^\]]* \] | \\?. ) (?: [?*+] | \{ [0-9,]+ \} )? \?? )""",
+    re.VERBOSE | re.DOTALL,
+)
+
 _LITERAL = re.compile(rb"(?:[^\\^$.|?*+()\[\]{}\n]|\\[^a-zA-Z0-9\n])+")
 
 
@@ -39,6 +46,7 @@ class Pattern:
         self._literal = None if ignore_case else literal
         self._folded = literal.lower() if literal and ignore_case else None  # ASCII alone has cases, in bytes
         self._local = bool(_LOCAL.fullmatch(expression)) and not self._regex.search(b"")
+        self._needed = _needed(expression) if self._local and not ignore_case else ()
 
     def matches(self, untrusted_payload: bytes) -> bool:
         """Tell whether a line is wanted."""
@@ -69,6 +77,8 @@ class Pattern:
             at = searched.find(literal, end)
 
     def _candidates(self, text: bytes) -> Iterator[tuple[int, int]]:
+        if not all(needed in text for needed in self._needed):
+            return
         match = self._regex.search(text)
         while match:
             begin, end = text.rfind(b"\n", 0, match.start()) + 1, text.find(b"\n", match.start()) + 1
@@ -83,6 +93,20 @@ class Pattern:
             if search(line[PREFIX:]):
                 yield begin, end
             begin = end
+
+
+def _needed(expression: bytes) -> tuple[bytes, ...]:
+    """Return what stands in whatever matches a local pattern, as far as that is easily told."""
+    if re.search(rb"[|(]", expression):
+        return ()
+    found, run = [], b""
+    for piece in _PIECE.finditer(expression):
+        if piece["needed"]:
+            run += piece["needed"][-1:]
+            continue
+        found.append(run)
+        run = b""
+    return tuple(sorted({*found, run} - {b""}, key=len, reverse=True))
 
 
 def _others(text: bytes, found: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
