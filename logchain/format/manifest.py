@@ -1,5 +1,6 @@
 """The manifest of a sealed segment: what its text is, block by block (docs/spec/manifest.md)."""
 
+import re
 from itertools import islice, pairwise
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from logchain.format.fields import (
     parse_line,
 )
 from logchain.format.limits import MAX_BLOCK, MAX_MANIFEST, MAX_SEGMENT_BYTES, MAX_SEGMENT_RECORDS
+from logchain.format.record import parse_time
 from logchain.format.signed_note import Vkey, open_note, parse_note
 
 __all__ = [
@@ -44,6 +46,10 @@ _LINES = {  # in the order of Manifest's fields
     "tag": (hexed(32),),
     "previous": (DIGEST,),
 }
+# The canonical form of such a line, and no other: a segment has hundreds, and who looks for one reads them all.
+_BLOCK_LINE = re.compile(
+    r"block (0|[1-9][0-9]{0,18}) ([1-9][0-9]{0,18}) ([1-9][0-9]{0,18}) ([^ ]{27}) sha256:([0-9a-f]{64})"
+)
 _BLOCK = {"block": (number(0, MAX_SEGMENT_BYTES), number(1, MAX_BLOCK), _COUNT, TIME, DIGEST)}
 
 
@@ -77,11 +83,17 @@ class Manifest(NamedTuple):
 
 def format_manifest(manifest: Manifest) -> bytes:
     """Return the text that is signed, or raise FormatError on what parse_manifest refuses."""
-    values = iter(manifest[:-1])
-    lines = [format_line(_LINES, word, islice(values, len(fields))) for word, fields in _LINES.items()]
-    lines += [format_line(_BLOCK, "block", block) for block in manifest.blocks]
+    lines = [format_line(_BLOCK, "block", block) for block in manifest.blocks]
     _check_blocks(manifest)
-    return "".join([f"{_FIRST}\n", *lines]).encode()
+    return "".join([*_head(manifest), *lines]).encode()
+
+
+def _head(manifest: Manifest) -> list[str]:
+    values = iter(manifest[:-1])
+    return [
+        f"{_FIRST}\n",
+        *(format_line(_LINES, word, islice(values, len(fields))) for word, fields in _LINES.items()),
+    ]
 
 
 def parse_manifest(text: bytes) -> Manifest:
@@ -92,11 +104,21 @@ def parse_manifest(text: bytes) -> Manifest:
     if first != _FIRST or len(lines) <= len(_LINES) or lines.pop():
         raise FormatError("not a manifest")
     values = [value for word, line in zip(_LINES, lines, strict=False) for value in parse_line(_LINES, word, line)]
-    blocks = tuple(Block._make(parse_line(_BLOCK, "block", line)) for line in lines[len(_LINES) :])
-    manifest = Manifest._make([*values, blocks])
-    if format_manifest(manifest) != text:
+    manifest = Manifest._make([*values, tuple(map(_parse_block, lines[len(_LINES) :]))])
+    _check_blocks(manifest)
+    if not text.startswith("".join(_head(manifest)).encode()):
         raise FormatError("a manifest that is not canonical")
     return manifest
+
+
+def _parse_block(line: str) -> Block:
+    match = _BLOCK_LINE.fullmatch(line)
+    if not match:
+        raise FormatError("not the line of a block")
+    offset, size, records = map(int, match.group(1, 2, 3))
+    if offset > MAX_SEGMENT_BYTES or size > MAX_BLOCK or records > MAX_SEGMENT_RECORDS:
+        raise FormatError("a number out of range")
+    return Block(offset, size, records, parse_time(match[4].encode()), bytes.fromhex(match[5]))
 
 
 def open_manifest(data: bytes, vkey: Vkey) -> Manifest:

@@ -19,9 +19,8 @@ import lz4.frame
 from logchain.format.errors import FormatError, OddFile
 from logchain.format.frames import Frame, lz4_frames, xz_streams
 from logchain.format.limits import MAX_MANIFEST, TIME_SIZE
-from logchain.format.manifest import Block, Manifest, parse_manifest
+from logchain.format.manifest import Block, Manifest, unverified_manifest
 from logchain.format.record import Note, format_time, parse_record, parse_time
-from logchain.format.signed_note import parse_note
 from logchain.read.live import line_goes_on, segment_note
 from logchain.store.layout import TIERS, Directory, manifest_name, sealed_name
 
@@ -40,6 +39,7 @@ __all__ = [
 _SLACK = 1_024  # what a frame or a stream of text that cannot be compressed has beyond it
 _XZ_MEMORY = 8 << 20  # of a decoder, its dictionary of at most 1 MiB included
 _PEEK = 1_024  # bytes of a manifest in which all is that stands before its blocks
+_parse = lru_cache(maxsize=256)(unverified_manifest)  # who reads window after window of time meets the same ones
 _OUTLINE = re.compile(
     rb"\Alogchain manifest v1\nstore [0-9a-f]{32}\nstream ([0-9a-f]{64}) ([0-9]{1,6})\nbirth [0-9]{1,8}\n"
     rb"records ([0-9]{1,10}) ([0-9]{1,19})\ntime ([^ \n]{27}) ([^ \n]{27})\nage [0-9]{1,19}\nbytes ([0-9]{1,9})\n"
@@ -261,15 +261,10 @@ def read_manifest(sealed: Directory, number: int) -> Manifest:
 def digested_manifest(sealed: Directory, number: int) -> tuple[Manifest, bytes]:
     """Return what a manifest says, and the SHA-256 by which the ledger names it; FileNotFoundError, FormatError."""
     data = sealed.read(manifest_name(number), MAX_MANIFEST)
-    manifest = _parse_manifest(data)
+    manifest = _parse(data)
     if manifest.segment != number:
         raise FormatError("a manifest of another segment")
     return manifest, sha256(data).digest()
-
-
-@lru_cache(maxsize=256)  # who reads one window of time after the other reads the same manifests
-def _parse_manifest(data: bytes) -> Manifest:
-    return parse_manifest(parse_note(data, MAX_MANIFEST, most=1).text)
 
 
 def peek(sealed: Directory, number: int) -> Outline:

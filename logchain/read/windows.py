@@ -17,6 +17,7 @@ _FIRST = 2 << 20  # bytes of text, about, of the first window: what is on the sc
 _LEAST, _MOST = 24 << 20, 64 << 20  # of the others: at either end, each stream has a block of which it wants a part
 _SEARCHED = 192 << 20  # the most where few lines are printed
 _HELD = 128 << 20  # bytes that a process may hold of what it prints: lines do not lie evenly
+_SHORT = 600_000_000  # µs: not looked at whether it could be cut
 _JOBS = 4  # processes at most
 _CHUNK = 1 << 20
 _NONE = (1 << 64) - 1  # in the place of a size: read this window yourself
@@ -56,6 +57,8 @@ class Printer:
         """Return what is selected as windows; as one where it is short, or not in the order of its times."""
         wanted = self._selection
         if self._jobs == 1 or wanted.reverse or wanted.last is not None or wanted.before or wanted.after:
+            return [wanted]
+        if wanted.until - wanted.since < _SHORT:
             return [wanted]
         extents = Extents(self._view, wanted)
         cuts = extents.cuts(wanted.since, wanted.until, _FIRST)[:1]

@@ -77,3 +77,29 @@ def test_how_a_pattern_is_searched(expression: bytes, way: str, monkeypatch: pyt
     for name in {"_lines", "_candidates", "_all"} - {way}:
         monkeypatch.delattr(Pattern, name)
     assert found(Pattern(expression), [b""]) == ([b""] if expression == rb"x*" else [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "lines", "searches"),
+    [
+        (rb"request [0-9]+ failed", [b"request 7 done", b"it failed"], True),
+        (rb"request [0-9]+ failed", [b"request 7 done"], False),
+        (rb"fail?ed", [b"faded"], True),
+        (rb"a\.b.", [b"a-b"], False),
+    ],
+)
+def test_a_block_without_what_a_pattern_needs_is_not_searched(
+    expression: bytes, lines: list[bytes], searches: bool
+) -> None:
+    """All that stands in whatever matches has to be in the block, if not in one line."""
+
+    class Regex:
+        asked = False
+
+        def search(self, _: bytes, __: int = 0) -> None:
+            self.asked = True
+
+    pattern = Pattern(expression)
+    pattern._regex = regex = Regex()  # type: ignore[assignment]
+    assert found(pattern, lines) == []
+    assert regex.asked == searches

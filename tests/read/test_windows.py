@@ -34,6 +34,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, store: Archive, count: int = 8) -> None
     size = sum(path.stat().st_size for path in store.path.glob("*/*/*/*.log*"))
     for name in ("_FIRST", "_LEAST", "_MOST", "_SEARCHED"):
         monkeypatch.setattr(windows, name, size // count)
+    monkeypatch.setattr(windows, "_SHORT", 0)
 
 
 def fill(store: Archive, chance: random.Random) -> None:
