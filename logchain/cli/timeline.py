@@ -10,7 +10,7 @@ from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
 from logchain.cli.table import json_time, print_table
 from logchain.read.amounts import format_second
-from logchain.read.catalog import read_catalog
+from logchain.read.catalog import open_activity, read_catalog
 from logchain.read.timeline import Timeline, count_records
 from logchain.store.layout import open_store
 
@@ -42,7 +42,8 @@ def command(
     selection = read_selection(vms, wanted, since, until, utc)
     with open_store(store) as directory:
         check_known(directory, selection)
-        timeline = count_records(directory, selection, read_catalog(directory), buckets)
+        with open_activity(directory) as activity:
+            timeline = count_records(directory, selection, read_catalog(directory), activity, buckets)
     if as_json:
         times = {"since": json_time(timeline.since), "until": json_time(timeline.until)}
         click.echo(json.dumps(timeline._asdict() | times))

@@ -52,6 +52,13 @@ class LogsModel(QAbstractItemModel):
         place = self.logs.places.get(index.internalId(), -1) if index.internalId() else index.row()
         return self.logs.at(place) if 0 <= place < len(self.logs.order) else None
 
+    def close(self) -> None:
+        """Let go of all logs; nothing is shown any more."""
+        self.beginResetModel()
+        self._below = {}
+        self.logs.close()
+        self.endResetModel()
+
     def put(self, logs: list[Log]) -> None:
         """Take in logs, new or changed; new ones are shown after `arrange`."""
         for number in self.logs.put(logs):
@@ -101,12 +108,6 @@ class LogsModel(QAbstractItemModel):
                 self.beginInsertRows(parent, 0, len(kept) - 1)
                 self._below[number] = kept
                 self.endInsertRows()
-
-    def forget_below(self) -> None:
-        """Ask anew for what is below logs when they are opened next."""
-        self.beginResetModel()
-        self._below = {}
-        self.endResetModel()
 
     # What follows has the names that Qt calls.
 

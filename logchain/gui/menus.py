@@ -33,11 +33,11 @@ class Menus:
         for action in ACTIONS:
             if action.danger and not self._separated():
                 self.log.addSeparator()
-            self._add(self.log, action.name, lambda _=False, action=action: window.act(action), action.shortcut)
+            self._add(self.log, action.name, lambda _=False, action=action: window.doing.act(action), action.shortcut)
         self.log.addSeparator()
-        self.preview = self._add(self.log, "&Preview of the last lines", lambda: window.preview(), "Ctrl+P")
+        self.preview = self._add(self.log, "&Preview of the last lines", lambda: window.doing.preview(), "Ctrl+P")
         self.preview.setEnabled(False)
-        self._add(self.log, "Copy as &command", lambda: window.copy_command(), "Ctrl+Shift+C")
+        self._add(self.log, "Copy as &command", lambda: window.doing.copy_command(), "Ctrl+Shift+C")
         self.log.addSeparator()
         self._add(self.log, "Close", lambda: window.close(), "Ctrl+Q")
         view = bar.addMenu("&View")

@@ -94,6 +94,11 @@ class Logs:
             self._pages[page] = [found.get(number, Log("", "", 0, 0, 0, 0, 0, "gone", "")) for number in numbers]
         return self._pages[page][place % _PAGE]
 
+    def close(self) -> None:
+        """Let go of all of it."""
+        self.order, self.places, self._pages = [], {}, {}
+        self._database.close()
+
     def sums(self) -> tuple[int, int, int, int]:
         """Return how many logs there are, shown or not, and their records, bytes of text and bytes on the disk."""
         found: tuple[int, int, int, int] = self._database.execute(

@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QSettings, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from logchain.format.limits import MAX_TIME
-from logchain.gui.actions import Action, Options, choose
 from logchain.gui.below import rows_below, words_below
-from logchain.gui.checks import Checks, first_bad
+from logchain.gui.checks import Checks
 from logchain.gui.command import Logchain
+from logchain.gui.doing import Doing
 from logchain.gui.feed import Feed, Objects
 from logchain.gui.filter_bar import FilterBar
 from logchain.gui.gaps import marks_of, silences
-from logchain.gui.job import Job
 from logchain.gui.logs_model import LogsModel
 from logchain.gui.logs_view import LogsView
 from logchain.gui.menus import Menus
@@ -79,7 +78,7 @@ class Window(QMainWindow):
         self.counts = label("", wrap=False)
         self.statusBar().addWidget(self.counts, 1)
         self.statusBar().addPermanentWidget(label(str(logchain.store), wrap=False))
-        self.jobs: list[Job] = []
+        self.doing = Doing(self)
         self._connected: dict[tuple[str, str], dict[str, Any]] = {}
         self._throttled: set[str] = set()
         self._listed = self._changed = False
@@ -206,6 +205,8 @@ class Window(QMainWindow):
 
     def refresh(self) -> None:
         """Read all of it anew, but for the list, which is current."""
+        if not self.isVisible():  # closed
+            return
         self._changed = True
         self._read_status()
         self._redraw()
@@ -295,72 +296,6 @@ class Window(QMainWindow):
             self.bar.set_range(since, until)
         self.bar.tell()
 
-    # what is done
-
-    def act(self, action: Action) -> None:
-        """Ask for an action's options, and run it."""
-        logs = self.logs.chosen()
-        known = self.model.logs.all()
-        if action.chooses == "logs" and not logs:
-            message(self, "Choose one or more logs in the list first.").open()
-            return
-        if not known:
-            message(self, "There are no logs yet.").open()
-            return
-        times = dict(option.split("=", 1) for option in self.bar.times())
-        options = Options(self.logchain, action, logs, known, times, self)
-        options.accepted.connect(lambda: self.run(action, options.words()))
-        options.open()
-
-    def run(self, action: Action, words: Sequence[str]) -> Job:
-        """Run a command of an action, in a dialog of its own."""
-        title = action.name.replace("&", "").rstrip(" …")
-        as_json = self._take_report if "--json" in words else None
-        job = Job(self.logchain, title, words, self, results=dict(action.results), as_json=as_json)
-        return self._show(job)
-
-    def preview(self) -> None:
-        """Show the last lines of the selected logs, escaped, as far as previews are allowed."""
-        logs = self.logs.chosen()
-        if logs and self.menus.previews.isChecked():
-            words = ["show", "--no-pager", "--output=short-full", f"--lines={_PREVIEW}", *choose(logs)]
-            self._show(Job(self.logchain, f"The last {_PREVIEW} lines", words, self))
-
-    def _show(self, job: Job) -> Job:
-        self.jobs = [one for one in self.jobs if one.code is None or one.isVisible()]
-        self.jobs.append(job)
-        job.done_with.connect(lambda _: self.refresh())
-        job.show()
-        return job
-
-    def _take_report(self, report: dict[str, Any]) -> str:
-        """Keep what a check found, and return what it tells."""
-        logs = self.model.logs.all()
-        ids = {f"{log.vm}/{log.stream}": log.id for log in logs}
-        try:
-            self.checks.take(report, time.time_ns() // 1000, ids)
-        except OSError as error:
-            self.statusBar().showMessage(shown(f"What was found could not be kept: {error}"), 10_000)
-        self.model.put([log._replace(integrity=self.checks.of(log.vm, log.stream, log.id)) for log in logs])
-        bad = first_bad(report)
-        return f"{bad}\n\n{report.get('told', '')}" if bad else str(report.get("told", ""))
-
-    def copy_command(self) -> None:
-        """Copy the command that shows what this view shows."""
-        view = self.tabs.currentWidget()
-        if view is self.quota:
-            words = ["status"]
-        elif view is self.sessions:
-            words = ["sessions", *self.bar.times(), *choose(self.logs.chosen())]
-        elif self.timeline.hasFocus():
-            words = ["timeline", f"--buckets={BUCKETS}", *self.timeline_words()]
-        else:
-            chosen = self.logs.chosen()
-            words = ["show", *self.bar.times(), *choose(chosen)] if chosen else ["list"]
-        line = self.logchain.line(*words)
-        QGuiApplication.clipboard().setText(line)
-        self.statusBar().showMessage(shown(f"Copied: {line}"), 10_000)
-
     # layout, kept for each user
 
     def _restore(self) -> None:
@@ -382,7 +317,7 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Keep the layout, and end all that runs; ask first where that is an action."""
-        if any(job.code is None for job in self.jobs):
+        if self.doing.is_busy():
             message(self, "A command still runs: cancel it, or wait until it has ended, then close the window.").open()
             event.ignore()
             return
@@ -394,4 +329,7 @@ class Window(QMainWindow):
         self.menus.save()
         settings.sync()
         self.feed.stop()
+        for timer in self.findChildren(QTimer):
+            timer.stop()
+        self.model.close()
         super().closeEvent(event)

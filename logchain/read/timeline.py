@@ -2,7 +2,8 @@
 
 A segment that lies within one bucket is counted whole. One that spans several is counted by the pieces whose times are
 at hand: the blocks of its manifest, or records here and there in one that is not sealed. Within a piece records are
-taken to lie evenly. Nothing is verified, and no text is read.
+taken to lie evenly, but not where the catalog's activity tells that there were none. Nothing is verified, and no text
+is read.
 """
 
 import time
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from logchain.format.activity import Run
 from logchain.format.errors import FormatError, StoreError
 from logchain.format.limits import MAX_TIME
-from logchain.read.catalog import Catalog
+from logchain.read.catalog import Catalog, SealedActivity
 from logchain.read.sealed import SealedText, read_manifest
 from logchain.read.segment_listing import SegmentInfo, list_segments
 from logchain.read.segments import StreamFiles, open_stream_files
@@ -39,10 +41,12 @@ class _Piece(NamedTuple):
 
     first: int
     last: int
-    records: int
+    records: float
 
 
-def count_records(store: Directory, selection: Selection, catalog: Catalog, buckets: int) -> Timeline:
+def count_records(
+    store: Directory, selection: Selection, catalog: Catalog, activity: SealedActivity, buckets: int
+) -> Timeline:
     """Count the records of a selection in so many buckets; where it has no limits in time, from the first to the last.
 
     What a damaged segment has is not counted.
@@ -60,7 +64,7 @@ def count_records(store: Directory, selection: Selection, catalog: Catalog, buck
     for row in found:
         pieces = [_Piece(row.first, max(row.first, row.last), row.records)]
         if counter.place(row.first) != counter.place(row.last):
-            exact = _pieces(store, row) if time.monotonic() < deadline else []
+            exact = _pieces(store, row, activity) if time.monotonic() < deadline else []
             spread += not exact
             pieces = exact or pieces
         for piece in pieces:
@@ -68,11 +72,22 @@ def count_records(store: Directory, selection: Selection, catalog: Catalog, buck
     return Timeline(since, max(since, until), counter.rounded(), spread)
 
 
-def _pieces(store: Directory, row: SegmentInfo) -> list[_Piece]:
+def _pieces(store: Directory, row: SegmentInfo, activity: SealedActivity) -> list[_Piece]:
     """Return the pieces of a segment; none where it cannot be told."""
     with suppress(FormatError, StoreError, FileNotFoundError), open_stream_files(store, row.vm, row.stream) as files:
-        return list(_between([*_known(files, row.segment)], row))
+        found = list(_between([*_known(files, row.segment)], row))
+        known = activity.of(row.vm, row.stream, row.segment, files.sealed) if files.sealed else None
+        runs = [(item.first, item.last) for item in known[1] if isinstance(item, Run)] if known else []
+        return [part for piece in found for part in _within(piece, runs)] if runs else found
     return []
+
+
+def _within(piece: _Piece, runs: list[tuple[int, int]]) -> list[_Piece]:
+    """Return a piece without the times when nothing came: as parts, by their lengths; itself if none would be left."""
+    spans = [(max(piece.first, first), min(piece.last, last)) for first, last in runs]
+    spans = [(first, last) for first, last in spans if first <= last]
+    whole = sum(last - first + 1 for first, last in spans)
+    return [_Piece(first, last, piece.records * (last - first + 1) / whole) for first, last in spans] or [piece]
 
 
 def _known(files: StreamFiles, number: int) -> Iterator[tuple[int, int]]:
@@ -112,7 +127,7 @@ class _Counter:
         """Count a piece, for its part in each bucket."""
         counts = self._counts.setdefault(vm, [0.0] * self._buckets)
         span = piece.last - piece.first + 1
-        for place in range(max(0, self.place(piece.first)), min(self._buckets - 1, self.place(piece.last)) + 1):
+        for place in range(max(0, self.place(piece.first)), min(self._buckets - 1, self.place(piece.last + 1)) + 1):
             begin = self._since + place * self._width
             part = min(piece.last + 1, begin + self._width) - max(piece.first, begin)
             counts[place] += piece.records * max(0.0, part) / span

@@ -2,12 +2,18 @@
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from logchain.compress.catalog import Catalog
 from logchain.format.record import LINE
+from logchain.store.layout import open_store
 from tests.cli.conftest import SCRIPTS, Run
 from tests.conftest import Store
+from tests.read.archived import Archive
 
 
 def objects(output: bytes) -> list[dict[str, Any]]:
@@ -86,6 +92,24 @@ def test_a_timeline(stocked: Run) -> None:
     assert not told["counts"]
     assert stocked("logchain", "timeline", "-U", "2020-01-01").returncode == 0
     assert stocked("logchain", "timeline", "--vm", "nobody").returncode == 2
+
+
+def test_a_timeline_leaves_a_silence_empty(run: Run) -> None:
+    """Between two sessions, and behind the last one, nothing is drawn, though one block spans them."""
+    store = Archive.make(Path.cwd() / "store")
+    for _ in range(2):
+        store.log(*[b"x"] * 50)
+        store.clock.go(7_200)
+    store.roll()
+    store.seal(block_size=1 << 18)
+    with open_store(store.path) as directory, closing(Catalog(directory)) as catalog:
+        catalog.refresh()
+        assert [*catalog.condense()]
+    (told,) = objects(run("logchain", "timeline", "--json", "--buckets", "10").stdout)
+    counts = told["counts"]["work"]
+    assert sum(counts) == 2 * 52 + 2
+    assert sum(counts[1:4]) == sum(counts[6:]) == 0  # the second begins where the fifth and the sixth part meet
+    assert counts[0] == pytest.approx(53, abs=2)
 
 
 def test_a_timeline_knows_when_within_a_segment(run: Run) -> None:

@@ -13,8 +13,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.app import make_window
+from logchain.gui.logs_model import LogsModel
+from logchain.gui.records import Logs
 from logchain.gui.window import Window
-from tests.cli.conftest import run_in, stock
+from tests.cli.conftest import SCRIPTS, run_in, stock
 
 Open = Callable[..., Window]
 
@@ -36,6 +38,7 @@ def room(stocked_room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shutil.copytree(stocked_room, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("PATH", f"{SCRIPTS}:{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -57,7 +60,7 @@ def open_window(qtbot: QtBot) -> Iterator[Open]:
 
     yield opened
     for window in windows:
-        for job in window.jobs:
+        for job in window.doing.jobs:
             job.process.stop()
             job.code = job.code or 0
         window.close()
@@ -68,6 +71,14 @@ def open_window(qtbot: QtBot) -> Iterator[Open]:
 def window(open_window: Open, room: Path) -> Window:
     """The window of the stocked store, with all that it reads at first."""
     return open_window(room / "store", logs=4)
+
+
+@pytest.fixture
+def model() -> Iterator[LogsModel]:
+    """A list of logs with none in it."""
+    logs = Logs()
+    yield LogsModel(logs)
+    logs.close()
 
 
 def settled(window: Window) -> bool:

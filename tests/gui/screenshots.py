@@ -88,7 +88,7 @@ def _pictures(window: Window, place: Path) -> None:
     window.logs.choose("work", "journal")
     _take_options(window, ("export",), place / "export.png")
     words = _take_options(window, ("delete",), place / "delete.png")
-    asking = window.run(_action(("delete",)), words)
+    asking = window.doing.run(_action(("delete",)), words)
     _until(lambda: asking.question.isVisible())
     _take(asking, place / "asks.png")
     asking.question.no.click()
@@ -121,7 +121,7 @@ def _take_verify(window: Window, path: Path) -> None:
     command = ["logchain", "status", "--json", "--store", str(window.logchain.store)]
     told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
     words = ["verify", "--json", f"--fingerprint={told['ledger']['fingerprint']}"]
-    job = window.run(_action(("verify", "--json")), words)
+    job = window.doing.run(_action(("verify", "--json")), words)
     _until(lambda: job.code is not None)
     _take(job, path)
     job.close()

@@ -70,12 +70,12 @@ def test_export_and_what_it_says(window: Window, qtbot: QtBot, room: Path) -> No
     assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
     dialog = options(window, action("export"), output=str(room / "work.tar"))
     assert dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
-    job = window.run(action("export"), dialog.words())
+    job = window.doing.run(action("export"), dialog.words())
     assert "Entry " in ended(qtbot, job)
     assert (job.code, job.heading.text()) == (0, "✔ Done.")
     done = subprocess.run(["logchain", "verify", "work.tar", "--json"], capture_output=True, check=False)
     assert [stream["vm"] for stream in json.loads(done.stdout)["streams"]] == ["work"]
-    job = window.run(action("export"), dialog.words())
+    job = window.doing.run(action("export"), dialog.words())
     assert "File exists" in ended(qtbot, job)
     assert (job.code, "could not be done" in job.heading.text()) == (2, True)
 
@@ -91,7 +91,7 @@ def test_a_verify_of_all_layers(window: Window, qtbot: QtBot, room: Path) -> Non
         fingerprint=status["ledger"]["fingerprint"],
         audit_secret=str(room / "audit"),
     )
-    job = window.run(action("verify", "--json"), dialog.words())
+    job = window.doing.run(action("verify", "--json"), dialog.words())
     text = ended(qtbot, job)
     assert (job.code, job.heading.text()[:8]) == (0, "✔ INTACT")
     assert all(layer in text for layer in ("ratchet  ", "ledger   ", "witness  "))
@@ -105,7 +105,7 @@ def test_damage_is_shown_and_all_goes_on(open_window: Open, qtbot: QtBot, room: 
     next((room / "store/sealed/vault/journal").glob("*.manifest")).unlink()
     window = open_window(room / "store", logs=4)
     words = options(window, action("verify", "--json"), audit_secret=str(room / "audit")).words()
-    text = ended(qtbot, job := window.run(action("verify", "--json"), words))
+    text = ended(qtbot, job := window.doing.run(action("verify", "--json"), words))
     assert (job.code, job.heading.text()[:9]) == (1, "▲ DAMAGED")
     assert text.startswith("First bad place: ")
     cells = dict(zip(names(window), column(window, 8), strict=True))
@@ -123,7 +123,7 @@ def test_delete_shows_and_asks(window: Window, qtbot: QtBot, room: Path) -> None
     assert dialog.words() == ["delete", "--vm=work", "--until=now"]
     for agree in (False, True):
         assert manifest.exists()
-        job = window.run(action("delete"), dialog.words())
+        job = window.doing.run(action("delete"), dialog.words())
         qtbot.waitUntil(job.question.isVisible, timeout=20_000)
         assert "work/journal" in job.text.toPlainText()
         assert job.question.told.text() == "Delete this 1 segment of work for good?"
@@ -141,7 +141,7 @@ def test_delete_shows_and_asks(window: Window, qtbot: QtBot, room: Path) -> None
 def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -> None:
     """Before the qube's name stands there nothing can be agreed to."""
     window.logs.choose("vault", "journal")
-    job = window.run(action("forget"), options(window, action("forget")).words())
+    job = window.doing.run(action("forget"), options(window, action("forget")).words())
     qtbot.waitUntil(job.question.isVisible, timeout=20_000)
     assert not job.question.yes.isEnabled()
     job.question.field.setText("vaul")
@@ -155,7 +155,7 @@ def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -
 
 def test_seal_now(window: Window, qtbot: QtBot) -> None:
     """What nobody writes is sealed, and the list tells so."""
-    job = window.run(action("seal"), options(window, action("seal"), vm="work").words())
+    job = window.doing.run(action("seal"), options(window, action("seal"), vm="work").words())
     assert "sealed 1 segment" in ended(qtbot, job)
     qtbot.waitUntil(lambda: "▷ open" not in column(window, 7), timeout=20_000)
 
@@ -164,7 +164,7 @@ def test_cancel(window: Window, qtbot: QtBot, qubes: Path) -> None:
     """What runs can be ended, and then nothing of it is left; the window is not closed over a command that runs."""
     (qubes / "viewer").touch()
     window.logs.choose("work", "web")
-    job = window.run(action("open"), options(window, action("open"), notes=True).words())
+    job = window.doing.run(action("open"), options(window, action("open"), notes=True).words())
     qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
     path = Path((qubes / "called").read_text().split()[-1])
     assert path.exists()
@@ -180,7 +180,7 @@ def test_a_command_that_is_killed(window: Window, qtbot: QtBot, qubes: Path) -> 
     """It is not called done."""
     (qubes / "viewer").touch()
     window.logs.choose("work", "web")
-    job = window.run(action("open"), options(window, action("open")).words())
+    job = window.doing.run(action("open"), options(window, action("open")).words())
     qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
     os.kill(job.process._process.processId(), signal.SIGKILL)
     (qubes / "viewer").unlink()
@@ -192,12 +192,12 @@ def test_a_disposable_of_choice_and_a_refusal(window: Window, qtbot: QtBot, qube
     """The disposable is the one that was chosen; what dom0 refuses is told with service and target."""
     window.logs.choose("work", "web")
     words = options(window, action("open"), dispvm="offline-dvm").words()
-    ended(qtbot, window.run(action("open"), words))
+    ended(qtbot, window.doing.run(action("open"), words))
     assert (qubes / "called").read_text().startswith("qvm-open-in-vm --view-only @dispvm:offline-dvm ")
     (qubes / "refuse").touch()
-    job = window.run(action("open"), words)
+    job = window.doing.run(action("open"), words)
     assert "no line that allows qubes.OpenInVM from this qube to @dispvm:offline-dvm" in ended(qtbot, job)
-    job = window.run(action("export", "--to-qube"), options(window, action("export", "--to-qube")).words())
+    job = window.doing.run(action("export", "--to-qube"), options(window, action("export", "--to-qube")).words())
     assert "no line that allows qubes.Filecopy" in ended(qtbot, job)
 
 
@@ -215,7 +215,7 @@ def test_copy_as_command(window: Window, room: Path) -> None:
     lines = []
     for view in (window.logs, window.sessions, window.quota):
         window.tabs.setCurrentWidget(view)
-        window.copy_command()
+        window.doing.copy_command()
         lines.append(QGuiApplication.clipboard().text())
     store = room / "store"
     assert lines == [
@@ -232,9 +232,9 @@ def test_copy_as_command(window: Window, room: Path) -> None:
 def test_previews_are_off(window: Window, qtbot: QtBot) -> None:
     """No log text is shown until a person allows it; then at most 200 lines, escaped."""
     window.logs.choose("work", "web")
-    window.preview()
-    assert not window.jobs
+    window.doing.preview()
+    assert not window.doing.jobs
     window.menus.previews.setChecked(True)
-    window.preview()
-    text = ended(qtbot, window.jobs[-1])
+    window.doing.preview()
+    text = ended(qtbot, window.doing.jobs[-1])
     assert text.count("GET /") == 50

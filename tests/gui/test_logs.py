@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from logchain.gui.command import Logchain
 from logchain.gui.logs_model import HEADINGS, LogsModel
-from logchain.gui.records import Filter, Log, Logs
+from logchain.gui.records import Filter, Log
 from logchain.gui.states import state_of
 from logchain.gui.window import Window
 from tests.cli.conftest import run_in
@@ -30,10 +30,9 @@ def test_a_row_a_log_newest_first(window: Window) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(HEADINGS)))
-def test_any_column_sorts(number: int) -> None:
+def test_any_column_sorts(number: int, model: LogsModel) -> None:
     """Both ways, as numbers where it is numbers."""
-    logs = Logs()
-    model = LogsModel(logs)
+    logs = model.logs
     model.put([_log(place) for place in (3, 1, 20, 100)])
     model.arrange()
     for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
@@ -114,10 +113,9 @@ def test_who_is_selected_stays_selected(window: Window) -> None:
     assert not window.logs.chosen()
 
 
-def test_a_hundred_thousand_logs(qtbot: QtBot) -> None:
+def test_a_hundred_thousand_logs(model: LogsModel, qtbot: QtBot) -> None:
     """They are all there; a view asks for a page of rows, whatever it shows, and none of what is far away."""
-    logs = Logs()
-    model = LogsModel(logs)
+    logs = model.logs
     model.put([Log(f"vm{place}", "journal", place, 0, 0, 0, 0, "open", "") for place in range(100_000)])
     model.arrange()
     assert model.rowCount() == 100_000

@@ -14,7 +14,7 @@ from logchain.gui.gaps import Mark
 from logchain.gui.logs_model import LogsModel
 from logchain.gui.plain import label, message, shown, tip
 from logchain.gui.process import objects
-from logchain.gui.records import Log, Logs
+from logchain.gui.records import Log
 from logchain.gui.sessions_view import SessionsView
 from logchain.gui.timeline_view import BUCKETS, TimelineView
 from logchain.gui.window import Window
@@ -70,9 +70,8 @@ def test_labels_and_boxes_are_plain(qtbot: QtBot, window: Window) -> None:
             assert not harm(text.toPlainText())
 
 
-def test_cells_and_tips(qtbot: QtBot) -> None:
+def test_cells_and_tips(model: LogsModel, qtbot: QtBot) -> None:
     """What a cell shows, its tooltip and what a screen reader reads have nothing harmful, and no markup of the name."""
-    model = LogsModel(Logs())
     model.labels = {HOSTILE: "no label"}
     model.put([Log(HOSTILE.replace("\ud800", ""), HOSTILE.replace("\ud800", ""), 0, 0, 0, 0, 0, "x\x1b", "\u202ey")])
     model.arrange()

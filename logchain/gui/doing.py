@@ -1,0 +1,100 @@
+"""What a person does in the window: actions with their dialogs, previews, commands to copy."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
+
+from logchain.gui.actions import Action, Options, choose
+from logchain.gui.checks import first_bad
+from logchain.gui.job import Job
+from logchain.gui.plain import message, shown
+from logchain.gui.timeline_view import BUCKETS
+
+if TYPE_CHECKING:
+    from logchain.gui.window import Window
+
+__all__ = ["Doing"]
+
+_PREVIEW = 200  # lines
+
+
+class Doing(QObject):
+    """Runs what is asked for on behalf of a window; `jobs` are the dialogs of it."""
+
+    def __init__(self, window: "Window") -> None:
+        super().__init__(window)
+        self._window = window
+        self.jobs: list[Job] = []
+
+    def is_busy(self) -> bool:
+        """Tell whether a command still runs."""
+        return any(job.code is None for job in self.jobs)
+
+    def act(self, action: Action) -> None:
+        """Ask for an action's options, and run it."""
+        logs = self._window.logs.chosen()
+        known = self._window.model.logs.all()
+        if action.chooses == "logs" and not logs:
+            message(self._window, "Choose one or more logs in the list first.").open()
+            return
+        if not known:
+            message(self._window, "There are no logs yet.").open()
+            return
+        times = dict(option.split("=", 1) for option in self._window.bar.times())
+        options = Options(self._window.logchain, action, logs, known, times, self._window)
+        options.accepted.connect(lambda: self.run(action, options.words()))
+        options.open()
+
+    def run(self, action: Action, words: Sequence[str]) -> Job:
+        """Run a command of an action, in a dialog of its own."""
+        title = action.name.replace("&", "").rstrip(" …")
+        as_json = self._take_report if "--json" in words else None
+        job = Job(self._window.logchain, title, words, self._window, results=dict(action.results), as_json=as_json)
+        return self._show(job)
+
+    def preview(self) -> None:
+        """Show the last lines of the selected logs, escaped, as far as previews are allowed."""
+        logs = self._window.logs.chosen()
+        if logs and self._window.menus.previews.isChecked():
+            words = ["show", "--no-pager", "--output=short-full", f"--lines={_PREVIEW}", *choose(logs)]
+            self._show(Job(self._window.logchain, f"The last {_PREVIEW} lines", words, self._window))
+
+    def _show(self, job: Job) -> Job:
+        self.jobs = [one for one in self.jobs if one.code is None or one.isVisible()]
+        self.jobs.append(job)
+        job.done_with.connect(lambda _: self._window.refresh())
+        job.show()
+        return job
+
+    def _take_report(self, report: dict[str, Any]) -> str:
+        """Keep what a check found, and return what it tells."""
+        logs = self._window.model.logs.all()
+        ids = {f"{log.vm}/{log.stream}": log.id for log in logs}
+        try:
+            self._window.checks.take(report, time.time_ns() // 1000, ids)
+        except OSError as error:
+            self._window.statusBar().showMessage(shown(f"What was found could not be kept: {error}"), 10_000)
+        self._window.model.put(
+            [log._replace(integrity=self._window.checks.of(log.vm, log.stream, log.id)) for log in logs]
+        )
+        bad = first_bad(report)
+        return f"{bad}\n\n{report.get('told', '')}" if bad else str(report.get("told", ""))
+
+    def copy_command(self) -> None:
+        """Copy the command that shows what this view shows."""
+        view = self._window.tabs.currentWidget()
+        if view is self._window.quota:
+            words = ["status"]
+        elif view is self._window.sessions:
+            words = ["sessions", *self._window.bar.times(), *choose(self._window.logs.chosen())]
+        elif self._window.timeline.hasFocus():
+            words = ["timeline", f"--buckets={BUCKETS}", *self._window.timeline_words()]
+        else:
+            chosen = self._window.logs.chosen()
+            words = ["show", *self._window.bar.times(), *choose(chosen)] if chosen else ["list"]
+        line = self._window.logchain.line(*words)
+        QGuiApplication.clipboard().setText(line)
+        self._window.statusBar().showMessage(shown(f"Copied: {line}"), 10_000)
