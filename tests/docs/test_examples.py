@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, Example, examples, page_name
+from tests.docs.pages import PAGES, ROOT, Example, examples, page_name
 
 _MARK = "\n--8<-- "  # between the outputs of two commands
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
@@ -36,6 +36,7 @@ def _run(shown: list[Example], directory: Path) -> list[str]:
     steps = [f'{{ {example.command}\n}}\nrc=$?; printf "%s" "$MARK"; (exit $rc)\n' for example in shown]
     script.write_text(f"MARK='{_MARK}'\n" + "".join(steps), "utf-8")
     (directory / "work").mkdir()
+    (directory / "work" / "examples").symlink_to(ROOT / "examples")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LOGCHAIN_", "QREXEC_"))}
     environment |= {"COLUMNS": "80", "TZ": "UTC", "LC_ALL": "C.UTF-8", "HOME": str(directory)}
     environment["PATH"] = f"{sysconfig.get_path('scripts')}:{environment['PATH']}"
