@@ -5,7 +5,9 @@ import select
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,7 +18,8 @@ from hypothesis import strategies as st
 from log_exporter.choice import Choice, Names
 from log_exporter.line import unescape
 from log_exporter.sources import Gap, Place, libsystemd
-from log_exporter.sources.entry import FIELDS, MESSAGE_ID, USER_UNIT, Entries
+from log_exporter.sources.entry import FIELDS, LONGEST, MESSAGE_ID, MOST, USER_UNIT, Entries
+from log_exporter.sources.export import Export
 from log_exporter.sources.journalctl import Journalctl
 from log_exporter.sources.journald import Journald
 from tests.exporter.journal import Journald as Daemon
@@ -481,6 +484,48 @@ def timed(number: int) -> list[tuple[bytes, bytes]]:
     """Return what an entry of a numbered second begins with."""
     times = [(b"__REALTIME_TIMESTAMP", b"%d" % (1_795_000_000_000_000 + number * 1_000_000))]
     return [*times, (b"__MONOTONIC_TIMESTAMP", b"%d" % (number * 1_000_000 + 7)), (b"_BOOT_ID", BOOT.hex().encode())]
+
+
+@pytest.mark.parametrize("size", [LONGEST, LONGEST + 1, 16 << 20])
+def test_nobody_fills_our_memory_with_a_message(tmp_path: Path, make: Make, size: int) -> None:
+    """Any user may log some hundred MiB in one entry: what is too much is left out, and how much is kept is told."""
+    message = b"%0*d" % (size, 7)
+    write(tmp_path / "system.journal", [entry(0, message), entry(1, b"say after", SYSLOG_IDENTIFIER="x" * size)])
+    seen = Seen(make(tmp_path))
+    tracemalloc.start()
+    try:
+        seen.until(lambda seen: len(seen.lines) >= 2)
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
+        seen.reader.close()
+    found = parsed(seen.lines[0] + b"\n")
+    kept = min(size, LONGEST)
+    assert found["message"] == message[: len(found["message"])]
+    assert len(found["message"]) in (kept, kept if size > MOST else size - (64 << 10))
+    assert found.get("cut") == (None if size <= LONGEST else b"%d" % len(found["message"]))
+    assert seen.messages() == [b"say after"]
+
+
+ENTRY = st.dictionaries(st.sampled_from([b"MESSAGE", b"_PID", b"OTHER"]), st.binary(max_size=40), max_size=3)
+
+
+@given(st.lists(ENTRY, max_size=4), st.booleans(), st.data())
+def test_the_export_format_in_any_split(entries: list[dict[bytes, bytes]], sizes: bool, data: st.DataObject) -> None:
+    """Entries come as they were, their values cut at what is kept, however the bytes arrive."""
+    text = b"".join(b"".join(exported(*item, sized=sizes) for item in one.items()) + b"\n" for one in entries)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    export = Export(16)
+    parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    found = [fields for part in parts for fields in export.feed(part)]
+    assert found == [{name: value[:16] for name, value in one.items()} for one in entries]
+
+
+def exported(name: bytes, value: bytes, *, sized: bool) -> bytes:
+    """Return a field as journalctl writes it."""
+    if sized or b"\n" in value:
+        return name + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
+    return name + b"=" + value + b"\n"
 
 
 def test_an_entry_of_a_user_s_unit_names_both() -> None:

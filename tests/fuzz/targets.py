@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeVar
 from log_exporter import config, wire
 from log_exporter.choice import Choice, Names
 from log_exporter.errors import ExporterError
-from log_exporter.sources import cursor, journalctl
+from log_exporter.sources import cursor
 from log_exporter.sources.entry import FIELDS, Entries
+from log_exporter.sources.export import Export
 from log_exporter.sources.framing import Frames, Messages
 from logchain.collect.descriptor import parse_descriptor
 from logchain.collect.lines import LineSplitter
@@ -163,14 +164,14 @@ def _syslog(data: bytes) -> None:
 
 
 def _journalctl(data: bytes) -> None:
-    at, entries = 0, Entries("host", Choice(), Names(), 7)
-    while found := journalctl._entry(data, at):
-        fields, behind = found
-        assert behind > at
+    entries = Entries("host", Choice(), Names(), 7)
+    found, whole = Export(16), Export(16).feed(data)
+    assert [fields for at in range(len(data)) for fields in found.feed(data[at : at + 1])] == whole
+    for fields in whole:
+        assert all(len(value) <= 16 for value in fields.values())
         values = [fields.get(name, b"") for name in FIELDS]
         line = entries.line(0, 0, bytes(16), values, lambda _: b"")
         assert line.count(b"\n") == 1
-        at = behind
 
 
 TARGETS: dict[str, Target] = {

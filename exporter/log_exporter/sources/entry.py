@@ -25,6 +25,11 @@ FIELDS = (
 USER_UNIT = b"_SYSTEMD_USER_UNIT"  # only where the unit is user@….service
 MESSAGE_ID = b"MESSAGE_ID"  # only where the transport is journal or driver
 
+LONGEST = 1 << 20  # bytes of a message, as any user may log some hundred MiB in one: the rest is left out, and told
+MOST = LONGEST + (
+    64 << 10
+)  # so many bytes of a field are read: what is to be hidden may stand on both sides of the cut
+
 _NAMED = ("unit", "user_unit", "transport", "comm", "uid", "exe")  # in the structured data, in this order
 
 _INFO, _USER = 6, 1  # where an entry says neither priority nor facility
@@ -66,6 +71,10 @@ class Entries:
                 self._heads[key] = head
         if head is None:
             return b""
+        cut = b""
+        if len(message) > LONGEST:
+            message = message[: self._choice.cut(message, LONGEST)]
+            cut = b' cut="%d"' % len(message)
         chosen = message if self._choice.everything else self._choice.message(message)
         if chosen is None:
             return b""
@@ -73,12 +82,13 @@ class Entries:
         if second != self._second:
             self._second = second
             self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
-        return b'%b%b.%06dZ%b monotonic="%d.%06d"] %b\n' % (
+        return b'%b%b.%06dZ%b monotonic="%d.%06d"%b] %b\n' % (
             head[0],
             self._second_text,
             fraction,
             head[1],
             *divmod(monotonic, 1_000_000),
+            cut,
             escape(chosen),
         )
 

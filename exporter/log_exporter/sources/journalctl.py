@@ -3,17 +3,17 @@
 import os
 import subprocess
 import time
+from collections import deque
 from contextlib import suppress
 
 from log_exporter.setup import current_boot_id
 from log_exporter.sources import Gap, Piece, Place, cursor
-from log_exporter.sources.entry import FIELDS, MESSAGE_ID, USER_UNIT, Entries
+from log_exporter.sources.entry import FIELDS, MESSAGE_ID, MOST, USER_UNIT, Entries
+from log_exporter.sources.export import Export, Fields
 
 _READ = 256 * 1024
 _QUIET = 2.0  # seconds without output after which what there was has come
 _RESTART = 1.0  # seconds before it is started again when it has ended
-
-Fields = dict[bytes, bytes]
 
 
 class Journalctl:
@@ -36,7 +36,8 @@ class Journalctl:
         self._cursor, self._told = "", 0
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = 0.0  # when it was started, or ended, or had something to say
-        self._rest = b""  # what it said and was not taken
+        self._export = Export(MOST)
+        self._pending: deque[Fields] = deque()  # entries that were not taken
         self._first = False  # the next entry has to be the one of the cursor
 
     @property
@@ -119,7 +120,8 @@ class Journalctl:
         where = [f"--cursor={self._cursor}"] if self._cursor else []
         where += [f"_BOOT_ID={self._boot or self._alone}"] if self._boot or self._alone else []
         self._first = bool(self._cursor)
-        self._rest = b""
+        self._export = Export(MOST)
+        self._pending.clear()
         self._changed = time.monotonic()
         with suppress(OSError):  # it may be there again in a moment
             self._process = subprocess.Popen(
@@ -148,34 +150,30 @@ class Journalctl:
                 return None
             self._start()
             return None
-        try:
-            data = os.read(descriptor, _READ)
-        except BlockingIOError:
-            data = b""
-            if not self._rest:
+        if not self._pending:
+            try:
+                data = os.read(descriptor, _READ)
+            except BlockingIOError:
                 return self._at_the_end()
-        else:
             self._changed, self._looked = time.monotonic(), False
             if not data:  # killed, or the journal was too much for it: what it had begun to say comes again
                 self._end()
                 return None
-        return self._lines(self._rest + data)
+            self._pending.extend(self._export.feed(data))
+        return self._lines()
 
-    def _lines(self, data: bytes) -> Piece | Gap | None:
+    def _lines(self) -> Piece | Gap | None:
         lines: list[bytes] = []
-        at = 0
-        while found := _entry(data, at):
-            fields, behind = found
+        while self._pending:
+            fields = self._pending.popleft()
             name = fields[b"__CURSOR"].decode("ascii", "replace")
             if self._first:
                 self._first = False
                 if name == self._cursor:
-                    at = behind
                     continue
                 if gap := self._gap(name):
-                    self._rest = data[at:]
+                    self._pending.appendleft(fields)
                     return gap
-            at = behind
             boot = fields[b"_BOOT_ID"].decode("ascii", "replace")
             if boot != self._in_boot:
                 self._in_boot = boot
@@ -186,8 +184,7 @@ class Journalctl:
             if text:
                 lines.append(text)
             self._cursor, self._told = name, 0
-        self._rest = data[at:]
-        return Piece(b"".join(lines), len(lines), self._place()) if at else None
+        return Piece(b"".join(lines), len(lines), self._place())
 
     def _gap(self, name: str) -> Gap | None:
         last, now = cursor.parse(self._cursor), cursor.parse(name)
@@ -219,23 +216,3 @@ class Journalctl:
 def _machine_id() -> str:
     with open("/etc/machine-id") as file:
         return file.read().strip()
-
-
-def _entry(data: bytes, at: int) -> tuple[Fields, int] | None:
-    """Return the fields of the entry there, the first of each name, and where the next one begins; None if torn."""
-    fields: Fields = {}
-    while True:
-        end = data.find(b"\n", at)
-        if end < 0:
-            return None
-        if end == at:
-            return fields, end + 1
-        name, equals, value = data[at:end].partition(b"=")
-        at = end + 1
-        if not equals:  # NAME, newline, u64le size, the bytes, newline
-            size = int.from_bytes(data[at : at + 8], "little")
-            if len(data) < at + 8 + size + 1:
-                return None
-            value = data[at + 8 : at + 8 + size]
-            at += 8 + size + 1
-        fields.setdefault(name, value)

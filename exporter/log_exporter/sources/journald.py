@@ -10,7 +10,7 @@ from log_exporter.messages import say
 from log_exporter.resumed import Resumed
 from log_exporter.setup import Setup, choice, current_boot_id
 from log_exporter.sources import Gap, Piece, Place, Reader, cursor, libsystemd
-from log_exporter.sources.entry import FIELDS, Entries
+from log_exporter.sources.entry import FIELDS, MOST, Entries
 from log_exporter.transport import which
 
 SETTINGS: dict[str, Check] = {
@@ -87,7 +87,7 @@ class Journald:
         self._open()
 
     def _open(self) -> None:
-        self._journal = libsystemd.Journal(self._library, self._directory, self._match)
+        self._journal = libsystemd.Journal(self._library, self._directory, self._match, MOST + len(b"MESSAGE="))
         self._opened, self._read = time.monotonic(), 0
 
     def fileno(self) -> int:

@@ -22,16 +22,20 @@ def load() -> Any:
 
 
 class Journal:
-    """An open journal that stands at an entry, or before the first or behind the last."""
+    """An open journal that stands at an entry, or before the first or behind the last.
 
-    def __init__(self, library: Any, directory: str = "", match: bytes = b"") -> None:
+    Of a field no more than `most` bytes are handed out, its name and sign included.
+    """
+
+    def __init__(self, library: Any, directory: str, match: bytes, most: int) -> None:
         self._library = library
         self._journal = ctypes.c_void_p()
         if directory:
             self._check(library.sd_journal_open_directory(ctypes.byref(self._journal), os.fsencode(directory), 0))
         else:
             self._check(library.sd_journal_open(ctypes.byref(self._journal), _LOCAL_ONLY))
-        library.sd_journal_set_data_threshold(self._journal, ctypes.c_size_t(0))  # whole messages
+        library.sd_journal_set_data_threshold(self._journal, ctypes.c_size_t(most))
+        self._most = most
         self._pointer, self._size = ctypes.c_void_p(), ctypes.c_size_t()
         self._number, self._boot = ctypes.c_uint64(), (ctypes.c_char * 16)()
         self._references = ctypes.byref(self._pointer), ctypes.byref(self._size)
@@ -96,10 +100,15 @@ class Journal:
         get, journal = self._library.sd_journal_get_data, self._journal
         pointer, size = self._pointer, self._size
         to_pointer, to_size = self._references
-        return [
-            b"" if get(journal, name, to_pointer, to_size) else _bytes_at(pointer, size)[len(name) + 1 :]
-            for name in names
-        ]
+        found = []
+        for name in names:
+            if get(journal, name, to_pointer, to_size):
+                found.append(b"")
+                continue
+            if size.value > self._most:
+                size.value = self._most
+            found.append(_bytes_at(pointer, size)[len(name) + 1 :])
+        return found
 
     def value(self, name: bytes) -> bytes:
         """Return one field's value."""
