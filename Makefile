@@ -24,6 +24,12 @@ demo: $(READY) ## collect this machine's own logs, verify them, tamper, and see 
 test: $(READY) ## run all tests
 	$(BIN)/pytest -n auto
 
+interop: $(READY) ## compare notes, proofs, cosignatures and the witness with Go's sumdb and PyPI's aics-witness (needs both)
+	@command -v go >/dev/null && [ -d /usr/share/gocode/src/golang.org/x/mod ] || { echo 'make interop needs Go and its x/mod; on Debian: apt install golang-go golang-golang-x-mod-dev'; exit 1; }
+	$(BIN)/python -m tests.interop.compare go
+	python3.13 -m venv build/aics && build/aics/bin/pip install -q aics-tlog==0.2.1 aics-witness==0.1.0
+	$(BIN)/python -m tests.interop.compare aics build/aics/bin/python
+
 faults: $(READY) ## let every system call that changes a store fail, or be the last one (an hour; needs strace)
 	@strace -o /dev/null true 2>/dev/null || { echo 'make faults needs strace, and the right to trace; on Debian: apt install strace'; exit 1; }
 	LOGCHAIN_FAULTS=all $(BIN)/pytest -n auto tests/faults
