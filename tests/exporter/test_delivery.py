@@ -187,7 +187,7 @@ def test_patience_without_limit_never_ends() -> None:
 class Endless:
     """A source that has a hundred pieces and no descriptor, and stops the exporter when they have been read."""
 
-    pause = None
+    pause: float | None = None
     finished = False
 
     def __init__(self, stop: Stop) -> None:
@@ -233,6 +233,8 @@ def test_what_is_there_is_sent_without_waiting_for_anything() -> None:
 
 class Quiet(Endless):
     """A source that has nothing, for two seconds."""
+
+    pause = 0.2
 
     def begin(self, greeting: Greeting) -> None:  # noqa: ARG002 (a Source)
         """Look at the clock."""
