@@ -1,6 +1,5 @@
 """`log-exporter check`: what is wrong, in plain words, and what to do about it."""
 
-import glob
 import grp
 import os
 import select
@@ -10,7 +9,8 @@ from typing import NamedTuple
 
 from log_exporter.config import Config, Stream
 from log_exporter.errors import ConnectionLost, UsageError
-from log_exporter.messages import printable
+from log_exporter.messages import printable, printable_path
+from log_exporter.sources.pattern import find
 from log_exporter.transport import POLICY_REFUSED, Transport, which
 from log_exporter.wire import Greeting, Incoming, Refusal
 
@@ -89,11 +89,17 @@ def _source(stream: Stream) -> Iterator[Finding]:
             "usermod -a -G systemd-journal log-exporter; then restart the service.",
         )
     for path in stream.settings.get("paths", ()):
-        found = glob.glob(path, recursive=True)
+        found = list(find(path))
         closed = [name for name in found if not os.access(name, os.R_OK)]
-        if closed:
+        links = [name for name in found if os.path.islink(name)]
+        if links:
             yield Finding(
-                f"{stream.name}: {printable(closed[0])} cannot be read by user {os.geteuid()}",
+                f"{stream.name}: {printable_path(links[0])} is a link, and not followed",
+                "Name what it leads to in `paths`, if that is to be read.",
+            )
+        elif closed:
+            yield Finding(
+                f"{stream.name}: {printable_path(closed[0])} cannot be read by user {os.geteuid()}",
                 "Give that user the right to read it, with its group or an ACL.",
             )
         elif not found:

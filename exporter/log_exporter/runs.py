@@ -32,7 +32,7 @@ class Run(NamedTuple):
     start: int
     end: Place | None = None  # None: open, as the file itself tells
     lines: int = 0
-    cut: bool = False  # the last line had no newline, so the run cannot be told from the file alone
+    closed: bool = False  # its end is noted at once: it is not left open, to be told from the file
 
     def follows(self, before: "Run") -> bool:
         """Whether both together are one run."""
@@ -72,6 +72,7 @@ class Runs:
     def __init__(self, base: int = 0, places: dict[int, Place] | None = None) -> None:
         self.base = base  # so many lines are acknowledged, and stand before the first run
         self.places = dict(places or {})  # where each file stood then
+        self.moved = 0  # bytes by which it has moved
         self._runs: deque[Run | Said] = deque()
         self._open: Run | None = None  # the one that is open in the cursor file, as far as it has come
 
@@ -92,7 +93,7 @@ class Runs:
             self._open = run if isinstance(run, Run) else None
             records = [before.ended()] if before else []
             records.append(run.begun() if isinstance(run, Run) else {"said": run.text})
-        if self._open and self._open.cut:
+        if self._open and self._open.closed:
             records.append(self._open.ended())
             self._open = None
         return records
@@ -104,6 +105,7 @@ class Runs:
             self.base += run.lines
             if isinstance(run, Run) and run.end:
                 self.places[run.file] = run.end
+                self.moved += run.end.offset - run.start
 
     def records(self) -> list[Record]:
         """Return the cursor file as it would be had it begun with the first run of now."""

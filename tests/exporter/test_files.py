@@ -2,10 +2,17 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from log_exporter.line import Plain
+from log_exporter.sources.files import Files
+from log_exporter.sources.followed import Followed, open_regular
+from log_exporter.sources.shape import LINES
+from log_exporter.state import State
+from log_exporter.wire import Greeting
 from tests.exporter.bench import Bench
 
 
@@ -348,6 +355,82 @@ def test_once_sends_again_what_a_lost_call_did_not_store(bench: Bench) -> None:
     append(bench.logs / "a.log", b"1\n2\n3\n")
     assert bench.ship(bad="--bad dies --after 1") == "log-exporter: the call ended; trying again\n"
     assert bench.stored() == [b"1", b"2", b"3"]
+
+
+def test_once_asks_all_files_again(bench: Bench) -> None:
+    """The end of a round in which the last files had nothing is not the end: the first ones may have more."""
+    for number in range(16):
+        path = bench.logs / f"{number}.log"
+        path.write_bytes(b"x" * 99 + b"\n" + b"".join(b"%099d\n" % line for line in range(2999)))
+        os.utime(path, (1000 + number, 1000 + number))
+    (bench.logs / "last.log").touch()
+    assert bench.ship() == ""
+    assert len(bench.stored()) == 16 * 3000
+
+
+def test_once_looks_again_for_a_file_that_was_renamed_just_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was found by its old name, and is gone when it is opened: it has not ended before the new one was read."""
+    (tmp_path / "a.log").write_bytes(b"1\n")
+
+    def renamed(path: str) -> int:
+        with suppress(FileNotFoundError):
+            (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+        return open_regular(path)
+
+    monkeypatch.setattr("log_exporter.sources.watch.open_regular", renamed)
+    source = Files([f"{tmp_path}/a.log*"], Plain(), "work", State(tmp_path / "state", "test"), once=True)
+    source.begin(Greeting("1" * 16))
+    data = b""
+    while not source.finished:
+        data += source.read()
+    assert data == b"1\n"
+    source.close()
+
+
+def test_many_files_are_looked_at_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In proportion to their number; and one that has not changed is not read again."""
+    monkeypatch.setattr("log_exporter.sources.files._MANY", 10)
+    for number in range(40):
+        (tmp_path / f"{number}.log").write_bytes(b"1\n")
+        os.utime(tmp_path / f"{number}.log", (1000, 1000))
+    source = Files([f"{tmp_path}/*.log"], Plain(), "work", State(tmp_path / "state", "test"), once=False)
+    source.begin(Greeting("1" * 16))
+    assert sum(data.count(b"\n") for data in iter(source.read, b"")) == 40
+    for again in range(2):
+        source._look_at = 0.0
+        if again:
+            monkeypatch.setattr("log_exporter.sources.followed.os.pread", None)
+        assert source.read() == b""
+    assert 1.0 < source.pause <= 2.0
+    source.close()
+
+
+def test_a_line_is_not_looked_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector that claims more lines than there can be does not have all of a large file read."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"x\n" * 300_000)
+    monkeypatch.setattr("log_exporter.sources.followed._FAR", 1 << 18)
+    file = Followed(1, str(path), os.open(path, os.O_RDONLY), LINES, once=False)
+    assert file.after(0, 10, None) == (20, 0)
+    offset, missing = file.after(0, 300_001, None)
+    assert 0 < offset < 600_000
+    assert missing == 300_001 - offset // 2
+    file.close()
+
+
+def test_the_end_of_a_long_line_is_noted_at_once(bench: Bench) -> None:
+    """So nobody has to read it again to find its end."""
+    append(bench.logs / "a.log", b"1\n" + b"x" * 300_000 + b"\n")
+    exporter = bench.files()
+    bench.until(lambda: len(bench.stored()) == 2)
+    exporter.kill()
+    exporter.wait()
+    records = (bench.state / "test.cursor").read_bytes().splitlines()
+    assert b'"to":300003' in records[-1]
+    assert bench.ship() == ""
+    assert len(bench.stored()) == 2
 
 
 def test_nothing_to_ship_is_shipped(bench: Bench) -> None:

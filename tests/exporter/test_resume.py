@@ -52,8 +52,9 @@ class Logs:
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Iterator[Logs]:
-    """An empty directory."""
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logs]:
+    """An empty directory, in which each file is looked at without delay."""
+    monkeypatch.setattr("log_exporter.sources.files._LOOK_EVERY", 0.0)
     logs = Logs(tmp_path)
     yield logs
     logs.kill()

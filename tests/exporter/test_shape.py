@@ -94,6 +94,7 @@ class Log:
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """A log that is looked at without delay."""
     monkeypatch.setattr("log_exporter.sources.files._SCAN_EVERY", 0.0)
+    monkeypatch.setattr("log_exporter.sources.files._LOOK_EVERY", 0.0)
     log = Log(tmp_path)
     yield log
     log.kill()

@@ -10,6 +10,7 @@ from _blake2 import blake2b  # see followed.py
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from log_exporter.config import Check, flag, paths, pattern, text
@@ -30,10 +31,14 @@ NEEDED = ["paths"]
 _VERSION = 1  # of the cursor file
 _ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the cursor file
 _AT_ONCE = 16  # rounds of which nothing is sent, before others get their turn
-_PAUSE = 0.5  # seconds between two looks at files that do not grow
-_SCAN_EVERY = 1.0  # seconds between two looks at the patterns
-_SAVE_EVERY = 5.0  # seconds between two compact cursor files,
-_SAVE_RECORDS = 2000  # or so many records added to it
+_LOOK_EVERY = 0.5  # seconds between two looks at files that do not grow,
+_SCAN_EVERY = 1.0  # at the patterns,
+_SAVE_EVERY = 5.0  # and two compact cursor files:
+_MANY = 2000  # with more files than that all of these are longer in proportion, so that many are no burden
+_SAVE_RECORDS = (
+    2000  # a compact one comes earlier after so many records that were added, or as many as there are files,
+)
+_SAVE_BYTES = 64 << 20  # or so much that was stored: that much is read to find a line again
 
 
 def make(setup: Setup, settings: dict[str, Any]) -> "Files":
@@ -58,11 +63,12 @@ class Files:
         self._watch = Watch(patterns, shape, once=once)
         self._paths: dict[int, str] = {}  # also of files that are gone and have runs
         self._lap: deque[Followed] = deque()  # who is still to be asked
+        self._more: list[Followed] = []  # who had something in this lap
+        self._look_at = 0.0  # when all are asked again
         self._runs = Runs()
         self._session = self._newest_before = ""
         self._acknowledged = 0
         self._notes: list[Said] = []
-        self._behind = False  # the last round found something
         self._reshaped = False  # the lines of the last session were counted with another shape
         self._output: Iterator[bytes] = iter(())
         self._scanned = self._saved = -_SAVE_EVERY
@@ -88,6 +94,8 @@ class Files:
         self._acknowledged = 0
         self.finished = False
         self._lap.clear()
+        self._more.clear()
+        self._look_at = 0.0
         self._runs = Runs(0, places)
         self._output = self._encoded(self._take_notes([]), [])
         self._save()
@@ -127,7 +135,8 @@ class Files:
         before = self._runs.base
         self._acknowledged = lines
         self._runs.acknowledge(lines)
-        due = time.monotonic() - self._saved >= _SAVE_EVERY or self._state.appended >= _SAVE_RECORDS
+        due = time.monotonic() - self._saved >= self._every(_SAVE_EVERY)
+        due |= self._state.appended >= max(_SAVE_RECORDS, len(self._watch.files)) or self._runs.moved >= _SAVE_BYTES
         if due and self._runs.base > before:
             self._save()
 
@@ -145,7 +154,14 @@ class Files:
     @property
     def pause(self) -> float:
         """Seconds after which to ask again."""
-        return 0.0 if self._behind else _PAUSE
+        return 0.0 if self._behind else max(0.0, self._look_at - time.monotonic())
+
+    @property
+    def _behind(self) -> bool:
+        return bool(self._lap or self._more)
+
+    def _every(self, seconds: float) -> float:
+        return seconds * max(1.0, len(self._watch.files) / _MANY)
 
     def read(self) -> bytes:
         """Return the next piece of the round, and make a new round when it is at its end."""
@@ -162,10 +178,7 @@ class Files:
         """Ask the files in turn; return what they have, once it is durable what came from where."""
         records: list[Record] = []
         if not self._lap:
-            if time.monotonic() - self._scanned >= _SCAN_EVERY:
-                records += [self._record(file) for file in self._watch.scan(self._held())]
-                self._scanned = time.monotonic()
-            self._lap.extend(self._watch.files)
+            self._next_lap(records)
         all_found: list[Found] = []
         size = 0
         scanning = False
@@ -175,6 +188,8 @@ class Files:
                 all_found.append(found)
                 size += len(found.data or b"")
             scanning = file.scanning
+            if found or scanning:
+                self._more.append(file)
         notes = self._take_notes(records)
         for found in all_found:
             if found.run.start == 0:  # only now its first bytes are known
@@ -184,9 +199,21 @@ class Files:
             self._state.append(records)
         if any(not found.run.lines for found in all_found):
             self.acknowledge(self._acknowledged)  # of these no `ok` will tell
-        self._behind = bool(all_found) or any(file.scanning for file in self._watch.files)
-        self.finished = self._once and not self._behind and not notes
+        self.finished = self._once and not self._behind and not notes and not self._watch.vanished
         return self._encoded(notes, all_found)
+
+    def _next_lap(self, records: list[Record]) -> None:
+        """Ask all files if it is time to, or those that had something."""
+        now = time.monotonic()
+        more, self._more = self._more, []
+        if now < self._look_at and not self._once:
+            self._lap.extend(more)
+            return
+        if now - self._scanned >= self._every(_SCAN_EVERY) or self._watch.vanished:
+            records += [self._record(file) for file in self._watch.scan(self._held())]
+            self._scanned = now
+        self._look_at = now + self._every(_LOOK_EVERY)
+        self._lap.extend(self._watch.files)
 
     def _lines(self, file: Followed) -> Found | None:
         if file.predecessor and not file.predecessor.done:
@@ -234,7 +261,7 @@ class Files:
     def _save(self) -> None:
         """Write the cursor file anew: where each file stood at the last acknowledged run, and the runs since."""
         places = self._runs.places
-        files = [self._record(file, places.get(file.number, Place())) for file in self._watch.files]
+        files = (self._record(file, places.get(file.number, Place())) for file in self._watch.files)
         gone = self._held() - {file.number for file in self._watch.files}
         header = {
             "exporter": _VERSION,
@@ -245,8 +272,8 @@ class Files:
             "lines": self._runs.base,
         }
         names = [{"gone": number, "path": self._paths[number]} for number in sorted(gone)]
-        self._state.replace([header, *files, *names, *self._runs.records()])
-        self._saved = time.monotonic()
+        self._state.replace(chain([header], files, names, self._runs.records()))
+        self._saved, self._runs.moved = time.monotonic(), 0
 
     def _record(self, file: Followed, place: Place = Place()) -> Record:  # noqa: B008  (it is frozen)
         self._paths[file.number] = file.path

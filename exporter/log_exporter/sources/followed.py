@@ -4,7 +4,7 @@ import os
 import stat
 import time
 from _blake2 import blake2b  # hashlib would load OpenSSL, which needs more memory than all else here
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from log_exporter.choice import LONGEST
@@ -15,6 +15,8 @@ from log_exporter.sources.shape import Message, Shape
 CHUNK = LONGEST  # bytes that are read at once
 SETTLED = 2.0  # seconds without a change, after which nobody finishes a line of a file that was rotated away
 
+_TICK = 1_000_000_000  # ns, far more than the grain of a file's times
+_FAR = 1 << 30  # bytes from a place that was saved: the next is saved long before
 _SCAN = 4  # such chunks of a long line are looked through before others get their turn
 
 _HEAD = 256  # bytes by which a file is known: its first,
@@ -42,6 +44,29 @@ class Followed:
     The descriptor stays open, so that a file that was renamed or deleted is still read to its end.
     """
 
+    __slots__ = (
+        "_before",
+        "_changed",
+        "_descriptor",
+        "_head",
+        "_limit",
+        "_offset",
+        "_once",
+        "_scanned",
+        "_seen",
+        "_shape",
+        "_size",
+        "away",
+        "deleted",
+        "done",
+        "key",
+        "matched",
+        "number",
+        "path",
+        "predecessor",
+        "scanning",
+    )  # there may be thousands
+
     def __init__(self, number: int, path: str, descriptor: int, shape: Shape, *, once: bool) -> None:
         status = os.fstat(descriptor)
         self.path = path  # the name by which it was found first
@@ -68,6 +93,7 @@ class Followed:
     def seek(self, offset: int) -> None:
         """Go on from there; what stands before it is taken for what was read."""
         self._offset = self._scanned = offset
+        self._seen: tuple[int, int] | None = None  # size and time when it was last asked: a quiet file costs no more
         tail = min(offset, _TAIL)
         self._before = os.pread(self._descriptor, tail, offset - tail)
 
@@ -90,16 +116,19 @@ class Followed:
         """Seconds since it was seen to change."""
         return time.monotonic() - self._changed
 
-    def look(self, matches: Container[Key]) -> None:
-        """Find out what became of its name."""
+    def look(self, matches: Mapping[Key, str]) -> None:
+        """Find out what became of its name, from what the patterns found."""
         before = self.away, self.deleted
         self.matched = self.key in matches
-        self.deleted = os.fstat(self._descriptor).st_nlink == 0
-        try:
-            named = os.lstat(self.path)
-            self.away = (named.st_dev, named.st_ino) != self.key
-        except OSError:
-            self.away = True
+        if matches.get(self.key) == self.path:
+            self.away = self.deleted = False
+        else:
+            self.deleted = os.fstat(self._descriptor).st_nlink == 0
+            try:
+                named = os.lstat(self.path)
+                self.away = (named.st_dev, named.st_ino) != self.key
+            except OSError:
+                self.away = True
         if (self.away, self.deleted) != before:
             self.done = False  # now a line without an end may be one
 
@@ -111,6 +140,17 @@ class Followed:
 
     def lines(self) -> Found | None:
         """Return the next lines, if there is a whole one; raise Rewritten if they are not the next ones."""
+        status = os.fstat(self._descriptor)
+        seen = status.st_size, status.st_mtime_ns
+        if self.done and seen == self._seen:
+            return None
+        self._seen = None
+        found = self._read()
+        if time.time_ns() - status.st_mtime_ns > _TICK:  # else it may change once more without a newer time
+            self._seen = seen
+        return found
+
+    def _read(self) -> Found | None:
         self.done = self.scanning = False
         tail = len(self._before)
         # One read for both, so that nobody can change the file in between.
@@ -192,7 +232,8 @@ class Followed:
         else:
             self._before = (self._before + data[-_TAIL:])[-_TAIL:]
             self._offset = self._scanned = end
-        run = Run(self.number, start, Place(end, _digest(self._before)), lines, cut)
+        # What the file alone does not tell, or only to who reads much of it, is noted with its end.
+        run = Run(self.number, start, Place(end, _digest(self._before)), lines, cut or data is None)
         return Found(self, run, data + b"\n" if cut and data is not None else data)
 
     def parts(self, run: Run) -> Iterator[bytes]:
@@ -213,7 +254,7 @@ class Followed:
         return Place(offset, _digest(os.pread(self._descriptor, tail, offset - tail)))
 
     def after(self, start: int, lines: int, end: int | None) -> tuple[int, int]:
-        """Return where so many lines from `start` end, and how many of them were not there."""
+        """Return where so many lines from `start` end, and how many of them were not there, or too far away."""
         if not self._shape.is_lines:
             return self._after_messages(start, lines, end)
         offset = behind_newline = start
@@ -223,7 +264,7 @@ class Followed:
             count = data.count(b"\n")
             if count >= lines:
                 return offset + after_lines(data, lines), 0
-            if not data:
+            if not data or offset > start + _FAR:
                 return behind_newline, lines
             if count:
                 behind_newline = offset + data.rfind(b"\n") + 1
@@ -232,7 +273,7 @@ class Followed:
 
     def _after_messages(self, start: int, lines: int, end: int | None) -> tuple[int, int]:
         offset = start
-        while lines:
+        while lines and offset <= start + _FAR:
             data = os.pread(self._descriptor, CHUNK, offset)
             data = data if end is None else data[: end - offset]
             found = self._shape.messages(data, final=len(data) == CHUNK or offset + len(data) == end)

@@ -1,6 +1,5 @@
 """Which files match, and which of them is which, whatever their names become."""
 
-import glob
 import os
 import resource
 import stat
@@ -11,6 +10,7 @@ from contextlib import suppress
 from log_exporter.messages import printable_path, say
 from log_exporter.runs import Place, Record
 from log_exporter.sources.followed import Followed, Key, open_regular
+from log_exporter.sources.pattern import find, has_wildcard
 from log_exporter.sources.shape import Shape
 
 COMPRESSED = (".bz2", ".gz", ".lz4", ".xz", ".zip", ".zst")
@@ -27,9 +27,11 @@ class Watch:
         self.files: list[Followed] = []
         self._shape = shape
         self._once = once
+        self._newest: dict[str, Followed] = {}  # of those that were found by the same name
         self._numbers = 0
         self._complained: set[str] = set()
         self.unreadable = False  # a file that was asked for
+        self.vanished = False  # a file that was found was gone when it was opened: renamed just now
         self._looked = False
         _raise_limit_of_open_files()
 
@@ -79,6 +81,7 @@ class Watch:
 
     def scan(self, held: set[int]) -> list[Followed]:
         """Look at all names; let go of files that are over and not held, return those that are new."""
+        self.vanished = False
         matches = self._matches()
         for file in list(self.files):
             file.look(matches)
@@ -86,10 +89,12 @@ class Watch:
             over = lost_sight or (file.deleted and file.settled)
             if over and file.done and file.number not in held:
                 self.files.remove(file)
+                if self._newest[file.path] is file:
+                    del self._newest[file.path]
                 file.close()
         if not self._looked:
             self._looked = True
-            for path in (pattern for pattern in self.patterns if not glob.has_magic(pattern)):
+            for path in (pattern for pattern in self.patterns if not has_wildcard(pattern)):
                 self._explain(path)
         known = {file.key for file in self.files}
         new = [self._open(path, self.next_number(), path) for key, path in matches.items() if key not in known]
@@ -116,9 +121,8 @@ class Watch:
             file.close()
 
     def _append(self, file: Followed) -> Followed:
-        for other in self.files:
-            if other.path == file.path:
-                file.predecessor = other
+        file.predecessor = self._newest.get(file.path)
+        self._newest[file.path] = file
         self.files.append(file)
         return file
 
@@ -131,7 +135,8 @@ class Watch:
                 os.close(descriptor)
                 raise
         except FileNotFoundError:
-            return None  # just renamed: the next look finds it
+            self.vanished = True  # the next look finds it
+            return None
         except OSError as error:
             self.fail(path, error.strerror or str(error))
             return None
@@ -154,7 +159,7 @@ class Watch:
         """Return the files that match, the one that changed last at the end."""
         matches = []
         for pattern in self.patterns:
-            for path in glob.iglob(pattern, recursive=True):
+            for path in find(pattern):
                 if path.endswith(COMPRESSED):
                     continue
                 with suppress(OSError):  # just renamed
