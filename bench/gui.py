@@ -15,7 +15,7 @@ from pathlib import Path
 
 RUNS = 7
 LOGS = 100_000
-IDLE = 20.0  # s
+IDLE = 60.0  # s
 _OPEN = """
 import time; began = time.monotonic()
 import sys
@@ -32,7 +32,7 @@ while not window.model.rowCount():
     QTest.qWait(2)
 window.grab()
 print(round(1000 * (time.monotonic() - began)))
-while any(window.feed.asks(name) for name in ("timeline", "status", "sessions")):
+while not window.quota.rows.topLevelItemCount() or any(map(window.feed.asks, ("timeline", "status", "sessions"))):
     QTest.qWait(2)
 window.grab()
 print(round(1000 * (time.monotonic() - began)), flush=True)
@@ -65,6 +65,7 @@ def measure_opening(path: Path) -> None:
     print(f"all logs are there  {rows:6.0f}   (the best {best})")
     print(f"and all else        {everything:6.0f}   (timeline, sessions, quotas)")
     used = [_used(path, seconds) for seconds in (0, IDLE)]
+    print(f"all of it           {1000 * used[0]:6.0f}   of CPU, its commands included")
     print(f"open and idle       {100 * (used[1] - used[0]) / IDLE:6.1f} % of a core, its commands included")
 
 
@@ -95,16 +96,17 @@ def measure_list() -> None:
     view.resize(1200, 700)
     view.show_tree()
     view.show()
-    began = time.monotonic()
+    began = time.monotonic(), time.process_time()
 
     def tell(what: str) -> None:
         nonlocal began
         app.processEvents()
         view.grab()
-        print(f"{what:20}{1000 * (time.monotonic() - began):6.0f}")
-        began = time.monotonic()
+        now = time.monotonic(), time.process_time()
+        print(f"{what:20}{1000 * (now[0] - began[0]):6.0f} {1000 * (now[1] - began[1]):6.0f}")
+        began = now
 
-    print(f"\n{LOGS:,} logs, ms")
+    print(f"\n{LOGS:,} logs, ms{'wall':>8}{'CPU':>7}")
     for start in range(0, LOGS, 1_000):
         model.put(
             [Log(f"vm{n}", "journal", n, n, n * 7 % 1_000, n, n, "open", "") for n in range(start, start + 1_000)]

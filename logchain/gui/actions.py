@@ -98,6 +98,9 @@ ACTIONS = (
             Field("--vm", "Records of", "qube"),
             Field("--fingerprint", "Fingerprint", told="as 'logchain init' showed it; empty: that of the settings"),
             Field(
+                "--witness", "Witness", told="public key of a witness, to tell how far it signed; empty: the settings'"
+            ),
+            Field(
                 "--audit-secret",
                 "Audit secret",
                 "file",
@@ -246,6 +249,8 @@ class Options(QDialog):
             row = made = line_edit(field.told, field.name)
             made.setText(values.get(field.option, ""))
             made.textChanged.connect(self._changed)
+            if field.kind == "new file" and self._logchain.sudo:
+                made.setPlaceholderText("it will belong to root, as all that sudo makes")
             if "file" in field.kind:
                 row = self._with_browser(made, new=field.kind == "new file")
         made.setAccessibleName(field.name)

@@ -109,6 +109,15 @@ class LogsModel(QAbstractItemModel):
                 self._below[number] = kept
                 self.endInsertRows()
 
+    def forget_below(self, index: Index) -> None:
+        """Let go of what is below a log that was closed: it is asked for anew when the log is opened again."""
+        number = self._number(index)
+        rows = self._below.get(number, ())
+        if rows:
+            self.beginRemoveRows(index, 0, len(rows) - 1)  # type: ignore[arg-type]
+            del self._below[number]
+            self.endRemoveRows()
+
     # What follows has the names that Qt calls.
 
     def index(self, row: int, column: int, parent: Index = _TOP) -> QModelIndex:

@@ -35,6 +35,7 @@ class LogsView(QStackedWidget):
         self.tree = QTreeView()
         self.tree.setModel(model)
         self.tree.setAccessibleName("Logs")
+        self.tree.collapsed.connect(model.forget_below)
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

@@ -29,11 +29,11 @@ from logchain.read.amounts import format_size
 
 __all__ = ["Window"]
 
-_STATUS_EVERY = 30_000  # ms
+_STATUS_EVERY = 30_000  # ms, if anything arrived
+_SLOWLY = 10  # times that, if nothing did
 _PICTURE_EVERY = 60_000  # ms: timeline and sessions, if anything changed
 _ARRANGE_EVERY = 500  # ms at least; more where it takes long
 _SHARE = 20
-_PREVIEW = 200  # lines
 _EMPTY = """\
 No qube has sent anything yet.
 
@@ -81,7 +81,8 @@ class Window(QMainWindow):
         self.doing = Doing(self)
         self._connected: dict[tuple[str, str], dict[str, Any]] = {}
         self._throttled: set[str] = set()
-        self._listed = self._changed = False
+        self._listed = self._changed = self._arrived = False  # the last two: since timeline, and status, were read
+        self._ticks = 0
         self._arranging = self._timer(_ARRANGE_EVERY, self.arrange, once=True)
         self._timer(_STATUS_EVERY, self._tick)
         self._pictures = self._timer(_PICTURE_EVERY, self._redraw)
@@ -126,7 +127,7 @@ class Window(QMainWindow):
             integrity = self.checks.of(*key, str(row.get("id", "")))
             logs.append(as_log(row, self._throttled, now, integrity))
         self.model.put(logs)
-        self._changed = True
+        self._changed = self._arrived = True
         if not self._arranging.isActive():
             self._arranging.start()
 
@@ -214,7 +215,10 @@ class Window(QMainWindow):
 
     def _tick(self) -> None:
         if self.isVisible() and not self.isMinimized() and self._listed:
-            self._read_status()
+            self._ticks += 1
+            if self._arrived or self._ticks % _SLOWLY == 0:
+                self._arrived = False
+                self._read_status()
             now = time.time_ns() // 1000  # a sender may have fallen silent
             self.model.put(
                 [

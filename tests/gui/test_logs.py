@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QTreeView
 from pytestqt.qtbot import QtBot
 
@@ -71,6 +71,27 @@ def test_what_is_below_a_log(window: Window, qtbot: QtBot) -> None:
     assert (cells[0][0], cells[0][4], cells[0][7]) == ("segment 1", "6", "sealed")
     assert (cells[1][0][:8], cells[1][4], cells[1][7]) == ("session ", "2", "eof")
     assert window.model.parent(window.model.index(0, 0, log)).row() == place
+
+
+def test_what_is_below_is_read_anew(window: Window, qtbot: QtBot, room: Path) -> None:
+    """A log that is closed and opened again shows what is there now; one may be open while others come and go."""
+    log = QPersistentModelIndex(window.model.index(names(window).index("work/web"), 0))
+    for count in (2, 4):  # the first is a segment and a session, then there are two of each
+        window.logs.tree.expand(window.model.index(log.row(), 0))
+        qtbot.waitUntil(partial(_has_below, window, log, count), timeout=10_000)
+        if count == 2:
+            run = run_in(room)
+            run("logchain", "seal")
+            run("log-collector", "--stdio", "web", vm="work", stdin=b"more\n")
+            run("log-collector", "--stdio", "main", vm="new", stdin=b"first\n")
+            qtbot.waitUntil(lambda: names(window)[0] == "new/main", timeout=10_000)
+            window.logs.tree.collapse(window.model.index(log.row(), 0))
+            assert window.model.rowCount(log) == 0
+
+
+def _has_below(window: Window, log: QPersistentModelIndex, count: int) -> bool:
+    done = not window.feed.asks("sessions work web") and not window.feed.asks("segments work web")
+    return done and window.model.rowCount(log) == count
 
 
 def test_the_filter(window: Window, qtbot: QtBot) -> None:
