@@ -169,6 +169,9 @@ class StreamReader:
                     return
                 if self._offset >= outline.size:
                     return
+            elif self._view.begins.get((self._vm, self._stream, number), 0) > self._until and self._is_clean:
+                self._evicted, self._passed = [], is_new
+                return
             elif is_new and self._went(files, number, state):
                 yield from self._tell_evicted(state.time if state else self._time)
                 return

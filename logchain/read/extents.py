@@ -97,7 +97,7 @@ def _extents(view: View, files: StreamFiles, vm: str, stream: str) -> Iterator[_
             if not state or number > state.segment:
                 continue
             with files.open(number, state) as text:
-                first = text.first_time()
+                first = view.begins[vm, stream, number] = text.first_time()
                 last = state.time if number == state.segment else text.last_time()
                 yield _Extent(first, max(first, last), text.records, text.size)
         except (FormatError, FileNotFoundError):

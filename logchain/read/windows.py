@@ -87,7 +87,10 @@ class _Worker:
         self._text = os.memfd_create("logchain-show")
         self._sizes, sizes = os.pipe()
         self._told, self._tell = os.pipe()
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            self._pid = -1  # the system has no room for a process: who asks reads
         if not self._pid:
             for worker in (self, *others):
                 os.close(worker._tell)  # or it would not see that there is nobody who would tell it
@@ -110,8 +113,9 @@ class _Worker:
 
     def end(self) -> None:
         """End it, if it has not ended."""
-        os.kill(self._pid, SIGKILL)
-        os.waitpid(self._pid, 0)
+        if self._pid > 0:
+            os.kill(self._pid, SIGKILL)
+            os.waitpid(self._pid, 0)
         for fd in (self._text, self._sizes, self._told, self._tell):
             os.close(fd)
 

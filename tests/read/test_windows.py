@@ -160,7 +160,7 @@ def test_what_is_not_yet_verified_is_marked_once(archive: Archive) -> None:
     ]
 
 
-@pytest.mark.parametrize("end", ["killed", "failed", "too much"])
+@pytest.mark.parametrize("end", ["killed", "failed", "too much", "never began"])
 def test_a_process_that_gives_up_costs_nothing_but_time(
     archive: Archive, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +176,12 @@ def test_a_process_that_gives_up_costs_nothing_but_time(
                 raise MemoryError
             yield lines
 
-    if end == "too much":
+    def no_room() -> int:
+        raise BlockingIOError
+
+    if end == "never began":
+        monkeypatch.setattr(os, "fork", no_room)
+    elif end == "too much":
         monkeypatch.setattr(windows, "_HELD", 100)
     else:
         monkeypatch.setattr(Show, "all", worse)
