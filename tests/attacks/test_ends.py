@@ -40,9 +40,9 @@ def store(template: Pinned, tmp_path: Path) -> Pinned:
     return copy(template, tmp_path / "store")
 
 
-def put_state(store: Pinned, state: KeyState) -> None:
-    """Write the key state of work/main."""
-    (store.directory() / "ratchet").write_bytes(format_slots(RATCHET_MAGIC, format_keystate(state)))
+def put_state(store: Pinned, state: KeyState, vm: str = "work") -> None:
+    """Write the key state of a stream `main`."""
+    (store.directory(vm) / "ratchet").write_bytes(format_slots(RATCHET_MAGIC, format_keystate(state)))
 
 
 def test_a_cut_whose_next_segment_is_evicted(store: Pinned) -> None:

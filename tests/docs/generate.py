@@ -1,4 +1,4 @@
-"""Writes what of the pages follows from the code: docs/errors.md, and the list in docs/adr/README.md.
+"""Writes what of the pages follows from the code: docs/errors.md, and the ends of docs/adr/README.md, threat-model.md.
 
 Run it as `python -m tests.docs.generate`; a test sees that it was run.
 """
@@ -11,6 +11,7 @@ from log_exporter.errors import ExporterError, NotDelivered, NotInOrder, NotRunn
 from log_exporter.errors import UsageError as ExporterUsageError
 from logchain.format import errors
 from logchain.format.errors import LogchainError
+from tests.attacks.catalogue import ATTACKERS, ATTACKS
 from tests.docs.pages import ROOT
 
 __all__ = ["GENERATED"]
@@ -120,11 +121,27 @@ def _adr_page() -> str:
     return head + mark + "".join(f"- [{_title(path)}]({path.name})\n" for path in records)
 
 
+def _attacks_page() -> str:
+    """Return docs/threat-model.md with its last tables made anew from the attacks of the tests."""
+    page = ROOT / "docs/threat-model.md"
+    head, mark, _ = page.read_text("utf-8").partition("<!-- the attacks: python -m tests.docs.generate -->\n")
+    tables = ""
+    for who, name in ATTACKERS.items():
+        rows = [f"| {a.what} | {a.public} | {a.audited} |\n" for a in ATTACKS if a.who == who]
+        top = "| what is done | with the fingerprint | and with the audit secret |\n| --- | --- | --- |\n"
+        tables += f"\n**{name}**\n\n{top}{''.join(rows)}"
+    return head + mark + tables
+
+
 def _title(path: Path) -> str:
     return path.read_text("utf-8").partition("\n")[0].lstrip("# ")
 
 
-GENERATED = {ROOT / "docs/errors.md": _errors_page, ROOT / "docs/adr/README.md": _adr_page}
+GENERATED = {
+    ROOT / "docs/errors.md": _errors_page,
+    ROOT / "docs/adr/README.md": _adr_page,
+    ROOT / "docs/threat-model.md": _attacks_page,
+}
 
 
 if __name__ == "__main__":
