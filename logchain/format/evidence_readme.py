@@ -31,17 +31,20 @@ WITHOUT LOGCHAIN
 
 With bash, the usual tools, and openssl 3. If you do not trust who gave you the file, take this text from logchain's own
 pages (docs/spec/evidence.md), not from here: it is the same, byte for byte. Go to the directory that this text is in,
-and paste all between the two brackets, with them. It says BAD where something does not fit; at the end, by when all of
-it was sealed, by the store's clock, and the fingerprint, which has to be the one that the owner gave you. A thousand
-entries of the ledger take some ten seconds.
+and paste all between the two brackets, with them. It says BAD where something does not fit, and tells where something
+may be missing; at the end, by when all of it was sealed, by the store's clock, and the fingerprint, which has to be the
+one that the owner gave you. A thousand entries of the ledger take some ten seconds.
 
     (
     export LC_ALL=C; tmp=$(mktemp -d); trap 'rm -r "$tmp"' EXIT; sum() { sha256sum | cut -d ' ' -f 1; }
-    signed() {  # signed FILE KEY: is FILE signed by KEY, which stands behind 'next' or 'genesis'?
+    der() {  # der KEY: a key as it stands behind 'next' and 'genesis', as openssl takes it
+      printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'
+      printf %s "$1" | cut -d + -f 3- | base64 -d 2> /dev/null | tail -c 32
+    }
+    signed() {  # signed FILE KEY: is FILE signed by KEY?
       sed '/^$/,$d' "$1" > "$tmp/text"
       tail -n 1 "$1" | cut -d ' ' -f 3 | base64 -d 2> /dev/null | tail -c 64 > "$tmp/signature"
-      { printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'
-        printf %s "$2" | cut -d + -f 3- | base64 -d 2> /dev/null | tail -c 32; } > "$tmp/key"
+      der "$2" > "$tmp/key"
       openssl pkeyutl -verify -pubin -keyform DER -inkey "$tmp/key" -rawin \
         -in "$tmp/text" -sigfile "$tmp/signature" > /dev/null 2>&1
     }
@@ -57,12 +60,16 @@ entries of the ledger take some ten seconds.
     named=$(grep '^stream ' index | cut -d ' ' -f 2,3 | sort -u | wc -l)
     [ "$there" = "$named" ] || echo 'BAD: there are streams that the index does not name'
     # 2. the entries: each signed by the key that the one before names, and each hashes the one before
-    first=$(sed -n '7s/^genesis \([^ ]*\) .*/\1/p' ledger/entries); key=$first; before=$(printf '%064d' 0)
+    read -r _ genesis log < <(sed -n 7p ledger/entries); store=$(sed -n 2p index)
+    key=$genesis before=$(printf '%064d' 0)
     split -l 10 -d -a 8 ledger/entries "$tmp/entry."
     for entry in "$tmp"/entry.*; do
-      signed "$entry" "$key" && grep -qx "previous sha256:$before" "$entry" || echo "BAD: ledger, ${entry##*/}"
+      signed "$entry" "$key" && grep -qx "previous sha256:$before" "$entry" && grep -qx "$store" "$entry" ||
+        echo "BAD: ledger, ${entry##*/}"
       key=$(sed -n '8s/^next //p' "$entry"); before=$(sum < "$entry")
     done
+    pem() { printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$(der "$1" | base64)"; }
+    pem "$genesis" | cmp -s - keys/genesis.pem && pem "$log" | cmp -s - keys/log.pem || echo 'BAD: keys'
     read -r word since until < <(sed -n 3p index)
     [ "$word" = range ] || echo 'BAD: the index is in disorder'
     grep '^stream ' index | while read -r _ qube stream id salt; do
@@ -70,14 +77,18 @@ entries of the ledger take some ten seconds.
       # 3. the segments: none sealed twice or left out; each manifest named by an entry, and signed by the entry's key
       sed -n "s/^seal $id \([0-9]*\) .*/\1/p" ledger/entries > "$tmp/sealed"
       sort -nuc "$tmp/sealed" 2> /dev/null || echo "BAD: $place: a segment was sealed twice"
-      find "$place" -name '*.manifest' | sort | sed 's/.*\/0*//; s/\..*//' > "$tmp/here"
-      sed -n "/^$(sed -n 1p "$tmp/here")$/,/^$(sed -n '$p' "$tmp/here")$/p" "$tmp/sealed" | cmp -s - "$tmp/here" &&
-        [ -s "$tmp/here" ] || echo "BAD: $place: a segment was left out, or put there"
-      while read -r number; do
-        manifest=$place/$(printf %08d "$number").manifest
-        line=$(grep -n "^seal $id $number sha256:$(sum < "$manifest")$" ledger/entries | cut -d : -f 1 | head -n 1)
-        key=$(sed -n "$((${line:-17} - 9))s/^next //p" ledger/entries)  # of the entry before
-        [ "$line" ] && signed "$manifest" "$key" || echo "BAD: $manifest"
+      awk -v name="$qube/$stream" '/^stream / {on = $2 "/" $3 == name}
+        /^segment / && on {print $2, $3}' index > "$tmp/here"
+      cut -d ' ' -f 1 "$tmp/here" > "$tmp/numbers"
+      sed -n "/^$(sed -n 1p "$tmp/numbers")$/,/^$(sed -n '$p' "$tmp/numbers")$/p" "$tmp/sealed" |
+        cmp -s - "$tmp/numbers" && [ -s "$tmp/here" ] || echo "BAD: $place: a segment was left out, or put there"
+      [ "$(find "$place" -name '*.manifest' | wc -l)" = "$(wc -l < "$tmp/here")" ] ||
+        echo "BAD: $place: there are more manifests, or fewer, than in the index"
+      while read -r number entry; do
+        manifest=$place/$(printf %08d "$number").manifest line=$((10 * 10#$entry + 7))
+        key=$(sed -n "$((line > 9 ? line - 9 : 1))s/^next //p" ledger/entries)  # of the entry before
+        [ "$(sed -n "${line}p" ledger/entries)" = "seal $id $number sha256:$(sum < "$manifest")" ] &&
+          signed "$manifest" "$key" || echo "BAD: $manifest"
         # 4. its blocks: all that can have records of these times, and each is what the manifest says
         awk -v since="$since" -v until="$until" -v place="${manifest%.manifest}" 'BEGIN {n = 0} /^time / {end = $3}
           /^block / {at[n] = $2; time[n] = $5; hash[n++] = substr($6, 8)}
@@ -87,6 +98,12 @@ entries of the ledger take some ten seconds.
           { ! [ -s "$tmp/blocks" ] || sha256sum --status -c "$tmp/blocks" 2> /dev/null; } ||
           echo "BAD: the blocks of $manifest"
       done < "$tmp/here"
+      first=$place/$(printf %08d "$(sed -n 1p "$tmp/numbers")").manifest
+      last=$place/$(printf %08d "$(sed -n '$p' "$tmp/numbers")").manifest
+      [[ $(sed -n 's/^time \([^ ]*\) .*/\1/p' "$first") < $since ]] || grep -q '^records [0-9]* 0$' "$first" ||
+        echo "note: $place does not reach back to the beginning of the range: older records may be missing"
+      [[ $(sed -n 's/^time [^ ]* //p' "$last") > $until ]] ||
+        echo "note: $place does not reach to the end of the range: newer records may be missing"
       # 5. the text: all records of the blocks that were received in these times; and the names of the stream
       for segment in "$place"/*/; do
         [ -d "$segment" ] || continue
@@ -101,7 +118,7 @@ entries of the ledger take some ten seconds.
       [ "$found" = "$id" ] || echo "BAD: $qube/$stream is not its name, or that cannot be proven"
     done
     echo "sealed by: $(sed -n 's/^time //p' ledger/entries | sort | tail -n 1)"
-    echo "fingerprint: $(printf %s "$first" | sum)"
+    echo "fingerprint: $(printf %s "$genesis" | sum)"
     )
 
 What this leaves out, and 'logchain verify' looks at: that the numbers of records go on from segment to segment, and

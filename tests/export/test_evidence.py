@@ -129,14 +129,17 @@ def test_the_same_bytes_each_time(store: Archive, data: bytes, tmp_path: Path) -
         assert make(copy) == data
 
 
-@pytest.mark.parametrize("times", [(0, 1_000), (74, 79), (20, 30)])
-def test_the_readme_checks_it(store: Archive, tmp_path: Path, times: tuple[int, int]) -> None:
-    """Its commands find nothing wrong, and print the fingerprint."""
+@pytest.mark.parametrize(("times", "open_ends"), [((0, 1_000), 2), ((74, 79), 0), ((20, 30), 0), ((74, 1_000), 2)])
+def test_the_readme_checks_it(store: Archive, tmp_path: Path, times: tuple[int, int], open_ends: int) -> None:
+    """Its commands find nothing wrong, tell as `verify` does what may be missing, and print the fingerprint."""
     made = make(store, *(begin(store) + time * SECOND for time in times))
     done = run_readme(made, tmp_path / "there")
-    assert done.stdout.splitlines()[1:] == [f"fingerprint: {pinned(store)}"]
-    assert done.stdout.startswith("sealed by: 2026-11-23T03:")
-    assert not done.stderr
+    *notes, sealed, fingerprint = done.stdout.splitlines()
+    assert (fingerprint, done.stderr) == (f"fingerprint: {pinned(store)}", "")
+    assert sealed.startswith("sealed by: 2026-11-23T03:")
+    ends = [end for stream in check(made).streams for end in (stream.begins, stream.ends)]
+    assert (len(notes), ends.count(False)) == (open_ends, open_ends)
+    assert all(note.startswith("note: streams/") for note in notes)
 
 
 def changes(data: bytes) -> dict[str, bytes]:

@@ -110,7 +110,7 @@ def test_a_seal_cannot_be_dated_back(tmp_path: Path) -> None:
     assert latest - SECOND <= stream.sealed_time == report.head_time
     assert [finding.text[:31] for finding in report.findings] == ["the store's clock was set back,"]
     assert any(line.startswith("it was sealed 36") for line in evidence_limits(stream))
-    sealed = run_readme(forged, tmp_path / "there").stdout.splitlines()[0].removeprefix("sealed by: ")
+    sealed = run_readme(forged, tmp_path / "there").stdout.splitlines()[-2].removeprefix("sealed by: ")
     assert parse_time(sealed.encode()) == stream.sealed_time
 
 
@@ -217,6 +217,14 @@ LIES: dict[str, Callable[[list[Part]], list[Part]]] = {
     ),
     "a stream without text": lambda files: [*files, ("evidence/streams/evil/journal/00000001.manifest", b"")],
     "a stream without segments": lambda files: without(files, f"{PLACE}/0"),
+    "a neighbour is left out": lambda files: without(files, f"{PLACE}/00000001"),
+    "another store in the index": lambda files: [
+        (path, format_index(parse_index(data)._replace(store_id=bytes(16))) if path == INDEX else data)
+        for path, data in files
+    ],
+    "another key in keys/": lambda files: [
+        (path, data.replace(b"M", b"N", 1) if path.endswith("log.pem") else data) for path, data in files
+    ],
     "another range in another line": lambda files: [
         (path, b"\n".join([*data.split(b"\n")[:2], b"segment 1 1", *data.split(b"\n")[2:]]) if path == INDEX else data)
         for path, data in files
