@@ -248,6 +248,29 @@ def test_proofs_from_any_size(store: Store, working: Working) -> None:
             check_growth(before, checkpoints[0], growth.proof(old, new))
 
 
+def test_another_ledger_in_its_place(store: Store, working: Working, tmp_path: Path) -> None:
+    """What was read of one ledger says nothing of another that is put there: its proofs are its own."""
+    working.round()
+    other = Store.make(tmp_path / "other")
+    for each in (store, other):
+        again = Working(each)
+        for _ in range(5 if each is store else 9):
+            each.log(b"x")
+            each.clock.go(600)
+            again.round()
+        again.close()
+    with open_store(store.path) as directory:
+        growth = Growth(directory)
+        _, new = read_checkpoint(directory)
+        assert growth.proof(3, new)
+        shutil.rmtree(store.path / "ledger")
+        shutil.copytree(other.path / "ledger", store.path / "ledger")
+        note, new = read_checkpoint(directory)
+        leaves = [leaf_hash(entry) for entry in split_entries((store.path / "ledger" / "entries").read_bytes())[0]]
+        shown = parse_checkpoint(parse(note).text)
+        check_growth(shown._replace(size=4, root=root(leaves[:4])), shown, growth.proof(4, new))
+
+
 def test_the_daemon_asks(store: Store, vault: Vault, tmp_path: Path) -> None:
     """log-compressor as a process, with --once: it asks behind what it did."""
     store.log(b"one")

@@ -433,6 +433,10 @@ def bad() -> list[Vector]:
     same = root_of(grown[:3]).hex()
     growth("the same size, with a hash", "proof-too-long", 3, 3, new_root_hex=same, proof_hex=right[:1])
     growth("the same size, another root", elsewhere, 3, 3, proof_hex=[])
+    same_three, same_four = root_of(grown[:3]).hex(), root_of(grown[:4]).hex()
+    growth("the old root as a larger tree's", "proof-too-short", 3, 7, new_root_hex=same_three, proof_hex=[same_three])
+    full = {"old_root_hex": same_four, "new_root_hex": same_four}
+    growth("the root of a full tree as a larger one's", "proof-too-short", 4, 7, proof_hex=[], **full)
     # right at both ends only: the new root is that of another tree, whose right side begins earlier
     forged = [*grown[:2], b"forged", *grown[3:7]]
     ends = [node.hex() for node in prove_growth(3, forged)]

@@ -26,7 +26,7 @@ from tests.vectors.reading_checkpoint import NAME, SIGNER, VKEY
 from tests.vectors.reading_cosignature import NAME as WITNESS
 from tests.vectors.reading_cosignature import SEED
 from tests.vectors.reading_witness import LEAVES, checkpoint
-from tests.witness.conftest import Forest, Witness
+from tests.witness.conftest import ORIGIN, Forest, Witness
 
 
 @pytest.fixture
@@ -227,6 +227,28 @@ def test_two_at_once(witness: Witness, forest: Forest) -> None:
         call.wait()
     assert len(found) == 1  # all of them come from 5
     assert witness.size() == found[0]
+
+
+def test_looking_and_keeping_are_one_step(witness: Witness, forest: Forest) -> None:
+    """Who has the lock goes first, also where another has asked before: it is judged by what is kept then."""
+    assert witness.ask(forest.question(0, 5))[0] == 200
+    command = [f"{sysconfig.get_path('scripts')}/logchain-witness", "--state", str(witness.path), "answer"]
+    environment = {**os.environ, "QREXEC_REMOTE_DOMAIN": "sys-log"}
+    with witness.state.locked():
+        call = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        assert call.stdin
+        call.stdin.write(forest.question(5, 10))
+        call.stdin.close()
+        time.sleep(1)  # without the lock it would have answered by now
+        log = witness.state.find(ORIGIN)
+        assert log
+        log.note = forest.checkpoint(8)
+        witness.state.keep(log)
+    assert call.stdout
+    assert call.stdout.read().endswith(b"\n8\n")
+    call.stdout.close()
+    call.wait()
+    assert witness.size() == 8
 
 
 def test_signer_is_the_log_s() -> None:

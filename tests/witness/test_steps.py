@@ -5,9 +5,11 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
+from logchain_witness.answer import answer
 from tests.witness.conftest import Forest, Witness
 
 # Runs `answer`, and kills itself before the n-th call that writes, or closes what was written.
@@ -66,6 +68,26 @@ def test_killed_before_each_step(witness: Witness, forest: Forest) -> None:
     assert witness.ask(forest.question(0, size + 1)) == (409, b"%d\n" % (size + 1))
 
 
+def test_the_order_of_steps(witness: Witness, forest: Forest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written beside, synced, renamed, its directory synced: only then there is an answer."""
+    steps: list[str] = []
+
+    def noted(name: str) -> Callable[..., object]:
+        real = getattr(os, name)
+
+        def call(*arguments: object, **named: object) -> object:
+            steps.append(name)
+            return real(*arguments, **named)
+
+        return call
+
+    for name in ("write", "fsync", "rename"):
+        monkeypatch.setattr(os, name, noted(name))
+    found, _ = answer(witness.state, forest.question(0, 3), "sys-log")
+    assert found.startswith(b"200")
+    assert steps == ["write", "fsync", "rename", "fsync"]
+
+
 def test_no_room(witness: Witness, forest: Forest) -> None:
     """A disk that takes nothing: no cosignature, 500, and it remembers what it did; then it goes on."""
     assert witness.ask(forest.question(0, 3))[0] == 200
@@ -101,8 +123,6 @@ def test_a_bit_anywhere(witness: Witness, forest: Forest) -> None:
     assert witness.ask(forest.question(0, 9))[0] == 200
     (record,) = (witness.path / "logs").iterdir()
     good = record.read_bytes()
-    from logchain_witness.answer import answer
-
     for place in range(0, len(good), 7):
         record.write_bytes(good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
         found, _ = answer(witness.state, forest.question(0, 4), "sys-log")
