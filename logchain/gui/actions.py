@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -208,6 +209,7 @@ class Options(QDialog):
         layout.addWidget(label(action.told))
         layout.addLayout(form)
         layout.addWidget(self.buttons)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(720, self.sizeHint().height())
         self._changed()
 
@@ -240,6 +242,8 @@ class Options(QDialog):
             row = made = QComboBox()
             if not field.needed:
                 made.addItem("the whole store", "")
+            elif len(vms) != 1 or not self._logs:
+                made.addItem("choose one", "")  # nothing is removed because it stood first
             for vm in vms:
                 made.addItem(shown(vm), vm)
             if len(vms) == 1 and self._logs:

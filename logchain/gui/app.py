@@ -3,14 +3,13 @@
 import os
 import signal
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from logchain.gui.checks import Checks
+from logchain.gui.checks import Checks, store_key
 from logchain.gui.command import Logchain
 from logchain.gui.window import Window
 
@@ -38,8 +37,7 @@ def make_window(store: Path, config: str | None) -> Window:
     """Return the window of a store, with the user's settings; not shown yet."""
     store = store.absolute()
     settings = QSettings(str(_directory("XDG_CONFIG_HOME", ".config") / "window.ini"), QSettings.Format.IniFormat)
-    name = sha256(os.fsencode(store)).hexdigest()[:16]
-    checks = Checks(_directory("XDG_STATE_HOME", ".local/state") / f"window-{name}.json")
+    checks = Checks(_directory("XDG_STATE_HOME", ".local/state") / f"window-{store_key(store)}.json")
     return Window(Logchain.of(store, config), settings, checks)
 
 

@@ -2,16 +2,23 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from logchain.gui.states import as_time
 from logchain.read.amounts import format_second
 
-__all__ = ["Checks", "first_bad"]
+__all__ = ["Checks", "first_bad", "store_key"]
 
 _MOST = 32 << 20  # bytes of the file
+
+
+def store_key(store: Path) -> str:
+    """Return by which name what is kept of a store is kept."""
+    return sha256(os.fsencode(store)).hexdigest()[:16]
 
 
 class Checks:
@@ -42,6 +49,18 @@ class Checks:
             self._found.pop(name, None)
             id_ = ids.get(name, "")
             self._found[id_ or name] = _words(report, row, now, bad)
+        self._write()
+
+    def keep(self, vms: Collection[str]) -> None:
+        """Leave out what is kept by the name of a qube that is none of these, as far as the file can be written."""
+        gone = [name for name in self._found if "/" in name and name.partition("/")[0] not in vms]
+        for name in gone:
+            del self._found[name]
+        if gone:
+            with suppress(OSError):
+                self._write()
+
+    def _write(self) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         new.write_text(json.dumps(self._found), "utf-8")

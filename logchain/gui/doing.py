@@ -63,7 +63,9 @@ class Doing(QObject):
             self._show(Job(self._window.logchain, f"The last {_PREVIEW} lines", words, self._window))
 
     def _show(self, job: Job) -> Job:
-        self.jobs = [one for one in self.jobs if one.code is None or one.isVisible()]
+        for one in [one for one in self.jobs if one.code is not None and not one.isVisible()]:
+            self.jobs.remove(one)
+            one.deleteLater()
         self.jobs.append(job)
         job.done_with.connect(lambda _: self._window.refresh())
         job.show()

@@ -35,7 +35,7 @@ _TOP = QModelIndex()
 class LogsModel(QAbstractItemModel):
     """Logs, and below each its segments and sessions. An index has the number of the log that it is below, 0: none."""
 
-    wanted = Signal(str, str)  # what is below this log, VM and stream
+    wanted = Signal(str, str)  # what is below this log: VM and stream
 
     def __init__(self, logs: Logs, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -44,6 +44,10 @@ class LogsModel(QAbstractItemModel):
         self._sort: tuple[str, bool] = ("last", True)
         self._filter = Filter()
         self._below: dict[int, Sequence[tuple[str, ...]]] = {}  # by the log's number; empty: asked for
+
+    def wanted_now(self) -> Filter:
+        """Return the filter."""
+        return self._filter
 
     def log(self, index: Index) -> Log | None:
         """Return the log at an index, or the one that it is below."""

@@ -64,6 +64,7 @@ def message(
 ) -> QMessageBox:
     """Make a message box, not shown yet; the first button is the default."""
     made = QMessageBox(parent)
+    made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWindowTitle("logchain")
     made.setIcon(icon)

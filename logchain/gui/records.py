@@ -108,7 +108,13 @@ class Logs:
 
     def all(self) -> list[Log]:
         """Return all logs, by VM and stream."""
-        return [Log._make(row) for row in self._database.execute("SELECT * FROM logs ORDER BY vm, stream")]
+        return self.some(Filter(), -1)
+
+    def some(self, wanted: Filter, most: int) -> list[Log]:
+        """Return so many logs that pass a filter, by VM and stream; all of them where `most` is negative."""
+        where, values = _where(wanted)
+        query = f"SELECT * FROM logs WHERE {where} ORDER BY vm, stream LIMIT ?"
+        return [Log._make(row) for row in self._database.execute(query, [*values, most])]
 
 
 def _where(wanted: Filter) -> tuple[str, list[Any]]:

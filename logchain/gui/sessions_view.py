@@ -17,6 +17,7 @@ _HEADINGS = ("Qube", "Stream", "Session", "Start", "End", "Before", "Duration", 
 _RIGHT = range(5, 9)
 _WIDTHS = (110, 110, 90, 150, 150, 90, 90, 110, 80, 300)
 _SECOND = 1_000_000
+_MOST = 20_000  # rows
 _TOP = QModelIndex()
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
@@ -55,10 +56,12 @@ class _Sessions(QAbstractTableModel):
         self.rows: list[Mapping[str, Any]] = []
         self._filter = Filter()
         self._sort = 3, True
+        self.cut = False  # there are more rows than are shown
 
     def put(self, rows: Sequence[Mapping[str, Any]] | None = None, wanted: Filter | None = None) -> None:
-        """Show other rows, or others of them."""
-        self._all = self._all if rows is None else rows
+        """Show other rows, or others of them; the newest _MOST if there are more."""
+        self._all = self._all if rows is None else rows[-_MOST:]
+        self.cut = self.cut if rows is None else len(rows) > _MOST
         self._filter = self._filter if wanted is None else wanted
         self.beginResetModel()
         self.rows = [row for row in self._all if _passes(row, self._filter)]
@@ -149,7 +152,8 @@ class SessionsView(QWidget):
         gaps = sum(1 for row in found if row.get("kind") == "gap")
         sessions = sum(1 for row in found if row.get("kind") == "session")
         bad = f"; ▲ gaps: {gaps:,}, where something should be and cannot be read" if gaps else ""
-        self.told.setText(f"Sessions: {sessions:,}; notes: {len(found) - sessions - gaps:,}{bad}")
+        more = f"; ▲ only the newest {_MOST:,} are here: 'logchain sessions' has all" if self.model.cut else ""
+        self.told.setText(f"Sessions: {sessions:,}; notes: {len(found) - sessions - gaps:,}{bad}{more}")
 
     def of_words(self) -> list[Mapping[str, Any]]:
         """Return the rows that have the filter's words, of all times."""

@@ -48,7 +48,8 @@ class TimelineView(QWidget):
         self._since = self._until = 0
         self._marks: Sequence[Mark] = ()
         self._silences: Sequence[tuple[int, int]] = ()
-        self._cursor, self._anchor, self._choice = 0, -1, False
+        self._cursor, self._anchor = 0, -1  # buckets; -1: no choice is being made
+        self._choice: tuple[int, int] | None = None  # that was taken, times
         self.setAccessibleDescription(self.told())
 
     def set_counts(self, told: Mapping[str, Any]) -> None:
@@ -71,7 +72,7 @@ class TimelineView(QWidget):
 
     def clear_choice(self) -> None:
         """Let go of what was chosen."""
-        self._anchor, self._choice = -1, False
+        self._anchor, self._choice = -1, None
         self._moved()
 
     def range(self) -> tuple[int, int]:
@@ -124,14 +125,20 @@ class TimelineView(QWidget):
             painter.fillRect(box, QColor(colour))
         self._draw_gaps(painter, floor)
         self._draw_axis(painter, floor)
-        if self._anchor >= 0 or self._choice or self.hasFocus():
-            since, until = self.range()
-            box = QRectF(self._x(since), _LEGEND, self._x(until) - self._x(since), floor - _LEGEND + _LANE)
-            frame = palette.color(QPalette.ColorRole.Highlight)
+        if self._choice and self._anchor < 0:
+            self._draw_choice(painter, floor, *self._choice, filled=True)
+        if self._anchor >= 0 or self.hasFocus():
+            self._draw_choice(painter, floor, *self.range(), filled=self._anchor >= 0)
+
+    def _draw_choice(self, painter: QPainter, floor: int, since: int, until: int, *, filled: bool) -> None:
+        """Draw a frame around a time, as far as it is in the picture."""
+        since, until = max(since, self._since), min(until, self._until)
+        if since <= until:
+            frame = self.palette().color(QPalette.ColorRole.Highlight)
             painter.setPen(QPen(frame, 1.5))
             frame.setAlpha(50)
-            painter.setBrush(frame if self._anchor >= 0 or self._choice else Qt.BrushStyle.NoBrush)
-            painter.drawRect(box)
+            painter.setBrush(frame if filled else Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(self._x(since), _LEGEND, self._x(until) - self._x(since), floor - _LEGEND + _LANE))
 
     def _bars(self, floor: int) -> Iterator[tuple[QRectF, str]]:
         """Yield the boxes of the stack with their colours."""
@@ -220,9 +227,9 @@ class TimelineView(QWidget):
             super().keyPressEvent(event)
 
     def _take(self) -> None:
-        since, until = self.range()
-        self._choice = True
-        self.chosen.emit(since, until)
+        self._choice = self.range()
+        self._anchor = -1
+        self.chosen.emit(*self._choice)
 
     def event(self, event: QEvent) -> bool:
         """Tell what is below the pointer."""

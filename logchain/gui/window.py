@@ -1,7 +1,7 @@
 """The window: filter, timeline, and the tabs of logs, sessions and quotas; what happens between them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSettings, Qt, QTimer
@@ -9,8 +9,9 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from logchain.format.limits import MAX_TIME
+from logchain.gui.actions import choose
 from logchain.gui.below import rows_below, words_below
-from logchain.gui.checks import Checks
+from logchain.gui.checks import Checks, store_key
 from logchain.gui.command import Logchain
 from logchain.gui.doing import Doing
 from logchain.gui.feed import Feed, Objects
@@ -34,6 +35,7 @@ _SLOWLY = 10  # times that, if nothing did
 _PICTURE_EVERY = 60_000  # ms: timeline and sessions, if anything changed
 _ARRANGE_EVERY = 500  # ms at least; more where it takes long
 _SHARE = 20
+_MOST_NAMES = 500  # of logs that are chosen one by one; behind that the timeline leaves them out
 _EMPTY = """\
 No qube has sent anything yet.
 
@@ -79,6 +81,8 @@ class Window(QMainWindow):
         self.statusBar().addWidget(self.counts, 1)
         self.statusBar().addPermanentWidget(label(str(logchain.store), wrap=False))
         self.doing = Doing(self)
+        self._labels = f"labels-{store_key(logchain.store)}"
+        self._told: set[tuple[str, str]] = set()  # names that the list told, until it has told all
         self._connected: dict[tuple[str, str], dict[str, Any]] = {}
         self._throttled: set[str] = set()
         self._listed = self._changed = self._arrived = False  # the last two: since timeline, and status, were read
@@ -112,14 +116,14 @@ class Window(QMainWindow):
         now = time.time_ns() // 1000
         logs = []
         for row in rows:
-            if "listed" in row:
-                self._all_listed()
-                continue
             key = str(row.get("vm")), str(row.get("stream"))
-            if row.get("state") == "gone":
-                self.model.logs.remove(*key)
-                self._connected.pop(key, None)
+            if "listed" in row:
                 continue
+            if row.get("state") == "gone":
+                self._remove([key])
+                continue
+            if not self._listed:
+                self._told.add(key)
             if row.get("connected"):
                 self._connected[key] = row
             else:
@@ -127,15 +131,39 @@ class Window(QMainWindow):
             integrity = self.checks.of(*key, str(row.get("id", "")))
             logs.append(as_log(row, self._throttled, now, integrity))
         self.model.put(logs)
+        if any("listed" in row for row in rows):
+            self._all_listed()
         self._changed = self._arrived = True
         if not self._arranging.isActive():
             self._arranging.start()
 
     def _all_listed(self) -> None:
-        first, self._listed = not self._listed, True
+        known = [log[:2] for log in self.model.logs.all()]
+        self._remove([name for name in known if name not in self._told])  # while nobody told us
+        self._told, self._listed = set(), True
+        self._forget_names({vm for vm, _ in known})
         self._arranging.start(0)
-        if first:
-            self.refresh()
+        self.refresh()
+
+    def _remove(self, names: Sequence[tuple[str, str]]) -> None:
+        """Leave out logs that are gone, and with the last of a qube what we know of it."""
+        for name in names:
+            self.model.logs.remove(*name)
+            self._connected.pop(name, None)
+        if names:
+            self._forget_names({log.vm for log in self.model.logs.all()})
+
+    def _forget_names(self, vms: Collection[str]) -> None:
+        """Keep nothing of qubes but of these: one that was forgotten leaves no trace here."""
+        labels = {vm: name for vm, name in self.model.labels.items() if vm in vms}
+        if labels != self.model.labels:
+            self.model.labels = labels
+            self._keep_labels()
+        self.checks.keep(vms)
+
+    def _keep_labels(self) -> None:
+        self.settings.setValue(self._labels, [f"{vm}={name}" for vm, name in self.model.labels.items()])
+        self.settings.sync()
 
     def arrange(self, wanted: Filter | None = None) -> None:
         """Sort and filter anew, and tell how many there are."""
@@ -199,7 +227,7 @@ class Window(QMainWindow):
             labels[vm] = name
         else:
             labels.pop(vm, None)
-        self.settings.setValue("labels", dict(labels))
+        self._keep_labels()
         self.logs.tree.viewport().update()
 
     # what is read now and then
@@ -230,20 +258,19 @@ class Window(QMainWindow):
     def _redraw(self) -> None:
         if self._changed and self.isVisible() and not self.isMinimized() and self._listed:
             self._changed = False
-            self.feed.ask(
-                "timeline", ["timeline", "--json", f"--buckets={BUCKETS}", *self.timeline_words()], self._draw
-            )
+            words = self.timeline_words()
+            if self.model.logs.some(self.model.wanted_now()._replace(since=0, until=MAX_TIME), 1):
+                self.feed.ask("timeline", ["timeline", "--json", f"--buckets={BUCKETS}", *words], self._draw)
+            else:
+                self.timeline.set_counts({})
             if not self.feed.asks("sessions"):
                 self._read_sessions()
 
     def timeline_words(self) -> list[str]:
-        """Return the options of what the timeline shows: the qubes that pass the filter, if they are not all."""
+        """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""
         words = self.bar.times() if self.menus.zoom.isChecked() else []
-        if self.model.rowCount() < self.model.logs.sums()[0] <= 100_000:
-            places = range(min(self.model.rowCount(), 2_000))
-            vms = sorted({self.model.logs.at(place).vm for place in places})
-            words += [f"--vm={vm}" for vm in vms[:200]]
-        return words
+        wanted = self.model.wanted_now()._replace(since=0, until=MAX_TIME)
+        return words if wanted == Filter() else [*words, *choose(self.model.logs.some(wanted, _MOST_NAMES))]
 
     def _draw(self, found: Objects, words: str) -> None:
         if found:
@@ -312,9 +339,9 @@ class Window(QMainWindow):
         ):
             if state := settings.value(name):
                 restore(state)
-        labels = settings.value("labels")
-        if isinstance(labels, dict):
-            self.model.labels = {str(vm): str(name) for vm, name in labels.items()}
+        kept = settings.value(self._labels) or []
+        pairs = [str(one).partition("=") for one in ([kept] if isinstance(kept, str) else kept)]  # one is no list
+        self.model.labels = {vm: name for vm, _, name in pairs if name}
         self.menus.restore()
         header = self.logs.tree.header()
         self.model.sort(header.sortIndicatorSection(), header.sortIndicatorOrder())

@@ -139,8 +139,10 @@ def test_delete_shows_and_asks(window: Window, qtbot: QtBot, room: Path) -> None
 
 
 def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -> None:
-    """Before the qube's name stands there nothing can be agreed to."""
+    """Before the qube's name stands there nothing can be agreed to; then nothing of it is kept here either."""
     window.logs.choose("vault", "journal")
+    window.logs.labelled.emit("vault", "black")
+    assert "vault" in kept(room)
     job = window.doing.run(action("forget"), options(window, action("forget")).words())
     qtbot.waitUntil(job.question.isVisible, timeout=20_000)
     assert not job.question.yes.isEnabled()
@@ -151,6 +153,23 @@ def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -
     assert "vault is forgotten" in ended(qtbot, job)
     qtbot.waitUntil(lambda: "vault/journal" not in names(window), timeout=20_000)
     assert not (room / "store/live/vault").exists()
+    assert "vault" not in kept(room)
+
+
+def kept(room: Path) -> str:
+    """Return all that the window keeps for its user."""
+    return "".join(path.read_text() for place in ("config", "state") for path in (room / place).rglob("*.*"))
+
+
+def test_nothing_is_deleted_because_it_stood_first(window: Window) -> None:
+    """Where no qube is selected, or several are, one has to be chosen."""
+    for command in ("delete", "forget"):
+        window.logs.tree.clearSelection()
+        dialog = options(window, action(command), **({"until": "now"} if command == "delete" else {}))
+        assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+        window.logs.tree.selectAll()
+        dialog = options(window, action(command), **({"until": "now"} if command == "delete" else {}))
+        assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
 
 
 def test_seal_now(window: Window, qtbot: QtBot) -> None:

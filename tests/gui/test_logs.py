@@ -1,6 +1,7 @@
 """The list of logs: what it shows, in which order, which of it, and how it keeps up."""
 
 import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -54,6 +55,30 @@ def test_a_line_that_arrives_is_shown(window: Window, qtbot: QtBot, room: Path) 
     qtbot.waitUntil(lambda: names(window)[0] == "new/main", timeout=10_000)
     run("logchain", "forget", "--vm", "new", "--yes")
     qtbot.waitUntil(lambda: "new/main" not in names(window), timeout=10_000)
+
+
+def test_a_list_that_ended_comes_back(window: Window, qtbot: QtBot, room: Path) -> None:
+    """It is told, and tried again; what went meanwhile is not there any more."""
+    window.feed._again.setInterval(2_000)
+    os.kill(window.feed._running["list"]._process.processId(), signal.SIGKILL)
+    qtbot.waitUntil(lambda: "no longer current" in window.banner.text(), timeout=20_000)
+    run_in(room)("logchain", "forget", "--vm", "vault", "--yes")
+    qtbot.waitUntil(partial(shows, window, 3), timeout=20_000)
+    assert "vault/journal" not in names(window)
+    qtbot.waitUntil(lambda: "no longer current" not in window.banner.text(), timeout=20_000)
+
+
+def test_the_timeline_is_of_what_is_shown(window: Window, qtbot: QtBot) -> None:
+    """Words choose what it counts, a time range does not; where nothing passes it is empty."""
+    window.bar.words.setText("dom0")
+    qtbot.waitUntil(lambda: window.timeline_words() == ["--vm=dom0", "--stream=journal"])
+    window.bar.until.setCurrentText("2020-01-01")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 0)
+    assert window.timeline_words() == ["--vm=dom0", "--stream=journal"]
+    window.menus.zoom.setChecked(True)
+    assert window.timeline_words() == ["--until=2020-01-01", "--vm=dom0", "--stream=journal"]
+    window.bar.words.setText("nobody")
+    qtbot.waitUntil(lambda: window.timeline.told() == "There are no records in this time", timeout=20_000)
 
 
 def test_what_is_below_a_log(window: Window, qtbot: QtBot) -> None:

@@ -120,12 +120,13 @@ def test_sessions_sort_and_filter(qtbot: QtBot) -> None:
     assert [view.model.data(view.model.index(row, 8)) for row in range(view.model.rowCount())] == ["5"]
 
 
-def test_a_choice_is_what_the_list_shows(window: Window) -> None:
+def test_a_choice_is_what_the_list_shows(window: Window, qtbot: QtBot) -> None:
     """The range goes into the filter, to the second; Escape takes it away again."""
     window.timeline.setFocus()
     QTest.keyClick(window.timeline, Qt.Key.Key_PageDown, Qt.KeyboardModifier.ShiftModifier)
-    QTest.keyClick(window.timeline, Qt.Key.Key_Return)
-    since, until = window.timeline.range()
+    with qtbot.waitSignal(window.timeline.chosen) as told:
+        QTest.keyClick(window.timeline, Qt.Key.Key_Return)
+    since, until = told.args
     wanted = window.bar.filter()
     assert wanted.since <= since < wanted.since + 1_000_000
     assert until <= wanted.until < until + 1_000_000
