@@ -44,9 +44,9 @@ class Journald:
         self._until(lambda: os.path.exists(self._path))
 
     def _until(self, condition: object) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():  # type: ignore[operator]
-            assert time.monotonic() < deadline, "journald does not start"
+            assert time.monotonic() < deadline, "journald does not start, or not rotate"
             time.sleep(0.01)
 
     def log(self, message: bytes, **fields: str) -> None:
