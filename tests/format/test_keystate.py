@@ -1,6 +1,7 @@
 """Slots and what is in them: docs/spec/keystate.md."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -121,6 +122,16 @@ def test_bad_key_states(vector: Vector) -> None:
         parse_keystate(raw(vector, "body"))
 
 
+@pytest.mark.parametrize("field", ["opened", "first", "end", "resume"])
+@given(state=keystates())
+def test_numbers_beyond_their_limit(field: str, state: KeyState) -> None:
+    """Each number fits 63 bits, though the file has 64 for it."""
+    beyond = MAX_NUMBER + 1
+    value: Any = ((b"session1", beyond),) if field == "resume" else beyond
+    with pytest.raises(FormatError, match="out of range"):
+        parse_keystate(format_keystate(state._replace(**{field: value})))
+
+
 @vectors("keystate.json", "good", "births")
 def test_good_births(vector: Vector) -> None:
     """Each body has the stated fields, and is written the same way again."""
@@ -135,6 +146,13 @@ def test_bad_births(vector: Vector) -> None:
     """Each body is refused."""
     with pytest.raises(FormatError):
         parse_births(raw(vector, "body"))
+
+
+@pytest.mark.parametrize("names", [("work", ""), ("", "main")])
+def test_a_birth_under_way_has_both_names(names: tuple[str, str]) -> None:
+    """A VM without a stream, or a stream without a VM, is refused."""
+    with pytest.raises(FormatError, match="bad names"):
+        parse_births(format_births(BirthState(1, bytes(32), names)))
 
 
 @given(keystates())

@@ -58,6 +58,21 @@ def test_times_and_no_limits() -> None:
     assert settings.tiers.xz_after == 10_800
 
 
+def test_the_smallest_and_the_largest() -> None:
+    """What stands at a limit is within it."""
+    small = parse_settings(
+        '[store]\nsegment = "1 MiB"\n[tiers]\nlz4-level = 0\n[verify]\nrestored = 0\n'
+        '[each-vm]\nstreams = 1\nrate = "0 B/s"\n'
+    )
+    assert (small.store.segment, small.tiers.lz4_level, small.each_vm.streams) == (1 << 20, 0, 1)
+    assert (small.each_vm.rate, small.restored) == (1, 0)
+    large = parse_settings(
+        '[store]\nsegment = "128 MiB"\n[tiers]\nxz-level = 9\n[each-vm]\nstreams = 1000000\n[verify]\nrestored = 3\n'
+    )
+    assert (large.store.segment, large.tiers.xz_level, large.each_vm.streams) == (128 << 20, 9, 1_000_000)
+    assert large.restored == 3
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -82,6 +97,14 @@ def test_times_and_no_limits() -> None:
         ('[store]\nheads = "0 s"\n', "line 2: heads has to be a time"),
         ("[store]\nidle = 5\n", "line 2: idle has to be a time"),
         ('[store]\nsegment = "1 KiB"\n', 'line 2: segment has to be a size from "1 MiB" to "128 MiB"'),
+        ('[store]\nsegment = "1023 KiB"\n', "line 2: segment has to be"),
+        ('[store]\nsegment = "129 MiB"\n', "line 2: segment has to be"),
+        ("[each-vm]\nstreams = 1000001\n", "line 2: streams has to be"),
+        ("[tiers]\nlz4-level = -1\n", "line 2: lz4-level has to be"),
+        ("[verify]\nrestored = true\n", "line 2: restored has to be a number"),
+        ("[verify]\nrestored = -1\n", "line 2: restored has to be a number"),
+        ("[verify]\nfingerprint = 5\n", "line 2: fingerprint"),
+        ("[open]\ndispvm = 5\n", "line 2: dispvm"),
         ('[store]\ncap = "never"\n', "line 2: cap has to be a size"),
         ('[tiers]\nxz-after = "unlimited"\n', "line 2: xz-after has to be a time"),
         ("[tiers]\nlz4-level = 10\n", "line 2: lz4-level has to be a level from 0 to 9"),
