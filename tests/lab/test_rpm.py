@@ -18,7 +18,7 @@ def machine() -> Iterator[Container]:
     if reason:
         pytest.skip(reason)
     rpms = [path for path in sorted(Path(DIST).resolve().glob("*.rpm")) if not path.name.endswith(".src.rpm")]
-    assert len(rpms) == 3
+    assert len(rpms) == 4
     container = Container(make_root(rpms))
     try:
         container.boot()
@@ -31,10 +31,10 @@ def machine() -> Iterator[Container]:
 
 
 def test_they_install(machine: Container) -> None:
-    """All three install beside each other; users, directories and presets are there, and nothing runs."""
+    """All four install beside each other; users, directories and presets are there, and nothing runs."""
     machine.run("rpm -i --nodeps logchain*.rpm")
     assert machine.run(f"stat -c '%A %U %G' {STORE}") == "drwxr-s--- logchain logchain-in\n"
-    assert machine.run("rpm -V --nodeps logchain logchain-exporter logchain-dom0") == ""
+    assert machine.run("rpm -V --nodeps logchain logchain-exporter logchain-witness logchain-dom0") == ""
     for unit in ("log-collector.socket", "log-compressor.service", "log-exporter.service"):
         assert machine.property(unit, "UnitFileState") == "enabled", unit
         assert machine.property(unit, "ActiveState") == "inactive", unit
@@ -61,10 +61,13 @@ def test_an_upgrade_restarts_what_runs(machine: Container) -> None:
 def test_removal_leaves_the_evidence(machine: Container) -> None:
     """Removed, they stop what runs, leave logs and keys, and say where; the policy too, and what takes it away."""
     machine.run("mkdir -p /etc/qubes/policy.d; touch /etc/qubes/policy.d/30-logchain.policy")
-    before = machine.run(f"systemctl stop log-collector.socket log-collector; find {STORE} -type f | sort")
-    said = machine.run("rpm -e logchain logchain-exporter logchain-dom0")
+    machine.run("setpriv --reuid logchain-witness --clear-groups --regid logchain-witness logchain-witness keygen")
+    kept = f"find {STORE} {STORE}-witness -type f | sort"
+    before = machine.run(f"systemctl stop log-collector.socket log-collector; {kept}")
+    said = machine.run("rpm -e logchain logchain-exporter logchain-witness logchain-dom0")
     assert "the store stays in /var/lib/logchain" in said
+    assert "stays in /var/lib/logchain-witness" in said
     assert "logchain-dom0-setup remove" in said
-    assert machine.run(f"find {STORE} -type f | sort") == before
+    assert machine.run(kept) == before
     assert machine.property("log-compressor", "ActiveState") == "inactive"
     assert machine.run("test -e /usr/bin/logchain || echo gone") == "gone\n"

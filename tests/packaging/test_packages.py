@@ -126,5 +126,5 @@ def test_scripts_are_shell() -> None:
     text = (PACKAGING / "rpm" / "logchain.spec.in").read_text()
     for script in re.findall(r"^%(?:post|preun|postun)\b[^\n]*\n(.*?)(?=^%)", text, re.M | re.S):
         subprocess.run(["sh", "-n"], input=script.encode(), check=True)
-    for path in (PACKAGING / "build", PACKAGING / "debian" / "logchain.postrm"):
+    for path in (PACKAGING / "build", *(PACKAGING / "debian").glob("*.postrm")):
         subprocess.run(["bash", "-n", path], check=True)
