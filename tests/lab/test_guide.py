@@ -21,12 +21,15 @@ OWNERS = "find /var/lib/logchain -printf '%P %u %g %m\\n' | sort"
 COMMANDS = {
     "sudo": """[ "$1" = -u ] || exec "$@"
         user=$2; shift 2; exec setpriv --reuid="$user" --regid="$user" --init-groups "$@\"""",
-    "qvm-create": 'case "$*" in *netvm=\\ *sys-log) touch /root/made;; *) exit 2;; esac',
+    "qvm-create": """case "$*" in
+        *" netvm= "*sys-log) touch /root/made;;
+        *" netvm= "*" template_for_dispvms=True offline-dvm") ;;
+        *) exit 2;; esac""",
     "qvm-check": 'test "$*" = "--quiet sys-log" && test -e /root/made',
     "qvm-prefs": """case "$*" in
         "sys-log klass") echo AppVM;;
         "sys-log netvm") echo None;;
-        "sys-log memory 400" | "sys-log maxmem 800") ;;
+        "sys-log memory 400" | "sys-log maxmem 800" | "sys-log default_dispvm offline-dvm") ;;
         *) exit 2;; esac""",
     "qvm-volume": 'test "$1 $2" = "extend sys-log:private"',
     "qvm-service": """case "$*" in

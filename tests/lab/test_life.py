@@ -168,22 +168,29 @@ def test_a_reboot_in_the_middle(machine: Container) -> None:
     assert "INTACT" in verified(machine)
 
 
-def test_forty_qubes_fit(machine: Container) -> None:
-    """Forty connected qubes leave room in a LogVM of 400 MB."""
+PSS = """
+pss() { t=0; for p in $(pgrep -x $1); do v=$(awk '/^Pss:/ { print $2 }' /proc/$p/smaps_rollup); t=$((t + ${v:-0})); done
+    echo $t; }
+most=0; for i in $(seq 40); do
+    n=$(pss log-collector); test $n -gt $most && most=$n; sleep 0.5
+    test $(cat /run/out* | grep -c logchain/1) = 40 && touch /root/connected; done 2>/dev/null
+echo $most > /root/pss
+"""
+
+
+@pytest.mark.parametrize(("sent", "most"), [("", 150), ("cat /root/much;", 280)])
+def test_forty_qubes_fit(machine: Container, sent: str, most: int) -> None:
+    """Forty connected qubes, quiet or sending all they can, leave room in a LogVM of 400 MB that may have 800."""
+    machine.run("rm -f connected /run/out*; yes 'a line of a log, with some words in it' | head -c 8M > much")
     machine.run(
-        "for i in $(seq 40); do (sleep 30 | QUBE=q$i qrexec-client-vm logchain.Append+idle > /run/out$i) & done;"
-        " for i in $(seq 100); do test $(cat /run/out* | grep -c logchain/1) = 40 && break; sleep 0.2; done;"
-        " cat /run/out* | grep -c logchain/1 > /root/connected;"
-        " systemctl show -P MemoryCurrent log-collector log-compressor > /root/memory;"
-        " for p in $(systemctl show -P ControlGroup log-collector | xargs -I{} cat /sys/fs/cgroup/{}/cgroup.procs"
-        " /sys/fs/cgroup/systemd/{}/cgroup.procs 2>/dev/null | sort -u); do grep ^Pss: /proc/$p/smaps_rollup; done"
-        " | awk '{ sum += $2 } END { print sum }' > /root/pss; wait",
-        timeout=180,
+        f"for i in $(seq 40); do (({sent} sleep 15; {sent} sleep 10) | QUBE=q$i qrexec-client-vm logchain.Append+idle"
+        f" > /run/out$i) & done; {PSS} wait",
+        timeout=300,
     )
-    assert machine.run("cat connected") == "40\n"
+    machine.run("test -e connected")
     pss = int(machine.run("cat pss"))  # KiB
     print(f"{pss} KiB for the collector with 40 connections")  # noqa: T201 (what `make lab` tells with -s)
-    assert 0 < pss < 200 * 1024
+    assert 0 < pss < most * 1024
 
 
 def test_a_backup_comes_back(machine: Container) -> None:
