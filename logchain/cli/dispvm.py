@@ -1,11 +1,12 @@
 """Hands a file to another qube, a disposable or one that is asked for, and leaves nothing of it here."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from logchain.format.names import check_vm
 __all__ = ["copy_over", "dispvm_option", "find_command", "hand_over", "private_directory"]
 
 _MEMORY = "/dev/shm"
+_NAME = "logchain-handed-over-"  # what bears it is shredded: nobody else's directory does
 _CHUNK = bytes(1 << 20)
 
 
@@ -36,16 +38,39 @@ dispvm_option = click.option(
 def private_directory() -> Iterator[Path]:
     """Make a directory of our own, in memory if there is such a place; what is in it at the end is shredded.
 
-    Where a signal wants to end us, that comes first.
+    Where a signal wants to end us, that comes first. What a command left that was killed goes with the next one.
     """
     end_in_order()
-    directory = Path(tempfile.mkdtemp(prefix="logchain-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+    base = Path(_MEMORY if os.access(_MEMORY, os.W_OK) else tempfile.gettempdir())
+    _clear_left(base)
+    made = Path(tempfile.mkdtemp(prefix=f".{_NAME}", dir=base))
+    lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # before it has the name by which others look for what is left
+    directory = made.rename(base / made.name[1:])
     try:
         yield directory
     finally:
-        for path in directory.iterdir():
-            _shred(path)
-        directory.rmdir()
+        _clear(directory)
+        os.close(lock)
+
+
+def _clear_left(base: Path) -> None:
+    """Clear away the directories of commands of ours that do not run any more."""
+    for directory in base.glob(f"{_NAME}*"):
+        with suppress(OSError):
+            lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_uid == os.geteuid():
+                    _clear(directory)
+            finally:
+                os.close(lock)
+
+
+def _clear(directory: Path) -> None:
+    for path in directory.iterdir():
+        _shred(path)
+    directory.rmdir()
 
 
 def _shred(path: Path) -> None:

@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -171,18 +172,50 @@ def test_too_much_is_refused(qubes: Run, place: Path) -> None:
     assert not (place / "called").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_while_the_viewer_is_open(stocked: Run, place: Path, number: int) -> None:
-    """Who ends the command ends what lies here too."""
-    assert stocked("logchain", "list").returncode == 0
+@contextmanager
+def viewing(place: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the command, with a viewer that stays open until the end of this."""
     (place / "viewer").touch()
     environment = os.environ | {"PATH": f"{place}:{SCRIPTS}:{os.environ['PATH']}", "PLACE": str(place)}
     with subprocess.Popen(["logchain", "open", "--store", "store"], env=environment, stderr=subprocess.PIPE) as process:
         while not (place / "kept").exists() or not (place / "kept").read_text():
             assert process.poll() is None
             time.sleep(0.02)
+        try:
+            yield process
+        finally:
+            (place / "viewer").unlink()
+            process.wait(30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_the_viewer_is_open(stocked: Run, place: Path, number: int) -> None:
+    """Who ends the command ends what lies here too."""
+    assert stocked("logchain", "list").returncode == 0
+    with viewing(place) as process:
         process.send_signal(number)
-        (place / "viewer").unlink()
-        assert process.wait(30) in (128 + number, 130)
+    assert process.returncode in (128 + number, 130)
     data = kept(place)
     assert data == bytes(len(data))
+
+
+def test_what_a_kill_left(qubes: Run, place: Path) -> None:
+    """The next command clears it away, but not what one that runs has there, nor what others call nearly so."""
+    directory = Path(tempfile.mkdtemp(prefix="logchain-", dir="/dev/shm"))
+    try:
+        with viewing(place) as process:
+            left = Path((place / "called").read_text().split()[-1])
+            assert qubes("logchain", "open", "-U", "2020-01-01").returncode == 2
+            assert left.read_bytes().count(b"\n") == 6
+            process.kill()
+        assert left.exists()
+        spare = (place / "kept").read_text()
+        (place / "kept").write_text("")
+        assert qubes("logchain", "open", "--vm", "vault").returncode == 0
+        assert not left.parent.exists()
+        data = Path(spare).read_bytes()
+        assert data == bytes(len(data))
+        Path(spare).unlink()
+        assert directory.exists()
+    finally:
+        directory.rmdir()
