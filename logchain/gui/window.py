@@ -131,9 +131,9 @@ class Window(QMainWindow):
             integrity = self.checks.of(*key, str(row.get("id", "")))
             logs.append(as_log(row, self._throttled, now, integrity))
         self.model.put(logs)
+        self._changed = self._arrived = True
         if any("listed" in row for row in rows):
             self._all_listed()
-        self._changed = self._arrived = True
         if not self._arranging.isActive():
             self._arranging.start()
 

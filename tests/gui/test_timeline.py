@@ -83,7 +83,7 @@ def test_silences_and_marks() -> None:
         return {"kind": "session", "vm": "work", "stream": "main", "why": "eof", "lines": 1, **times}
 
     now = BEGIN + 100 * 1_000_000
-    rows = [session(0, 10), session(5, 20), session(30, 40), session(60, 70)]
+    rows = [session(0, 10), session(5, 20), session(30, 40), session(32, 33), session(60, 70)]
     spans = [(start - BEGIN, end - BEGIN) for start, end in silences(rows, now)]
     assert spans == [(20_000_000, 30_000_000), (40_000_000, 60_000_000), (70_000_000, 100_000_000)]
     assert silences([*rows, session(65, None)], now)[-1][1] == BEGIN + 60_000_000
