@@ -11,10 +11,12 @@ import click
 from logchain.cli.findings import finding_line
 from logchain.cli.progress import Progress
 from logchain.cli.table import json_time
+from logchain.cli.witness_report import witness_object
 from logchain.format.encrypted import ENCRYPTED
 from logchain.format.errors import FormatError, UsageError
 from logchain.format.limits import MAX_TIME
 from logchain.format.record import format_time
+from logchain.format.tlog_policy import Policy
 from logchain.read.evidence import EvidenceReport, check_evidence
 from logchain.read.evidence_stream import EvidenceStream
 from logchain.read.verify import Verdict
@@ -32,7 +34,7 @@ not      that the lines are true; who controlled the store's machine before they
          compare entry and SHA-256 with what others, or a witness, have of it."""
 
 
-def verify_evidence(path: Path, pinned: str | None, *, as_json: bool) -> int:
+def verify_evidence(path: Path, pinned: str | None, policy: Policy | None, *, as_json: bool) -> int:
     """Check an evidence file, and print what that came to; return the exit code. FormatError, UsageError."""
     try:
         with path.open("rb") as file, Progress("verifying", os.fstat(file.fileno()).st_size) as progress:
@@ -44,7 +46,7 @@ def verify_evidence(path: Path, pinned: str | None, *, as_json: bool) -> int:
 
             if file.peek(len(ENCRYPTED)).startswith(ENCRYPTED):
                 raise UsageError(f"{path} is encrypted: 'logchain decrypt' makes a file of it that can be checked")
-            report = check_evidence(read, pinned)
+            report = check_evidence(read, pinned, policy)
     except FormatError as error:
         raise FormatError(f"{path} is no evidence file that is whole: {error}") from error
     except OSError as error:
@@ -143,6 +145,10 @@ def _ledger(report: EvidenceReport) -> Iterator[str]:
             f"         The checkpoint is of {report.checkpoint:,} entries. Its key never changes: by itself it "
             "proves nothing."
         )
+    if report.witness and report.witness.time is not None:
+        yield f"witness  signed that checkpoint at {_time(report.witness.time * 1_000_000)}: it was there by then"
+    elif report.witness:
+        yield "witness  NOT WITNESSED: the checkpoint has no cosignature of those that were asked for, or not of enough"
 
 
 def _as_json(report: EvidenceReport) -> dict[str, object]:
@@ -152,4 +158,5 @@ def _as_json(report: EvidenceReport) -> dict[str, object]:
         for stream in report.streams
     ]
     verdict = report.verdict.name.lower().replace("_", "-")
-    return asdict(report) | times | {"store_id": report.store_id.hex(), "verdict": verdict, "streams": streams}
+    found: dict[str, object] = {"store_id": report.store_id.hex(), "verdict": verdict, "streams": streams}
+    return asdict(report) | times | found | {"witness": report.witness and witness_object(report.witness)}

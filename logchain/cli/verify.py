@@ -107,15 +107,18 @@ def command(
 ) -> int:
     """Tell whether what is stored is what was logged, and if not, where the first bad record is.
 
-    With FILE, a file that 'logchain export' made is checked by itself: no store is needed, only --fingerprint.
+    With FILE, a file that 'logchain export' made is checked by itself: no store is needed, only --fingerprint, and
+    --witness if you like.
 
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
     if evidence is not None:
-        if vm is not None or secret_file or key_files or witness or policy_file:
-            raise UsageError("FILE is checked by itself: of the options it takes only --fingerprint")
-        pinned = read_settings(config).fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
-        return verify_evidence(evidence, pinned, as_json=as_json)
+        if vm is not None or secret_file or key_files:
+            raise UsageError("FILE is checked by itself: leave out --vm, --audit-secret and --segment-key")
+        settings = read_settings(config)
+        pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
+        policy = witness_policy(witness, policy_file, settings.witness)
+        return verify_evidence(evidence, pinned, policy, as_json=as_json)
     if key_files:
         if vm is not None or fingerprint is not None or secret_file or witness or policy_file:
             raise UsageError("--segment-key checks its segment alone: leave out the other options")

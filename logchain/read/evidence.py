@@ -24,14 +24,17 @@ from logchain.format.evidence import (
 )
 from logchain.format.evidence_readme import README_TEXT
 from logchain.format.ledger import Genesis, fingerprint
-from logchain.format.limits import MAX_INDEX, MAX_MEMBER, MAX_SMALL_FILE
+from logchain.format.limits import MAX_CHECKPOINT, MAX_INDEX, MAX_MEMBER, MAX_SMALL_FILE
 from logchain.format.merkle import verify_inclusion
+from logchain.format.signed_note import parse_note
+from logchain.format.tlog_policy import Policy
 from logchain.format.tlog_proof import MAX_PROOF, parse_tlog_proof
 from logchain.read.evidence_ledger import EvidenceLedger
 from logchain.read.evidence_parts import Parts
 from logchain.read.evidence_stream import EvidenceStream, Stop, StreamCheck
 from logchain.read.findings import Finding
 from logchain.read.verify import Verdict
+from logchain.read.witnessed import WitnessReport, signed_note
 
 __all__ = ["EvidenceReport", "check_evidence"]
 
@@ -50,6 +53,9 @@ class EvidenceReport:
     head_time: int = 0  # the latest that one of them tells
     checkpoint: int = 0  # entries that the ledger had when this was made, as its checkpoint says
     streams: list[EvidenceStream] = field(default_factory=list)
+    witness: WitnessReport | None = (
+        None  # how far the witnesses that were asked for signed; None: none was, or none can
+    )
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -71,17 +77,19 @@ class EvidenceReport:
         return Verdict.INTACT if self.pinned and self.proves and named else Verdict.CANNOT_TELL
 
 
-def check_evidence(untrusted_read: Callable[[int], bytes], pinned: str | None = None) -> EvidenceReport:
+def check_evidence(
+    untrusted_read: Callable[[int], bytes], pinned: str | None = None, policy: Policy | None = None
+) -> EvidenceReport:
     """Check an evidence file and return what was found; `untrusted_read(n)` returns at most n bytes, none at the end.
 
     `pinned` is the fingerprint that a person got from the owner of the store, 64 hex. Raises FormatError where the file
-    is none, or is cut off.
+    is none, or is cut off. Whose cosignatures on its checkpoint count a `policy` says.
     """
     parts = Parts(untrusted_read)
     if parts.whole(README, MAX_SMALL_FILE * 4) != README_TEXT:
         raise FormatError(f"{README} is not that of this version: do not do what it says")
     index = parse_index(parts.whole(INDEX, MAX_INDEX))
-    check = _Check(parts, index)
+    check = _Check(parts, index, policy)
     check.ledger(pinned)
     try:
         for stream in index.streams:
@@ -93,8 +101,8 @@ def check_evidence(untrusted_read: Callable[[int], bytes], pinned: str | None = 
 
 
 class _Check:
-    def __init__(self, parts: Parts, index: EvidenceIndex) -> None:
-        self._parts, self._index = parts, index
+    def __init__(self, parts: Parts, index: EvidenceIndex, policy: Policy | None) -> None:
+        self._parts, self._index, self._policy = parts, index, policy
         self._ledger = EvidenceLedger(index)
         self.report = EvidenceReport(index.store_id, index.since, index.until)
 
@@ -144,6 +152,11 @@ class _Check:
             self._find(f"the checkpoint: {error}")
             return None
         self.report.checkpoint = checkpoint.size
+        if self._policy:
+            try:
+                self.report.witness = signed_note(parse_note(data, MAX_CHECKPOINT), checkpoint.size, self._policy)
+            except SignatureError as error:
+                self._find(f"what a witness signed was changed: {error}")
         return checkpoint
 
     def stream(self, stream: IndexedStream) -> None:

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Collection, Iterator
 
-from logchain.format.checkpoint import parse_checkpoint
-from logchain.format.errors import FormatError, StoreError
+from logchain.format.checkpoint import open_checkpoint, parse_checkpoint
+from logchain.format.errors import FormatError, SignatureError, StoreError
 from logchain.format.fields import DIGEST
 from logchain.format.ledger import Genesis, open_genesis, split_entries
 from logchain.format.limits import MAX_CHECKPOINT, MAX_ENTRY
-from logchain.format.merkle import inclusion_proofs, leaf_hash
+from logchain.format.merkle import inclusion_proofs, leaf_hash, root
 from logchain.format.signed_note import parse_note
 from logchain.format.tlog_proof import TlogProof, format_tlog_proof
-from logchain.store.layout import CHECKPOINT, ENTRIES, LEDGER, Directory
+from logchain.store.layout import CHECKPOINT, ENTRIES, LEDGER, WITNESSED, Directory
 
 __all__ = ["LedgerPart"]
 
@@ -42,6 +42,20 @@ class LedgerPart:
                 self.count, self.size = number + 1, at
         if wanted or len(self._leaves) != size:
             raise StoreError(f"{store.path}: the ledger does not say what is sealed; 'logchain verify' tells more")
+        self._take_witnessed()
+
+    def _take_witnessed(self) -> None:
+        """Prove it by the last checkpoint that a witness cosigned, if that reaches behind all that is needed."""
+        try:
+            with self._store.directory(LEDGER) as directory:
+                data = directory.read(WITNESSED, MAX_CHECKPOINT)
+            checkpoint = open_checkpoint(data, self.genesis.log)
+        except (FileNotFoundError, FormatError, SignatureError):
+            return
+        size = checkpoint.size
+        if self.count <= size <= len(self._leaves) and root(self._leaves[:size]) == checkpoint.root:
+            self._checkpoint = data
+            del self._leaves[size:]
 
     def entries(self) -> Iterator[bytes]:
         """Yield the bytes of the entries that go in."""

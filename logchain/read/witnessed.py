@@ -14,7 +14,7 @@ from logchain.read.ledger import Ledger
 from logchain.read.times import format_local
 from logchain.store.layout import LEDGER, WITNESSED, Directory
 
-__all__ = ["STALE", "WitnessReport", "check_witnessed", "signed_by"]
+__all__ = ["STALE", "WitnessReport", "check_witnessed", "signed_by", "signed_note"]
 
 STALE = 3_600  # s: a witness is asked every five minutes, so an hour without it is none of the hiccups
 _AHEAD = 3_600  # s by which clocks may differ
@@ -57,6 +57,13 @@ def signed_by(store: Directory, witness: Vkey) -> WitnessReport:
     except (FormatError, SignatureError):
         found = time = None
     return WitnessReport(found.checkpoint.size if found and time is not None else 0, time)
+
+
+def signed_note(note: SignedNote, size: int, policy: Policy) -> WitnessReport:
+    """Return who of a policy cosigned the note of a checkpoint of this size; SignatureError where one does not hold."""
+    times = {name: cosigned_at(note, key) for name, key in policy.witnesses.items()}
+    signed = {name: time for name, time in times.items() if time is not None}
+    return WitnessReport(size if signed else 0, witnessed_at(policy, signed), signed)
 
 
 def check_witnessed(

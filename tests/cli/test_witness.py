@@ -173,7 +173,7 @@ def test_wrong_usage(witnessed: Witnessed, stocked: Run) -> None:
         (("--witness", witnessed.key, "--witness-policy", "policy"), b"either --witness or"),
         (("--witness-policy", "policy"), b"policy: line 1 of the policy: a name that no line before it defines"),
         (("--witness-policy", "none"), b"none: No such file"),
-        (("--witness", witnessed.key, "audit"), b"FILE is checked by itself"),
+        (("--witness", "rubbish", "audit"), b"--witness takes what"),
     ):
         done = stocked("logchain", "verify", *arguments)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
@@ -188,3 +188,28 @@ def test_status_tells_how_to_pin(stocked: Run) -> None:
     assert stocked("logchain-witness", "--state", "witness", "pin", command, "--qube", "sys-log").returncode == 0
     found.round()
     assert "witness     signed " in stocked("logchain", "status", "--config", "conf").stdout.decode()
+
+
+def test_evidence_carries_the_cosignature(witnessed: Witnessed, stocked: Run) -> None:
+    """What was sealed before the witness signed last is proven to its checkpoint: it was there by then."""
+    stocked("logchain", "seal")
+    early = stocked("logchain", "export", "--output", "early.tar", "--vm", "work")
+    assert early.returncode == 0, early.stderr
+    witnessed.round()
+    done = stocked("logchain", "export", "--output", "file.tar", "--vm", "work")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(stocked("logchain", "verify", "file.tar", "--witness", witnessed.key, "--json").stdout)
+    assert report["findings"] == []
+    assert 0 <= report["witness"]["age"] < 600
+    assert report["witness"]["entries"] == report["checkpoint"]
+    told = stocked("logchain", "verify", "file.tar", "--witness", witnessed.key).stdout.decode()
+    assert re.search(r"\n  witness  signed that checkpoint at 2\S+Z: it was there by then\n", told)
+    assert b"witness  " not in stocked("logchain", "verify", "file.tar").stdout
+    told = stocked("logchain", "verify", "early.tar", "--config", "conf").stdout.decode()
+    assert "witness  NOT WITNESSED: the checkpoint has no cosignature" in told
+    data = Path("file.tar").read_bytes()
+    line = next(line for line in data.splitlines() if line.startswith("\u2014 vault/w ".encode()))
+    changed = line[:-9] + (b"A" if line[-9:-8] != b"A" else b"B") + line[-8:]
+    Path("bad.tar").write_bytes(data.replace(line, changed))
+    done = stocked("logchain", "verify", "bad.tar", "--witness", witnessed.key)
+    assert (done.returncode, b"what a witness signed was changed" in done.stdout) == (1, True)
