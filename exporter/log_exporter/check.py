@@ -16,6 +16,7 @@ from log_exporter.wire import Greeting, Incoming, Refusal
 
 _GREETING = 20.0  # seconds
 _SERVICE = "/var/run/qubes-service"
+_JOURNALS = ("/var/log/journal", "/run/log/journal")
 
 
 class Finding(NamedTuple):
@@ -83,11 +84,8 @@ def _directory(path: str) -> Finding:
 
 
 def _source(stream: Stream) -> Iterator[Finding]:
-    if stream.source == "journald" and os.geteuid() and not _in_group("systemd-journal"):
-        yield Finding(
-            f"{stream.name}: user {os.geteuid()} is not in the group systemd-journal: it sees its own entries only",
-            "usermod -a -G systemd-journal log-exporter; then restart the service.",
-        )
+    if stream.source == "journald":
+        yield from _journal(stream)
     for path in stream.settings.get("paths", ()):
         found = list(find(path))
         closed = [name for name in found if not os.access(name, os.R_OK)]
@@ -110,6 +108,27 @@ def _source(stream: Stream) -> Iterator[Finding]:
     command = stream.settings.get("command")
     if command and not which(command[0]):
         yield Finding(f"{stream.name}: cannot find {printable(command[0])}", "Correct `command` in the configuration.")
+
+
+def _journal(stream: Stream) -> Iterator[Finding]:
+    if os.geteuid() and not _in_group("systemd-journal"):
+        yield Finding(
+            f"{stream.name}: user {os.geteuid()} is not in the group systemd-journal: it sees its own entries only",
+            "usermod -a -G systemd-journal log-exporter; then restart the service.",
+        )
+    wanted = stream.settings.get("directory")
+    there = [path for path in ([wanted] if wanted else _JOURNALS) if os.path.isdir(path)]
+    if not there:
+        yield Finding(
+            f"{stream.name}: there is no directory {printable(wanted or ' or '.join(_JOURNALS))}",
+            "Correct `directory` in the configuration, or leave it out: then it is this system's journal.",
+        )
+    for path in there:
+        if not os.access(path, os.R_OK | os.X_OK):
+            yield Finding(
+                f"{stream.name}: {printable(path)} cannot be read by user {os.geteuid()}",
+                "Give that user the right to read it, with its group or an ACL.",
+            )
 
 
 def _call(stream: str, command: list[str]) -> Finding:

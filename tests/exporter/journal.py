@@ -101,3 +101,14 @@ def entry(number: int, message: bytes = b"", boot: str = "b" * 32, **fields: str
         *((name.encode(), value.encode()) for name, value in named.items()),
         (b"MESSAGE", message or b"%d" % number),
     ]
+
+
+def damage(path: Path, message: bytes) -> None:
+    """Make a message unreadable: its object in the file is of no known type any more."""
+    data = bytearray(path.read_bytes())
+    text = data.index(b"MESSAGE=" + message)
+    (start,) = (
+        text - size for size in (64, 72) if data[text - size] == 1 and data[text - size + 8] - size == 8 + len(message)
+    )
+    data[start] = 99
+    path.write_bytes(data)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from log_exporter.choice import Choice, Names
+from log_exporter.errors import SourceError
 from log_exporter.line import unescape
 from log_exporter.sources import Gap, Place, libsystemd
 from log_exporter.sources.entry import FIELDS, LONGEST, MESSAGE_ID, MOST, USER_UNIT, Entries
@@ -23,7 +24,7 @@ from log_exporter.sources.export import Export
 from log_exporter.sources.journalctl import Journalctl
 from log_exporter.sources.journald import Journald
 from tests.exporter.journal import Journald as Daemon
-from tests.exporter.journal import entry, write
+from tests.exporter.journal import damage, entry, write
 
 Reader: TypeAlias = Journald | Journalctl
 Make: TypeAlias = Callable[[Path], Reader]
@@ -222,6 +223,35 @@ def test_many_entries_come_in_pieces(tmp_path: Path, kind: Make, monkeypatch: py
     again = Seen(kind(tmp_path), place)
     again.has(*[b"say %d" % number for number in range(count, 2500)])
     again.reader.close()
+
+
+def test_a_damaged_entry_is_told_of(tmp_path: Path, make: Make) -> None:
+    """It is no line that somebody left empty: it says that it has no message, and all others are what they were."""
+    path = tmp_path / "x.journal"
+    write(path, [entry(number, b"say %d" % number) for number in range(20)])
+    for number in (0, 7, 8, 19):
+        damage(path, b"say %d" % number)
+    seen = Seen(make(tmp_path))
+    seen.until(lambda seen: len(seen.lines) == 20)
+    marked = [number for number, line in enumerate(seen.lines) if b' message="none"] ' in line]
+    assert marked == [number for number, line in enumerate(seen.lines) if line.endswith(b"] ")] == [0, 7, 8, 19]
+    assert all(line.endswith(b"] say %d" % number) for number, line in enumerate(seen.lines) if number not in marked)
+    seen.reader.close()
+
+
+def test_a_directory_that_is_missing_is_told_of(tmp_path: Path, make: Make) -> None:
+    """It may come: until then each call says so, and then what is in it is sent."""
+    reader = make(tmp_path / "none")
+    for _ in range(2):
+        assert reader.go(None) is None
+        with pytest.raises(SourceError, match="/none: No such file or directory"):
+            reader.read()
+        assert reader.fileno() is None
+    (tmp_path / "none").mkdir()
+    write(tmp_path / "none" / "x.journal", [entry(1, b"say here")])
+    seen = Seen(reader)
+    seen.has(b"say here")
+    reader.close()
 
 
 @pytest.mark.parametrize("through", ["libsystemd", "journalctl"])

@@ -58,6 +58,32 @@ def test_a_command_that_ends_is_started_again(daemon: Daemon) -> None:
     assert daemon.stop() == "log-exporter: tick: sh ended with 3; it is started again, every 10 s\n"
 
 
+def test_a_journal_that_is_not_there_is_told_of(daemon: Daemon) -> None:
+    """By `check`, in the status, and once on standard error; the other streams go on."""
+    daemon.configure(
+        f'[streams.j]\nsource = "journald"\ndirectory = "{daemon.directory}/none"\n'
+        f'[streams.f]\nsource = "files"\npaths = ["{daemon.directory}/logs/*.log"]\n'
+    )
+    found = daemon.command("check")
+    assert found.returncode == 3
+    assert f"WRONG  j: there is no directory {daemon.directory}/none" in found.stdout
+    (daemon.directory / "logs" / "a.log").write_bytes(b"1\n")
+    daemon.start(WATCHDOG_USEC="100000")
+    daemon.until_stored("f", b"1")
+    words = f"{daemon.directory}/none: No such file or directory"
+    daemon.until(lambda: words in (daemon.directory / "run" / "status").read_text())
+    assert daemon.stop() == f"log-exporter: j: {words}; trying again\n"
+
+
+def test_check_says_what_is_a_link(daemon: Daemon) -> None:
+    """A pattern that finds one does not read what it leads to."""
+    (daemon.directory / "logs" / "link").symlink_to(".")
+    daemon.configure(f'[streams.f]\nsource = "files"\npaths = ["{daemon.directory}/logs/*/*.log"]\n')
+    found = daemon.command("check")
+    assert found.returncode == 3
+    assert f"WRONG  f: {daemon.directory}/logs/link is a link, and not followed" in found.stdout
+
+
 def test_a_second_exporter_starts_nothing(daemon: Daemon) -> None:
     """It ends because the first holds the cursor, before it starts a command of its own."""
     started = daemon.directory / "started"

@@ -116,6 +116,7 @@ class Writer:
         named += [("uid", first.get("_UID", b"")), ("exe", first.get("_EXE", b""))]
         params = [(key, value) for key, value in named if value]
         params += [("boot", BOOT.encode()), ("monotonic", b"%d.%06d" % divmod(monotonic, 1_000_000))]
+        params += [] if first.get("MESSAGE") else [("message", b"none")]
         head = (
             facility * 8 + number("PRIORITY", 7, 6),
             NOW,

@@ -71,7 +71,7 @@ class Entries:
                 self._heads[key] = head
         if head is None:
             return b""
-        cut = b""
+        cut = b"" if message else b' message="none"'
         if len(message) > LONGEST:
             message = message[: self._choice.cut(message, LONGEST)]
             cut = b' cut="%d"' % len(message)

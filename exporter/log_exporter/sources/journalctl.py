@@ -6,6 +6,8 @@ import time
 from collections import deque
 from contextlib import suppress
 
+from log_exporter.errors import SourceError
+from log_exporter.messages import printable
 from log_exporter.setup import current_boot_id
 from log_exporter.sources import Gap, Piece, Place, cursor
 from log_exporter.sources.entry import FIELDS, MESSAGE_ID, MOST, USER_UNIT, Entries
@@ -23,6 +25,7 @@ class Journalctl:
 
     def __init__(self, entries: Entries, directory: str, current_boot: bool) -> None:
         self._entries = entries
+        self._directory = directory
         names = b",".join((*FIELDS, USER_UNIT, MESSAGE_ID)).decode()
         # --merge, as --follow otherwise leaves out all boots but the last; then other machines' files count too.
         self._command = ["journalctl", "--quiet", "--merge", "--output=export", "--all", f"--output-fields={names}"]
@@ -57,6 +60,8 @@ class Journalctl:
         self._end()
         self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
         self._alone, self._passing = place.get("alone", "") if place else "", False
+        if self._directory and not os.path.isdir(self._directory):
+            return None  # `read` tells
         last = cursor.parse(self._cursor)
         self._in_boot = last.boot if last else ""
         gap = None
@@ -146,6 +151,8 @@ class Journalctl:
         """Return the next entries as lines."""
         descriptor = self.fileno()
         if descriptor is None:
+            if self._directory and not os.path.isdir(self._directory):
+                raise SourceError(f"{printable(self._directory)}: No such file or directory")
             if time.monotonic() - self._changed < _RESTART:
                 return None
             self._start()

@@ -1,12 +1,13 @@
 """The journal, each entry exactly once: through rotation, vacuum, restarts, and the boot of another day."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from log_exporter.choice import Names
 from log_exporter.config import Check, one_of, path, priority, texts
-from log_exporter.errors import UsageError
-from log_exporter.messages import say
+from log_exporter.errors import SourceError, UsageError
+from log_exporter.messages import printable, say
 from log_exporter.resumed import Resumed
 from log_exporter.setup import Setup, choice, current_boot_id
 from log_exporter.sources import Gap, Piece, Place, Reader, cursor, libsystemd
@@ -40,7 +41,7 @@ def make(setup: Setup, settings: dict[str, Any]) -> Resumed:
 
 def _reader(entries: Entries, directory: str, current: bool, stream: str) -> Reader:
     try:
-        return Journald(libsystemd.load(), entries, directory, current)
+        library = libsystemd.load()
     except OSError as error:
         if not which("journalctl"):
             raise UsageError(f"{stream}: neither libsystemd.so.0 nor journalctl is here") from error
@@ -48,6 +49,7 @@ def _reader(entries: Entries, directory: str, current: bool, stream: str) -> Rea
 
         say(f"{stream}: libsystemd.so.0 cannot be used: reading through journalctl")
         return Journalctl(entries, directory, current)
+    return Journald(library, entries, directory, current)
 
 
 def own_unit() -> bytes:
@@ -72,7 +74,7 @@ class Journald:
     pause = _REOPEN_AFTER
 
     def __init__(self, library: Any, entries: Entries, directory: str, current_boot: bool) -> None:
-        self._library = library
+        self._journal = libsystemd.Journal(library, directory, MOST + len(b"MESSAGE="))
         self._entries = entries
         self._directory = directory
         self._now = current_boot_id()
@@ -84,15 +86,16 @@ class Journald:
         self._told = 0  # so many entries behind it are missing, and were told of
         self._at_entry = False  # the journal stands at an entry that was not read
         self._gap: Gap | None = None
-        self._open()
+        self._opened, self._read = 0.0, 0
 
     def _open(self) -> None:
-        self._journal = libsystemd.Journal(self._library, self._directory, self._match, MOST + len(b"MESSAGE="))
         self._opened, self._read = time.monotonic(), 0
+        self._journal.open(self._match)
+        self._gap = self._go()
 
-    def fileno(self) -> int:
-        """Return what becomes readable when the journal grows."""
-        return self._journal.descriptor
+    def fileno(self) -> int | None:
+        """Return what becomes readable when the journal grows; nothing where it could not be opened."""
+        return self._journal.descriptor if self._journal.descriptor >= 0 else None
 
     def take(self) -> None:
         """Let libsystemd take in what has happened to the files."""
@@ -103,9 +106,12 @@ class Journald:
         """Go behind the entry; return what was lost if it is no longer there."""
         self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
         self._alone, self._passing = place.get("alone", "") if place else "", False
-        self._journal.match(self._match)
         self._gap = None
-        return self._go()
+        self._journal.close()
+        with suppress(OSError):  # then `read` tries once more, and tells
+            self._open()
+        gap, self._gap = self._gap, None
+        return gap
 
     @property
     def _match(self) -> bytes:
@@ -177,10 +183,12 @@ class Journald:
 
     def read(self) -> Piece | Gap | None:
         """Return the next entries as lines."""
-        if self._read >= _REOPEN or time.monotonic() - self._opened >= _REOPEN_AFTER:
-            self._journal.close()
-            self._open()
-            self._gap = self._go()
+        overdue = self._read >= _REOPEN or time.monotonic() - self._opened >= _REOPEN_AFTER
+        if overdue or self._journal.descriptor < 0:
+            try:
+                self._open()
+            except OSError as error:
+                raise SourceError(f"{printable(self._directory or 'the journal')}: {error.strerror}") from error
         if self._gap:
             gap, self._gap = self._gap, None
             return gap

@@ -27,21 +27,28 @@ class Journal:
     Of a field no more than `most` bytes are handed out, its name and sign included.
     """
 
-    def __init__(self, library: Any, directory: str, match: bytes, most: int) -> None:
+    def __init__(self, library: Any, directory: str, most: int) -> None:
         self._library = library
-        self._journal = ctypes.c_void_p()
-        if directory:
-            self._check(library.sd_journal_open_directory(ctypes.byref(self._journal), os.fsencode(directory), 0))
-        else:
-            self._check(library.sd_journal_open(ctypes.byref(self._journal), _LOCAL_ONLY))
-        library.sd_journal_set_data_threshold(self._journal, ctypes.c_size_t(most))
+        self._directory = directory
         self._most = most
+        self._journal = ctypes.c_void_p()
+        self.descriptor = -1
         self._pointer, self._size = ctypes.c_void_p(), ctypes.c_size_t()
         self._number, self._boot = ctypes.c_uint64(), (ctypes.c_char * 16)()
         self._references = ctypes.byref(self._pointer), ctypes.byref(self._size)
+
+    def open(self, match: bytes) -> None:
+        """Open it, anew if it is open; all that is read of it is as it is then, and what was mapped is let go."""
+        self.close()
+        library, opened = self._library, ctypes.byref(self._journal)
+        if self._directory:
+            self._check(library.sd_journal_open_directory(opened, os.fsencode(self._directory), 0))
+        else:
+            self._check(library.sd_journal_open(opened, _LOCAL_ONLY))
+        library.sd_journal_set_data_threshold(self._journal, ctypes.c_size_t(self._most))
         if match:
             self.match(match)
-        self.descriptor: int = self._check(library.sd_journal_get_fd(self._journal))
+        self.descriptor = self._check(library.sd_journal_get_fd(self._journal))
 
     def _check(self, result: int) -> int:
         if result < 0:
@@ -49,8 +56,9 @@ class Journal:
         return result
 
     def close(self) -> None:
-        """Close it; what was mapped is let go."""
-        self._library.sd_journal_close(self._journal)
+        """Close it."""
+        self._library.sd_journal_close(self._journal)  # which does nothing if it is not open
+        self._journal.value, self.descriptor = None, -1
 
     def match(self, match: bytes) -> None:
         """See only entries with this FIELD=value; with nothing, all again."""
@@ -96,7 +104,7 @@ class Journal:
         return realtime, self._number.value, self._boot.raw
 
     def values(self, names: tuple[bytes, ...]) -> list[bytes]:
-        """Return the fields' values, empty where the entry has none; the first where it has several."""
+        """Return the fields' values, empty where it has none that can be read; the first where it has several."""
         get, journal = self._library.sd_journal_get_data, self._journal
         pointer, size = self._pointer, self._size
         to_pointer, to_size = self._references
