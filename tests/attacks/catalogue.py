@@ -14,6 +14,7 @@ from pathlib import Path
 
 from logchain.format.ledger import Broken, Config, Delete, Event, Evict, Forget
 from logchain.store.restoring import restore
+from tests.attacks.forged import FORGED, MANIFESTS, seal_cut_short
 from tests.attacks.pinned import Pinned, session
 from tests.attacks.test_ends import put_state
 from tests.attacks.test_ledger import EVENTS, checkpoint
@@ -146,17 +147,6 @@ def made_up_backup(store: Pinned) -> None:
         restore(directory, ledger)
 
 
-def cut(store: Pinned) -> None:
-    """Cut off what is behind the last list, and make the key state fit as far as the keys of now go."""
-    listed = store.state()
-    session(store, 3)
-    state = store.state()
-    log, tags = (store.directory() / f"{state.segment:08}{end}" for end in (".log", ".tags"))
-    log.write_bytes(log.read_bytes()[: listed.end])
-    tags.write_bytes(tags.read_bytes()[: 40 * listed.records])
-    put_state(store, state._replace(records=listed.records, end=listed.end, tag=listed.tag))
-
-
 def rewritten(store: Pinned) -> None:
     """Rewrite what no list fixed yet, with tags and key state that fit each other."""
     path = store.directory("new") / "00000001.log"
@@ -197,17 +187,6 @@ def put_back(store: Pinned, *parts: str, listed: bool = True) -> None:
             shutil.copytree(older / part, path)
         else:
             shutil.copy(older / part, path)
-
-
-def seal_cut_short(store: Pinned) -> None:
-    """Leave manifest and text of a seal whose entry was not appended yet."""
-    store.roll()
-    older = store.path.parent / "older"
-    shutil.copytree(store.path, older)
-    store.seal()
-    for part in ("ledger", "keys", "live"):
-        shutil.rmtree(store.path / part)
-        shutil.copytree(older / part, store.path / part)
 
 
 def link(path: Path) -> None:
@@ -308,10 +287,11 @@ ATTACKS = [
                 f"sign {words}": partial(contradict, event=event)
                 for words, event in zip(CONTRADICTIONS, EVENTS, strict=True)
             },
+            **MANIFESTS,
         },
     ),
     Attack("keys", "rewrite what no list fixed yet, tags and key state to fit", INTACT, DAMAGED, rewritten),
-    Attack("keys", "cut off what no list fixed yet, key state to fit", INTACT, DAMAGED, cut),
+    *(Attack("keys", what, INTACT, DAMAGED, do) for what, do in FORGED.items()),
     Attack("keys", "sign that the store came back from a backup", CANNOT_TELL, CANNOT_TELL, made_up_backup),
     *_good("keys", {"sign the eviction of a young segment, and remove it (told as a note)": evicted}),
     *_good("keys", {"sign that a stream began anew that did not": lambda s: append(s, Broken(stream(s), 2, "text"))}),

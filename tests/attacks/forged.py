@@ -1,0 +1,172 @@
+"""What root can sign and write with the keys of now: manifests, lists, key states that are well-formed, and lie."""
+
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from logchain.format.heads import format_heads, parse_heads
+from logchain.format.keystate import (
+    BIRTHS_MAGIC,
+    NO_KEY,
+    NO_SESSION,
+    Status,
+    format_births,
+    read_births,
+)
+from logchain.format.ledger import Heads, Seal, parse_entry
+from logchain.format.manifest import format_manifest, parse_manifest
+from logchain.format.signed_note import parse_note
+from logchain.format.slots import format_slots
+from tests.attacks.pinned import Pinned, session
+from tests.attacks.test_ends import put_state
+
+__all__ = ["FORGED", "MANIFESTS", "seal_cut_short"]
+
+
+def seal_cut_short(store: Pinned) -> None:
+    """Leave manifest and text of a seal whose entry was not appended yet."""
+    store.roll()
+    older = store.path.parent / "older"
+    shutil.copytree(store.path, older)
+    store.seal()
+    for part in ("ledger", "keys", "live"):
+        shutil.rmtree(store.path / part)
+        shutil.copytree(older / part, store.path / part)
+
+
+def sealed_with(store: Pinned, **changes: Any) -> None:
+    """Seal segment 4 with a manifest in which this is otherwise."""
+    seal_cut_short(store)
+    path = store.sealed() / "00000004.manifest"
+    manifest = parse_manifest(parse_note(path.read_bytes(), 1 << 20).text)
+    changes = {name: change(manifest) if callable(change) else change for name, change in changes.items()}
+    path.chmod(0o600)
+    with store.ledger() as (_, ledger):
+        path.write_bytes(ledger.sign(format_manifest(manifest._replace(**changes))))
+        ledger.append(Seal(manifest.stream_id, 4, sha256(path.read_bytes()).digest()))
+    for name in ("00000004.log", "00000004.tags"):
+        (store.directory() / name).unlink()
+
+
+def other_records(manifest: Any) -> tuple[Any, ...]:
+    """Let the first block have a record more, and the second one less."""
+    one, two, *rest = manifest.blocks
+    return (one._replace(records=one.records + 1), two._replace(records=two.records - 1), *rest)
+
+
+def later(manifest: Any) -> tuple[Any, ...]:
+    """Let the second block begin a microsecond later."""
+    one, two, *rest = manifest.blocks
+    return (one, two._replace(time=two.time + 1), *rest)
+
+
+def listed_with(store: Pinned, change: Callable[[bytes, tuple[Any, ...]], bytes]) -> None:
+    """Enter a list of heads that is the last one, changed; its entry names the same segments."""
+    last = next(
+        event
+        for entry in reversed(store.split())
+        if isinstance(event := parse_entry(parse_note(entry, 2048, most=1).text).event, Heads)
+    )
+    data = change(*parse_heads(store.lists()[-1].read_bytes()))
+    number = len(store.split())
+    (store.path / f"ledger/heads/{number:08}").write_bytes(data)
+    with store.ledger() as (_, ledger):
+        ledger.append(Heads(last.segments, sha256(data).digest()))
+
+
+def shrunk(store_id: bytes, heads: tuple[Any, ...]) -> bytes:
+    """A list in which each segment has a record less."""
+    return format_heads(store_id, [head._replace(records=head.records - 1) for head in heads])
+
+
+def fewer(store_id: bytes, heads: tuple[Any, ...]) -> bytes:
+    """A list that leaves a segment out."""
+    return format_heads(store_id, heads[1:])
+
+
+def of_another(_: bytes, heads: tuple[Any, ...]) -> bytes:
+    """A list of another store, with more of each segment."""
+    return format_heads(bytes(16), [head._replace(records=head.records + 1, size=head.size + 1) for head in heads])
+
+
+def state_with(store: Pinned, **changes: Any) -> None:
+    """Have another key state."""
+    put_state(store, store.state()._replace(**changes))
+
+
+def births_with(store: Pinned, **changes: Any) -> None:
+    """Have other births."""
+    path = store.path / "births"
+    path.write_bytes(format_slots(BIRTHS_MAGIC, format_births(read_births(path.read_bytes())._replace(**changes))))
+
+
+def cut(store: Pinned, **changes: Any) -> int:
+    """Cut off what no list fixed yet, and make the key state fit, as far as it goes; return the segment."""
+    kept = store.state()
+    session(store, 3)
+    state = store.state()
+    log, tags = (store.directory() / f"{state.segment:08}{end}" for end in (".log", ".tags"))
+    log.write_bytes(log.read_bytes()[: kept.end])
+    tags.write_bytes(tags.read_bytes()[: 40 * kept.records])
+    put_state(store, state._replace(records=kept.records, end=kept.end, tag=kept.tag, **changes))
+    return state.segment
+
+
+def closed(store: Pinned) -> None:
+    """Cut, say that it was closed there, and go on."""
+    cut(store, status=Status.CLOSED, key=NO_KEY, session=NO_SESSION)
+    session(store, 1)
+
+
+def closed_and_evicted(store: Pinned) -> None:
+    """The same, and have the segment behind it evicted, which would have to tell why it has no end."""
+    number = cut(store, status=Status.CLOSED, key=NO_KEY, session=NO_SESSION)
+    session(store, 1)
+    store.roll()
+    session(store, 1)
+    store.seal(block_size=4096)
+    store.evict(number + 1)
+
+
+def given_up(store: Pinned) -> None:
+    """Cut, say that a write had failed there, and go on."""
+    cut(store, status=Status.GIVEN_UP)
+    session(store, 1)
+
+
+def other_tag(store: Pinned) -> None:
+    """Seal with another last tag, and have the key state say the same."""
+    sealed_with(store, tag=bytes(32))
+    state_with(store, tag=bytes(32))
+
+
+MANIFESTS: dict[str, Callable[[Pinned], object]] = {  # found with the fingerprint
+    "seal with another manifest before it": lambda s: sealed_with(s, previous=bytes(32)),
+    "seal with an age to come": lambda s: sealed_with(s, age=1 << 40),
+    "seal under another birth": lambda s: sealed_with(s, birth=2),
+    "seal as another stream": lambda s: sealed_with(s, stream_id=bytes(32)),
+    "seal as another store": lambda s: sealed_with(s, store_id=bytes(16)),
+    "seal with other numbers of records": lambda s: sealed_with(s, first=lambda m: m.first + 1),
+    "seal with another last time": lambda s: sealed_with(s, last_time=lambda m: m.last_time + 1),
+    "seal with blocks of other times": lambda s: sealed_with(s, blocks=later),
+    "seal with blocks of other records": lambda s: sealed_with(s, blocks=other_records),
+    "seal with another last tag": lambda s: sealed_with(s, tag=bytes(32)),
+    "list fewer records than before": lambda s: listed_with(s, shrunk),
+    "list other segments than the entry names": lambda s: listed_with(s, fewer),
+    "list as another store": lambda s: listed_with(s, of_another),
+    "write a key state of another tag": lambda s: state_with(s, tag=bytes(32)),
+    "write a key state of an earlier segment": lambda s: state_with(s, segment=3),
+    "write a key state of a birth that was not given": lambda s: state_with(s, birth=7),
+    "write a key state that says the segment is closed": lambda s: state_with(s, status=Status.CLOSED, key=NO_KEY),
+    "cut a segment that is closed then": closed,
+    "the same, and evict the segment behind it": closed_and_evicted,
+}
+FORGED: dict[str, Callable[[Pinned], object]] = {  # found with the audit secret alone
+    "seal with another last tag, key state to fit": other_tag,
+    "write another key of now": lambda s: state_with(s, key=b"\x01" * 32),
+    "write another secret of the next segment": lambda s: state_with(s, next=b"\x01" * 32),
+    "write another secret of the next birth": lambda s: births_with(s, secret=b"\x01" * 32),
+    "cut off what no list fixed yet, key state to fit": cut,
+    "the same, as if a write had failed there": given_up,
+}
