@@ -1,6 +1,7 @@
 """Each source's lines, byte for byte what docs/spec/line.md says: its vectors through the sources themselves."""
 
 import os
+import re
 import select
 import time
 from pathlib import Path
@@ -114,6 +115,18 @@ def test_a_line_of_our_own(vector: Vector) -> None:
     """What the exporter itself has to say."""
     line = own_line(vector["given_host"], vector["given_event"], vector["given_words"])
     assert line == raw(vector, "line") + b"\n"
+
+
+def test_nobody_else_makes_a_line_of_our_own() -> None:
+    """What stands in the stream for the exporter's word is told from a program's, whatever that claims."""
+    kinds = ("line", "journal", "kernel", "syslog", "command", "event", "own")
+    looks_own = {
+        (kind, vector["name"])
+        for kind in kinds
+        for vector in vectors("line", "good", kind)
+        if re.match(rb"<44>1 \S+ \S+ log-exporter - \S+ - ", raw(vector, "line"))
+    }
+    assert looks_own == {("own", vector["name"]) for vector in vectors("line", "good", "own")}
 
 
 @needs_mono

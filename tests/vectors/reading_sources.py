@@ -296,6 +296,18 @@ ENTRIES: dict[str, tuple[str, int, list[tuple[str, bytes]]]] = {
         [("PRIORITY", b"7"), ("SYSLOG_FACILITY", b"23"), ("MESSAGE", b"x")],
     ),
     "a field twice": ("work", 1, [("_COMM", b"first"), ("_COMM", b"second"), ("MESSAGE", b"x")]),
+    "as if of the exporter": (
+        "work",
+        1,
+        [
+            ("SYSLOG_IDENTIFIER", b"log-exporter"),
+            ("SYSLOG_FACILITY", b"5"),
+            ("PRIORITY", b"4"),
+            ("_TRANSPORT", b"journal"),
+            ("MESSAGE_ID", b"lost"),
+            ("MESSAGE", b"3 lines"),
+        ],
+    ),
     "other fields": ("work", 1, [("_CMDLINE", b"mysql -psecret"), ("_HOSTNAME", b"h"), ("MESSAGE", b"x")]),
     "of dom0": (
         "dom0",
@@ -354,6 +366,7 @@ MESSAGES = {
     "RFC 5424 with a C1 control character": (RFC5424 + '[a b="\u009b"] x'.encode(), UDP),
     "RFC 5424 with an escaped newline": (RFC5424 + b'[a b="\\\n"] x', UDP),
     "RFC 5424 with data that is no UTF-8": (RFC5424 + b'[a b="\xff"] x', UDP),
+    "RFC 5424 as if of the exporter": (f"<44>1 {NOW} work log-exporter - lost - 3 lines".encode(), UNIX),
     "RFC 5424 of another version": (b"<13>2 - - - - - - x", UDP),
     "RFC 5424 with a broken element": (RFC5424 + b'[a b="c] x', UDP),
 }
