@@ -9,33 +9,29 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from logchain.format.limits import MAX_TIME
-from logchain.gui.actions import choose
 from logchain.gui.below import rows_below, words_below
 from logchain.gui.checks import Checks, store_key
 from logchain.gui.command import Logchain
 from logchain.gui.doing import Doing
 from logchain.gui.feed import Feed, Objects
 from logchain.gui.filter_bar import FilterBar
-from logchain.gui.gaps import marks_of, silences
 from logchain.gui.logs_model import LogsModel
 from logchain.gui.logs_view import LogsView
 from logchain.gui.menus import Menus
+from logchain.gui.pictures import Pictures
 from logchain.gui.plain import label, message, shown
 from logchain.gui.quota_view import QuotaView
 from logchain.gui.records import Filter, Logs
 from logchain.gui.sessions_view import SessionsView
 from logchain.gui.states import as_log
-from logchain.gui.timeline_view import BUCKETS, TimelineView
+from logchain.gui.timeline_view import TimelineView
 from logchain.read.amounts import format_size
 
 __all__ = ["Window"]
 
-_STATUS_EVERY = 30_000  # ms, if anything arrived
-_SLOWLY = 10  # times that, if nothing did
-_PICTURE_EVERY = 60_000  # ms: timeline and sessions, if anything changed
+_QUIET_EVERY = 30_000  # ms until senders that fell silent are looked for
 _ARRANGE_EVERY = 500  # ms at least; more where it takes long
 _SHARE = 20
-_MOST_NAMES = 500  # of logs that are chosen one by one; behind that the timeline leaves them out
 _EMPTY = """\
 No qube has sent anything yet.
 
@@ -85,11 +81,11 @@ class Window(QMainWindow):
         self._told: set[tuple[str, str]] = set()  # names that the list told, until it has told all
         self._connected: dict[tuple[str, str], dict[str, Any]] = {}
         self._throttled: set[str] = set()
-        self._listed = self._changed = self._arrived = False  # the last two: since timeline, and status, were read
-        self._ticks = 0
+        self._listed = False
+        self.pictures = Pictures(self)
+        self.pictures.throttled.connect(self._throttle)
         self._arranging = self._timer(_ARRANGE_EVERY, self.arrange, once=True)
-        self._timer(_STATUS_EVERY, self._tick)
-        self._pictures = self._timer(_PICTURE_EVERY, self._redraw)
+        self._timer(_QUIET_EVERY, self._put_connected)
         self.menus = Menus(self)
         self.bar.changed.connect(self.filter)
         self.timeline.chosen.connect(self._choose_time)
@@ -131,7 +127,7 @@ class Window(QMainWindow):
             integrity = self.checks.of(*key, str(row.get("id", "")))
             logs.append(as_log(row, self._throttled, now, integrity))
         self.model.put(logs)
-        self._changed = self._arrived = True
+        self.pictures.note_arrival()
         if any("listed" in row for row in rows):
             self._all_listed()
         if not self._arranging.isActive():
@@ -186,11 +182,9 @@ class Window(QMainWindow):
         """Show other logs and sessions."""
         self.arrange(wanted)
         self.sessions.put(wanted=wanted)
-        self._draw_gaps()
         if not (wanted.since or wanted.until < MAX_TIME):
             self.timeline.clear_choice()
-        self._changed = True
-        self._redraw()
+        self.pictures.change()
 
     def _fail(self, why: str) -> None:
         self._listed = False
@@ -198,13 +192,24 @@ class Window(QMainWindow):
         if not self.model.logs.sums()[0]:
             self.logs.show_page(f"There is no list of logs:\n\n{why}\n\n{self.logchain.line('list')}", "&Try again")
         else:
-            self._show_banner([f"what is shown is no longer current: {why}"])
+            self.show_banner([f"what is shown is no longer current: {why}"])
 
     def _press_page(self) -> None:
         if self.model.logs.sums()[0]:
             self.bar.show_all()
         else:
             self.feed.follow()
+
+    def _throttle(self, vms: set[str]) -> None:
+        self._throttled = vms
+        self._put_connected()
+
+    def _put_connected(self) -> None:
+        """Tell anew how the logs stand whose senders are connected: one may have fallen silent."""
+        now = time.time_ns() // 1000
+        rows = self._connected.items()
+        ids = {key: str(row.get("id", "")) for key, row in rows}
+        self.model.put([as_log(row, self._throttled, now, self.checks.of(*key, ids[key])) for key, row in rows])
 
     def _read_below(self, vm: str, stream: str) -> None:
         """Ask for the segments and sessions of a log that was opened."""
@@ -230,91 +235,12 @@ class Window(QMainWindow):
         self._keep_labels()
         self.logs.tree.viewport().update()
 
-    # what is read now and then
-
     def refresh(self) -> None:
         """Read all of it anew, but for the list, which is current."""
-        if not self.isVisible():  # closed
-            return
-        self._changed = True
-        self._read_status()
-        self._redraw()
-        self._read_sessions()
+        self.pictures.refresh()
 
-    def _tick(self) -> None:
-        if self.isVisible() and not self.isMinimized() and self._listed:
-            self._ticks += 1
-            if self._arrived or self._ticks % _SLOWLY == 0:
-                self._arrived = False
-                self._read_status()
-            now = time.time_ns() // 1000  # a sender may have fallen silent
-            self.model.put(
-                [
-                    as_log(row, self._throttled, now, self.checks.of(*key, str(row.get("id", ""))))
-                    for key, row in self._connected.items()
-                ]
-            )
-
-    def _redraw(self) -> None:
-        if self._changed and self.isVisible() and not self.isMinimized() and self._listed:
-            self._changed = False
-            words = self.timeline_words()
-            if self.model.logs.some(self.model.wanted_now()._replace(since=0, until=MAX_TIME), 1):
-                self.feed.ask("timeline", ["timeline", "--json", f"--buckets={BUCKETS}", *words], self._draw)
-            else:
-                self.timeline.set_counts({})
-            if not self.feed.asks("sessions"):
-                self._read_sessions()
-
-    def timeline_words(self) -> list[str]:
-        """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""
-        words = self.bar.times() if self.menus.zoom.isChecked() else []
-        wanted = self.model.wanted_now()._replace(since=0, until=MAX_TIME)
-        return words if wanted == Filter() else [*words, *choose(self.model.logs.some(wanted, _MOST_NAMES))]
-
-    def _draw(self, found: Objects, words: str) -> None:
-        if found:
-            self.timeline.set_counts(found[0])
-        elif words:
-            self.statusBar().showMessage(shown(words), 10_000)
-
-    def _read_sessions(self) -> None:
-        self.feed.ask("sessions", ["sessions", "--json"], self._take_sessions)
-
-    def _take_sessions(self, found: Objects, words: str) -> None:
-        self.sessions.put(found)
-        self._draw_gaps()
-        if words:
-            self.statusBar().showMessage(shown(words), 10_000)
-
-    def _draw_gaps(self) -> None:
-        rows = self.sessions.of_words()
-        self.timeline.set_gaps(marks_of(rows), silences(rows, time.time_ns() // 1000))
-
-    def _read_status(self) -> None:
-        self.feed.ask("status", ["status", "--json"], self._take_status)
-
-    def _take_status(self, found: Objects, words: str) -> None:
-        if not found:
-            self._show_banner(words.splitlines())
-            return
-        status = found[0]
-        self.quota.put(status)
-        self._show_banner(status.get("attention") or [])
-        budgets = status.get("budgets") or ()
-        before, self._throttled = (
-            self._throttled,
-            {
-                str(name)
-                for budget in budgets
-                if budget.get("standing") != "within"
-                for name in budget.get("names") or ()
-            },
-        )
-        if before != self._throttled:
-            self._tick()
-
-    def _show_banner(self, lines: Sequence[str]) -> None:
+    def show_banner(self, lines: Sequence[str]) -> None:
+        """Show what needs a person, in short."""
         more = f"\nand {len(lines) - 3} more: see Quotas" if len(lines) > 3 else ""
         self.banner.setText(shown("\n".join(f"▲ {line}" for line in lines[:3]) + more))
         self.banner.setVisible(bool(lines))

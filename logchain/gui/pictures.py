@@ -1,0 +1,126 @@
+"""What the window reads now and then: status, timeline, sessions; when something arrived, or when it is asked."""
+
+import time
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from logchain.format.limits import MAX_TIME
+from logchain.gui.actions import choose
+from logchain.gui.feed import Objects
+from logchain.gui.gaps import marks_of, silences
+from logchain.gui.plain import shown
+from logchain.gui.records import Filter
+from logchain.gui.timeline_view import BUCKETS
+
+if TYPE_CHECKING:
+    from logchain.gui.window import Window
+
+__all__ = ["Pictures"]
+
+_STATUS_EVERY = 30_000  # ms, if anything arrived
+_SLOWLY = 10  # times that, if nothing did
+_PICTURE_EVERY = 60_000  # ms: timeline and sessions, if anything changed
+_MOST_NAMES = 500  # of logs that are chosen one by one; behind that the timeline leaves them out
+
+
+class Pictures(QObject):
+    """Keeps timeline, sessions and quotas of a window up to date, while somebody can see it."""
+
+    throttled = Signal(object)  # the names of qubes that are over their quota, where they are others than before
+
+    def __init__(self, window: "Window") -> None:
+        super().__init__(window)
+        self._window = window
+        self._changed = self._arrived = False  # since timeline, and status, were read
+        self._ticks = 0
+        self._throttled: set[str] = set()
+        for pause, call in ((_STATUS_EVERY, self._tick), (_PICTURE_EVERY, self._redraw)):
+            timer = QTimer(self)
+            timer.timeout.connect(call)
+            timer.start(pause)
+
+    def note_arrival(self) -> None:
+        """Take note that there is something new."""
+        self._changed = self._arrived = True
+
+    def change(self) -> None:
+        """Draw for another filter."""
+        self._changed = True
+        self._draw_gaps()
+        self._redraw()
+
+    def refresh(self) -> None:
+        """Read all of it anew."""
+        if self._is_seen():
+            self._changed = True
+            self._read_status()
+            self._redraw()
+            self._read_sessions()
+
+    def _is_seen(self) -> bool:
+        return self._window.isVisible() and not self._window.isMinimized()
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self._is_seen() and (self._arrived or self._ticks % _SLOWLY == 0):
+            self._arrived = False
+            self._read_status()
+
+    def _redraw(self) -> None:
+        if self._changed and self._is_seen():
+            self._changed = False
+            if self._window.model.logs.some(self._wanted(), 1):
+                words = ["timeline", "--json", f"--buckets={BUCKETS}", *self.timeline_words()]
+                self._window.feed.ask("timeline", words, self._draw)
+            else:
+                self._window.timeline.set_counts({})
+            if not self._window.feed.asks("sessions"):
+                self._read_sessions()
+
+    def _wanted(self) -> Filter:
+        """Return the filter without its times."""
+        return self._window.model.wanted_now()._replace(since=0, until=MAX_TIME)
+
+    def timeline_words(self) -> list[str]:
+        """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""
+        words = self._window.bar.times() if self._window.menus.zoom.isChecked() else []
+        wanted = self._wanted()
+        return words if wanted == Filter() else [*words, *choose(self._window.model.logs.some(wanted, _MOST_NAMES))]
+
+    def _draw(self, found: Objects, words: str) -> None:
+        if found:
+            self._window.timeline.set_counts(found[0])
+        self._tell(words)
+
+    def _tell(self, words: str) -> None:
+        if words:
+            self._window.statusBar().showMessage(shown(words.replace("\n", " ")), 10_000)
+
+    def _read_sessions(self) -> None:
+        self._window.feed.ask("sessions", ["sessions", "--json"], self._take_sessions)
+
+    def _take_sessions(self, found: Objects, words: str) -> None:
+        self._window.sessions.put(found)
+        self._draw_gaps()
+        self._tell(words)
+
+    def _draw_gaps(self) -> None:
+        rows = self._window.sessions.of_words()
+        self._window.timeline.set_gaps(marks_of(rows), silences(rows, time.time_ns() // 1000))
+
+    def _read_status(self) -> None:
+        self._window.feed.ask("status", ["status", "--json"], self._take_status)
+
+    def _take_status(self, found: Objects, words: str) -> None:
+        if not found:
+            self._window.show_banner(words.splitlines())
+            return
+        status = found[0]
+        self._window.quota.put(status)
+        self._window.show_banner(status.get("attention") or [])
+        over = [budget for budget in status.get("budgets") or () if budget.get("standing") != "within"]
+        throttled = {str(name) for budget in over for name in budget.get("names") or ()}
+        if throttled != self._throttled:
+            self._throttled = throttled
+            self.throttled.emit(throttled)
