@@ -336,6 +336,28 @@ def test_a_clock_that_was_set_back_over_a_boot(tmp_path: Path, make: Make) -> No
         again.reader.close()
 
 
+def test_the_boot_after_a_clock_that_was_set_back(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock was set right in between: the next boot comes behind what was read, and nothing else comes again."""
+    monkeypatch.setattr("log_exporter.sources.journalctl._QUIET", 0.3)
+    boots = TwoBoots(tmp_path)
+    boots.old(100, 102)
+    seen = Seen(make(tmp_path))
+    seen.has(b"say old 100", b"say old 102")
+    boots.new(0, 1, 200)
+    seen.has(b"say old 100", b"say old 102", b"say new 0", b"say new 1", b"say new 200")
+    seen.reader.close()
+    for module in ("journald", "journalctl"):
+        monkeypatch.setattr(f"log_exporter.sources.{module}.current_boot_id", lambda: "c" * 32)
+    boots.new(201)
+    write(tmp_path / "next.journal", [entry(second, b"say next %d" % second, boot="c" * 32) for second in (300, 301)])
+    again = Seen(make(tmp_path), seen.place)
+    again.has(b"say new 201", b"say next 300", b"say next 301")
+    write(tmp_path / "next.journal", [entry(302, b"say next 302", boot="c" * 32)])
+    again.has(b"say new 201", b"say next 300", b"say next 301", b"say next 302")
+    again.reader.close()
+    assert seen.gaps == again.gaps == []
+
+
 @pytest.mark.parametrize(
     ("kind", "size"),
     [*((through_libsystemd, size) for size in (1, 2, 1000)), *((through_journalctl, size) for size in (400, 262144))],
