@@ -13,7 +13,7 @@ from logchain.format.errors import Busy, StoreError
 from logchain.read.amounts import format_second
 from logchain.read.display import escape_text
 from logchain.read.head import read_head
-from logchain.store.layout import is_restoring
+from logchain.store.layout import LEDGER, WITNESSED, is_restoring
 from logchain.store.restoring import restore
 
 __all__ = ["command"]
@@ -53,6 +53,8 @@ def command(store: Path, yes: bool) -> None:
                     f"{error}. {_UNFINISHED if is_restoring(directory) else 'Nothing was done'}"
                 ) from error
             number = ledger.number
+            with directory.directory(LEDGER) as of_ledger:
+                has_witness = WITNESSED in of_ledger.names()
         with closing(Catalog(directory)) as catalog:
             catalog.rebuild()
     click.echo(
@@ -61,3 +63,5 @@ def command(store: Path, yes: bool) -> None:
         "what was not\nsealed or listed when it was made. Write down that this happened: 'logchain verify' asks for it "
         "(--restored)."
     )
+    if has_witness:
+        click.echo("A witness signed this store: run 'logchain-witness restored' in its qube, or it refuses to sign.")

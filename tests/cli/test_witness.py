@@ -213,3 +213,17 @@ def test_evidence_carries_the_cosignature(witnessed: Witnessed, stocked: Run) ->
     Path("bad.tar").write_bytes(data.replace(line, changed))
     done = stocked("logchain", "verify", "bad.tar", "--witness", witnessed.key)
     assert (done.returncode, b"what a witness signed was changed" in done.stdout) == (1, True)
+
+
+def test_a_restore_says_that_the_witness_has_to_be_told(witnessed: Witnessed, stocked: Run) -> None:
+    """Where one signed the store; and then it signs again from there."""
+    done = stocked("logchain", "restored", "--yes")
+    assert b"run 'logchain-witness restored' in its qube" in done.stdout
+    (row,) = json.loads(stocked("logchain-witness", "--state", "witness", "list", "--json").stdout)
+    assert stocked("logchain-witness", "--state", "witness", "restored", row["origin"], "--yes").returncode == 0
+    stocked("log-compressor", "--store", "store", "--config", "conf", "--once")
+    code, report = witnessed.verify("--witness", witnessed.key, "--restored", "1")
+    assert "not witnessed" not in findings(report)
+    assert isinstance(report["witness"], dict)
+    assert report["witness"]["stale"] is False
+    assert code == 3  # no fingerprint, and the ledger speaks of a backup

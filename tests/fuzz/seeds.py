@@ -13,6 +13,8 @@ __all__ = ["keep", "kept", "syslog_messages", "vectors"]
 _VECTORS = Path(__file__).parents[1] / "vectors"
 _CORPUS = Path(__file__).parent / "corpus"  # a file a target, a line an input, base64
 _FIELDS = (
+    "question",  # before "body", which is what is answered
+    "answer",
     "note",
     "text",
     "file",

@@ -20,6 +20,7 @@ from logchain.collect.descriptor import parse_descriptor
 from logchain.collect.lines import LineSplitter
 from logchain.format import (
     activity,
+    add_checkpoint,
     audit,
     checkpoint,
     evidence,
@@ -37,6 +38,7 @@ from logchain.format import (
     signed_note,
     slots,
     tags,
+    tlog_policy,
     tlog_proof,
 )
 from logchain.format.encrypted import Decryption, Encryption
@@ -44,11 +46,17 @@ from logchain.format.errors import LogchainError
 from logchain.format.limits import MAX_BLOCK, MAX_PART
 from logchain.read.display import escape
 from logchain.read.evidence import check_evidence
+from logchain_witness.checkpoint import parse_checkpoint, parse_question
+from logchain_witness.errors import WitnessError
 from tests.fuzz.seeds import syslog_messages, vectors
 
 __all__ = ["OURS", "TARGETS", "Target"]
 
-OURS = (LogchainError, ExporterError)  # with one of these bytes are refused; every other exception is a fault
+OURS = (
+    LogchainError,
+    ExporterError,
+    WitnessError,
+)  # with one of these bytes are refused; every other exception is a fault
 
 V = TypeVar("V")
 SECRET, RECIPIENT = recipient.parse_recipient_secret(recipient.format_recipient_secret(bytes(range(32))))
@@ -155,6 +163,19 @@ def _greeting(data: bytes) -> None:
         list(incoming.feed(part))
 
 
+def _question(data: bytes) -> None:
+    question = parse_question(data)
+    again = add_checkpoint.format_add_checkpoint(question.old, question.proof, data.partition(b"\n\n")[2])
+    assert again == data, "it is accepted, and is not canonical"
+    parse_checkpoint(question.note.text)
+
+
+def _answer(data: bytes) -> None:
+    found = add_checkpoint.parse_answer(data)
+    assert found.words.isprintable()
+    add_checkpoint.parse_size(found.body)
+
+
 def _syslog(data: bytes) -> None:
     choice = Choice(redact=["pass[a-z]*"])
     framing, messages = Frames(choice), Messages("host", choice, 7)
@@ -235,4 +256,7 @@ TARGETS: dict[str, Target] = {
     ),
     "vkey": Target(_text(signed_note.parse_vkey, signed_note.format_vkey), vectors("note", "vkey")),
     "xz": Target(_frames(frames.xz_streams), vectors("sealed", "xz", "xz-block")),
+    "witness-answer": Target(_answer, vectors("witness", "answer")),
+    "witness-policy": Target(tlog_policy.parse_policy, vectors("policy", "policy", "quorum")),
+    "witness-question": Target(_question, vectors("witness", "asked")),
 }

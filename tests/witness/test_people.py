@@ -1,7 +1,10 @@
 """What a person does with a witness, and sees: each command, its exit codes, and nothing of an attacker unescaped."""
 
 import json
+import os
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -139,3 +142,16 @@ def test_wrong_usage(witness: Witness, tmp_path: Path) -> None:
     done = Witness(tmp_path / "file").run("keygen")
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_root_does_belongs_to_the_service(witness: Witness, forest: Forest) -> None:
+    """Root's commands run as the owner of the directory: what they leave, the service can read and replace."""
+    with TemporaryDirectory() as place:  # pytest's own are closed to others
+        Path(place).chmod(0o755)
+        theirs = Witness(Path(place) / "witness")
+        shutil.copytree(witness.path, theirs.path)
+        for path in (theirs.path, *theirs.path.rglob("*")):
+            os.chown(path, 65534, 65534)
+        assert theirs.run("pin", format_vkey(forest.vkey), "--qube", "other").returncode == 0
+        assert {path.stat().st_uid for path in theirs.path.rglob("*")} == {65534}

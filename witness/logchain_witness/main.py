@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = command_line().parse_args(arguments)
     state = State(given.state)
     try:
+        _become_owner(given.state)
         code: int = given.run(state, given)
     except WitnessError as error:
         say(str(error))
@@ -37,6 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _become_owner(path: str) -> None:
+    """Run as whose directory it is, where root was asked: files of root's own would be closed to the service."""
+    if os.geteuid() == 0 and os.path.isdir(path) and os.stat(path).st_uid:
+        import nacl.exceptions
+        import nacl.signing  # noqa: F401  (what another user may not be able to load)
+
+        owner = os.stat(path)
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 def command_line() -> argparse.ArgumentParser:
