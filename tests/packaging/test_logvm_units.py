@@ -116,13 +116,13 @@ def test_what_the_logvm_keeps() -> None:
 
 @pytest.mark.parametrize(("name", "program"), [("logchain", "log-collector"), ("log-exporter", "log-exporter")])
 def test_dom0_is_told_what_a_template_can(tmp_path: Path, name: str, program: str) -> None:
-    """What Qubes runs after an installation asks for the feature of Qube Settings, and for nothing once it is removed."""
+    """What Qubes runs after an installation asks for the feature of Qube Settings; once it is removed, for nothing."""
     (tmp_path / "qvm-features-request").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "qvm-features-request").chmod(0o755)
     for there, said in ((False, ""), (True, f"supported-service.{name}=1\n")):
         if there:
             (tmp_path / program).write_text("#!/bin/sh\n")
             (tmp_path / program).chmod(0o755)
-        command = ["/bin/sh", PACKAGING / f"{name}.post-install"]
+        command = ["/bin/sh", str(PACKAGING / f"{name}.post-install")]
         done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
         assert done.stdout == said
