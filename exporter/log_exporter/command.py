@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -88,6 +89,8 @@ def _source(options: argparse.Namespace) -> Source:
     host = os.uname().nodename
     form: Form = Plain() if options.plain else Rfc5424(host, options.app)
     if options.source == "stdin":
+        if sys.stdin is None:  # so it was when Python started; now there is something else in its place
+            raise UsageError("standard input is closed")
         return Stdin(form, host)
     if options.give_up is not None and not options.once:
         raise UsageError("--give-up needs --once: following files has no end")

@@ -109,12 +109,16 @@ def serve(config: Config, stop: Stop, timing: Timing) -> None:
 def _report(path: str, served: list[_Served], stop: Stop) -> Task:
     """Tell systemd and the status file how it goes."""
     watchdog = notify.watchdog()
+    said = False
     every = min(_STATUS_EVERY, watchdog / 2) if watchdog else _STATUS_EVERY
     while not stop.asked:
         connected = sum(one.delivery.progress.state == "connected" for one in served)
         lines = sum(one.delivery.progress.lines for one in served)
         notify.tell(f"WATCHDOG=1\nSTATUS={connected} of {len(served)} streams connected, {lines} lines stored")
-        status.write(path, [one.status() for one in served])
+        failed = status.write(path, [one.status() for one in served])
+        if failed and not said:
+            say(f"`log-exporter status` will know nothing: {failed}")
+            said = True
         yield Wait({stop.fileno(): select.POLLIN}, every)
 
 

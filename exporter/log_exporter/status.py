@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from contextlib import suppress
 from typing import Any
 
 from log_exporter.errors import NotRunning
@@ -15,14 +14,17 @@ _COLUMNS = ("STREAM", "SOURCE", "STATE", "LINES", "BYTES", "LAG", "SPOOL", "DROP
 Status = dict[str, Any]
 
 
-def write(path: str, streams: list[Status]) -> None:
-    """Replace the file; a status that cannot be written is no reason to stop."""
+def write(path: str, streams: list[Status]) -> str:
+    """Replace the file; return in words why it cannot be, which is no reason to stop."""
     status = {"exporter": 1, "pid": os.getpid(), "at": time.monotonic(), "streams": streams}
-    with suppress(OSError):
+    try:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         with open(f"{path}.new", "w") as file:
             json.dump(status, file)
         os.rename(f"{path}.new", path)
+    except OSError as error:
+        return f"{printable(path)}: {error.strerror}"
+    return ""
 
 
 def load(path: str) -> Status:

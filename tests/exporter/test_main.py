@@ -107,12 +107,13 @@ def test_messages_are_harmless() -> None:
 
 
 def test_a_state_that_cannot_be_saved_sends_nothing(bench: Bench) -> None:
-    """Before a line goes out its cursor must be durable; otherwise the exit code is 3."""
+    """Before a line goes out its cursor must be durable; otherwise it tries again, and gives up with exit code 3."""
     (bench.logs / "a.log").write_bytes(b"1\n")
     (bench.state / "test.cursor.new").mkdir(parents=True)
-    exporter = bench.files("--once")
-    said = bench.end_of(exporter)
-    assert said == f"log-exporter: cannot save {bench.state}/test.cursor: Is a directory\n"
+    exporter = bench.files("--once", "--give-up", "1")
+    first, last = bench.end_of(exporter).splitlines()
+    assert first == f"log-exporter: cannot save {bench.state}/test.cursor: Is a directory; trying again"
+    assert last == "log-exporter: gave up: nothing was acknowledged for 1 s"
     assert exporter.returncode == 3
     assert bench.stored() == []
 
@@ -132,3 +133,21 @@ def test_the_exporter_needs_nothing_but_python() -> None:
             words = line.split()
             if words[:1] in (["import"], ["from"]):
                 assert words[1].split(".")[0] in allowed, f"{path}: {line}"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ('exec "$@" stdin --stream a --transport true <&-', "standard input is closed"),
+        ('ulimit -n 5; exec "$@" run', "Too many open files"),
+        ('exec "$@" check >&- </dev/null', "/etc/log-exporter.toml"),
+    ],
+)
+def test_what_a_process_lacks_is_said_in_one_line(script: str, words: str) -> None:
+    """Standard input, descriptors: there is no traceback, and nothing else is taken for them."""
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", "log_exporter.main"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "exporter")}
+    found = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert found.returncode in (2, 3)
+    assert words in found.stderr
+    assert (found.stderr[:14], found.stderr.count("\n")) == ("log-exporter: ", 1)

@@ -75,6 +75,19 @@ def test_a_journal_that_is_not_there_is_told_of(daemon: Daemon) -> None:
     assert daemon.stop() == f"log-exporter: j: {words}; trying again\n"
 
 
+def test_a_status_that_cannot_be_written_is_told_of(daemon: Daemon) -> None:
+    """Once; and all else goes on."""
+    (daemon.directory / "run").touch()
+    daemon.configure(f'[streams.f]\nsource = "files"\npaths = ["{daemon.directory}/logs/*.log"]\n')
+    (daemon.directory / "logs" / "a.log").write_bytes(b"1\n")
+    daemon.start(WATCHDOG_USEC="100000")
+    daemon.until_stored("f", b"1")
+    (daemon.directory / "logs" / "b.log").write_bytes(b"2\n")
+    daemon.until_stored("f", b"1", b"2")
+    words = f"`log-exporter status` will know nothing: {daemon.directory}/run/status: File exists"
+    assert daemon.stop() == f"log-exporter: {words}\n"
+
+
 def test_check_says_what_is_a_link(daemon: Daemon) -> None:
     """A pattern that finds one does not read what it leads to."""
     (daemon.directory / "logs" / "link").symlink_to(".")
