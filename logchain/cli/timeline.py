@@ -36,8 +36,8 @@ def command(
 ) -> None:
     """Tell how many records came when: the time from the first to the last, or the one chosen, in equal parts.
 
-    No text is read, and nothing is verified: blocks of some thousand records are the finest that is known, and within
-    one they are taken to lie evenly. TIME is as in 'logchain show'.
+    No text is read, and nothing is verified: blocks of some thousand records are the finest that is known. Within one
+    they are taken to lie evenly, but for silences that the catalog knows. TIME is as in 'logchain show'.
     """
     selection = read_selection(vms, wanted, since, until, utc)
     with open_store(store) as directory:

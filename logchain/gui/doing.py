@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox
 
 from logchain.gui.actions import Action, Options, choose
 from logchain.gui.checks import first_bad
@@ -32,6 +33,23 @@ class Doing(QObject):
     def is_busy(self) -> bool:
         """Tell whether a command still runs."""
         return any(job.code is None for job in self.jobs)
+
+    def ask_to_end(self) -> None:
+        """Ask whether what runs shall end; if so, end it, and close the window then."""
+        keep, end = QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close
+        box = message(
+            self._window,
+            "A command still runs. If the window closes now it is cancelled; what was opened in a disposable goes too.",
+            buttons=(keep, end),
+        )
+        box.button(end).clicked.connect(self._end_all)
+        box.open()
+
+    def _end_all(self) -> None:
+        for job in self.jobs:
+            if job.code is None:
+                job.done_with.connect(lambda _: self.is_busy() or self._window.close())
+                job.process.cancel()
 
     def act(self, action: Action) -> None:
         """Ask for an action's options, and run it."""

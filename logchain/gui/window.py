@@ -19,7 +19,7 @@ from logchain.gui.logs_model import LogsModel
 from logchain.gui.logs_view import LogsView
 from logchain.gui.menus import Menus
 from logchain.gui.pictures import Pictures
-from logchain.gui.plain import label, message, shown
+from logchain.gui.plain import label, shown
 from logchain.gui.quota_view import QuotaView
 from logchain.gui.records import Filter, Logs
 from logchain.gui.sessions_view import SessionsView
@@ -275,7 +275,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Keep the layout, and end all that runs; ask first where that is an action."""
         if self.doing.is_busy():
-            message(self, "A command still runs: cancel it, or wait until it has ended, then close the window.").open()
+            self.doing.ask_to_end()
             event.ignore()
             return
         settings = self.settings

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit
+from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.actions import ACTIONS, Action, Options, also_taken
@@ -180,18 +180,36 @@ def test_seal_now(window: Window, qtbot: QtBot) -> None:
 
 
 def test_cancel(window: Window, qtbot: QtBot, qubes: Path) -> None:
-    """What runs can be ended, and then nothing of it is left; the window is not closed over a command that runs."""
+    """What runs can be ended, and then nothing of it is left."""
     (qubes / "viewer").touch()
     window.logs.choose("work", "web")
     job = window.doing.run(action("open"), options(window, action("open"), notes=True).words())
     qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
     path = Path((qubes / "called").read_text().split()[-1])
     assert path.exists()
-    assert not window.close()
     job.button.click()
     (qubes / "viewer").unlink()
     ended(qtbot, job)
     assert (job.code, job.heading.text()[:11]) == (130, "✕ Cancelled")
+    assert not path.exists()
+
+
+def test_to_close_the_window_over_a_command(window: Window, qtbot: QtBot, qubes: Path) -> None:
+    """It asks first; what runs is ended, and leaves nothing, before the window is closed."""
+    (qubes / "viewer").touch()
+    window.logs.choose("work", "web")
+    window.doing.run(action("open"), options(window, action("open")).words())
+    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
+    path = Path((qubes / "called").read_text().split()[-1])
+    for button in (QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close):
+        assert not window.close()
+        box = window.findChildren(QMessageBox)[-1]
+        box.button(button).click()
+        if button == QMessageBox.StandardButton.Cancel:
+            assert window.isVisible()
+            assert path.exists()
+    (qubes / "viewer").unlink()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
     assert not path.exists()
 
 
