@@ -346,6 +346,7 @@ class Check:
                 self.check_chain(s, n, segment, last, earlier)
                 before = segment
                 self.segments, self.records = self.segments + 1, self.records + segment.records
+                self.notices += [f"{path}, segment {n}, {odd}" for odd in segment.odd[:10]]
         with self.at(f"live/{path}"):
             if before and before.head.number == state.segment and state.status in (CLOSED, OPEN, GIVEN_UP, CAME_BACK):
                 self.check_state(state, before)
@@ -359,7 +360,7 @@ class Check:
         """What a key state says of the segment that it is of."""
         found = (last.records, last.size, last.tag, last.head.first)
         need((state.records, state.end, state.tag, state.first) == found, "its key state says another end")
-        need(last.ended == (state.key == NO_KEY), "open or closed, against its key state")
+        need(last.ended or state.key != NO_KEY, "it is closed, and has no end")
         follows = last.key is None or state.key in (last.key, NO_KEY)
         need(follows, "its key does not follow from the audit secret")
 
@@ -409,7 +410,9 @@ class Check:
         need(self.ledger.births.get(head.birth, (s.id, n)) == (s.id, n), "its birth is that of another segment")
         need(segment.broken or (n == 1) == bool(head.birth), "a birth where none should be, or none where one should")
         if segment.broken == "restored":
-            need(any(earlier < birth <= head.birth for birth in self.ledger.restored), "'restored' is in no entry")
+            need(
+                any(earlier < birth <= (head.birth or 0) for birth in self.ledger.restored), "'restored' is in no entry"
+            )
             self.notices.append(f"{where}: begins anew with segment {n}, behind a backup that came back")
         need(segment.broken in ("", "restored"), f"it begins anew, for its {segment.broken} was lost")
         if before is None or before.tag is None:
@@ -417,9 +420,10 @@ class Check:
         need(head.birth or head.previous == before.tag.hex(), "'previous' is not the last tag of the segment before")
         need(head.first == before.head.first + before.records, "records are missing before it")
         goes_on = bool(before.unfinished) and not head.birth and not said.previous
-        need(before.unfinished is None or bool(head.continues) == goes_on, "'continues', against the segment before")
-        need(before.ended == (said.previous is None), "the segment before has no end, and none is told here; or both")
-        if said.previous:
+        segment.ask(before.unfinished is None or bool(head.continues) == goes_on, "'continues', against what is before")
+        segment.ask(not (before.ended and said.previous), "given up, and it has an end")
+        if not before.ended:
+            need(said.previous, "the segment before has no end, and none is told here")
             need((said.previous, said.end) == (n - 1, before.size), "the segment before ends elsewhere")
             need(not before.key or step(before.key, b"given up\n")[1].hex() == said.proof, "no proof of a given up end")
             self.notices.append(f"{where}: segment {n - 1} was given up: a write failed, or a backup had no more of it")
@@ -584,19 +588,31 @@ class Segment:
         self.unfinished, self.last_part = unfinished, 65536  # bytes of a line that goes on; None: not known
         self.records = self.size = self.rank = 0
         self.time, self.broken, self.ended, self.sha = "", "", False, hashlib.sha256()
+        self.odd: list[str] = []
         self.key: bytes | None = None
         self.tag: bytes | None = None
         self.head, self.recovered = SimpleNamespace(), SimpleNamespace(previous=None)
 
+    def ask(self, good: object, why: str) -> None:
+        """What only a writer can get wrong, and loses or changes no record, is told and no damage (store.md, 19)."""
+        if not good:
+            self.odd.append(f"record {self.records}: {why}")
+
     def take(self, record: bytes, stored_tag: bytes | None = None) -> None:
         time, kind, payload = parse_record(record)
-        event, said = parse_event(kind, payload)
-        need(time >= self.time and not self.ended, "a time that goes back, or a record behind the end")
-        need((event == "segment") == (self.records == 0), "'segment' is the first record, and no other")
+        try:
+            event, said = parse_event(kind, payload)
+        except Malformed as error:
+            self.ask(False, str(error))
+            event, said = "?", SimpleNamespace()
+        need(
+            time >= self.time and (not self.ended or event == "end"), "a time goes back, or a record is behind the end"
+        )
+        need(event == "segment" or self.records, "the first record is no note 'segment'")
         if kind == "#":
             self.note(event, said)
         else:
-            need(not self.unfinished or (payload and self.last_part == 65536), "a part that is too short")
+            self.ask(not self.unfinished or (payload and self.last_part == 65536), "a part that is too short")
             self.last_part, self.rank = len(payload), 9
             self.unfinished = 0 if kind == "-" else None if self.unfinished is None else self.unfinished + len(payload)
         self.records, self.size, self.time, self.tag = self.records + 1, self.size + len(record) + 1, time, stored_tag
@@ -612,24 +628,24 @@ class Segment:
     def note(self, event: str, said: SimpleNamespace) -> None:
         is_torn = event == "recovered" and not said.previous
         rank = 9 if is_torn else {"segment": 1, "broken": 2, "recovered": 3, "clock": 4}.get(event, 9)
-        need(rank == 9 or self.rank < rank, f"the note {event!r} in the midst")
-        self.rank = rank
-        if event == "segment":
+        in_place, self.rank = rank == 9 or self.rank < rank, max(self.rank, rank)
+        self.ask(in_place, f"the note {event!r} in the midst")
+        if event == "segment" and not self.records:
             self.head, self.key = said, self.key_of(said.birth)
-            self.unfinished = self.unfinished if said.continues else 0
             need((said.birth is None) == (said.previous != ZEROS), "a tag before a birth, or none")
-            need(not (said.birth and said.continues), "a line that goes on over a birth")
-        elif event == "broken":
-            need(self.head.birth, "broken, without a birth")
+            self.ask(not (said.birth and said.continues), "a line that goes on over a birth")
+            self.unfinished = self.unfinished if said.continues else 0
+        elif event == "broken" and in_place:
             self.broken = said.reason
-        elif event == "recovered" and said.previous:
+        elif event == "recovered" and in_place and not is_torn:
             self.recovered = said
         elif event == "end":
-            need(said.records == self.records + 1, "another number of records")
+            self.ask(said.records == self.records + 1 and not self.ended, "another number of records, or a second end")
             self.ended = True
         elif event == "session-end":
-            need(self.unfinished in (None, said.partial or 0), "another partial= than was cut off")
+            self.ask(self.unfinished in (None, said.partial or 0), "another partial= than was cut off")
         if event in ("session-start", "session-end", "recovered", "broken"):
+            self.ask(event != "broken" or self.head.birth, "broken, without a birth")
             self.unfinished = 0
 
 

@@ -1,10 +1,12 @@
 """What root can sign and write with the keys of now: manifests, lists, key states that are well-formed, and lie."""
 
+import re
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+from logchain.format.checkpoint import Checkpoint, format_checkpoint
 from logchain.format.heads import format_heads, parse_heads
 from logchain.format.keystate import (
     BIRTHS_MAGIC,
@@ -14,12 +16,15 @@ from logchain.format.keystate import (
     format_births,
     read_births,
 )
-from logchain.format.ledger import Heads, Seal, parse_entry
+from logchain.format.ledger import Heads, Seal, log_key_name, parse_entry
+from logchain.format.ledger_keys import parse_log_key
 from logchain.format.manifest import format_manifest, parse_manifest
-from logchain.format.signed_note import parse_note
+from logchain.format.merkle import leaf_hash, root
+from logchain.format.signed_note import parse_note, sign
 from logchain.format.slots import format_slots
 from tests.attacks.pinned import Pinned, session
 from tests.attacks.test_ends import put_state
+from tests.attacks.test_leftovers import put_live
 
 __all__ = ["FORGED", "MANIFESTS", "seal_cut_short"]
 
@@ -135,6 +140,37 @@ def given_up(store: Pinned) -> None:
     session(store, 1)
 
 
+def renoted(store: Pinned, old: bytes, new: bytes) -> None:
+    """Rewrite the second segment of what no list fixed, with tags and a key state that fit each other."""
+    store.roll("new")
+    session(store, 2, "new")
+    path = store.directory("new") / "00000002.log"
+    text = re.sub(old, new, path.read_bytes(), count=1)
+    assert text != path.read_bytes()
+    put_live(store, 2, text, "new")
+    tags = path.with_suffix(".tags").read_bytes()
+    put_state(store, store.state("new")._replace(tag=tags[-32:], end=len(text), records=len(tags) // 40), "new")
+
+
+def checkpoint_with(store: Pinned, size: int, **changes: Any) -> None:
+    """Sign another checkpoint with the log's key, which never changes."""
+    log = parse_log_key((store.path / "keys" / "log").read_bytes())
+    name = log_key_name(store.audit.store_id)
+    found = Checkpoint(name, size, root(map(leaf_hash, store.split()[:size])))._replace(**changes)
+    (store.path / "ledger" / "checkpoint").write_bytes(sign(format_checkpoint(found), name, log.seed))
+
+
+def claimed(store: Pinned) -> None:
+    """Have one stream's key state name the birth of another."""
+    put_state(store, store.state("vault")._replace(birth=store.state("work").birth), "vault")
+
+
+def begun_anew(store: Pinned) -> None:
+    """Have a key state say that committed text was lost."""
+    zeros = {"records": 0, "end": 0, "opened": 0, "tag": bytes(32), "key": NO_KEY, "session": NO_SESSION}
+    state_with(store, status=Status.LOST_TEXT, boot=bytes(16), resume=(), **zeros)
+
+
 def other_tag(store: Pinned) -> None:
     """Seal with another last tag, and have the key state say the same."""
     sealed_with(store, tag=bytes(32))
@@ -159,6 +195,27 @@ MANIFESTS: dict[str, Callable[[Pinned], object]] = {  # found with the fingerpri
     "write a key state of an earlier segment": lambda s: state_with(s, segment=3),
     "write a key state of a birth that was not given": lambda s: state_with(s, birth=7),
     "write a key state that says the segment is closed": lambda s: state_with(s, status=Status.CLOSED, key=NO_KEY),
+    "write a key state of another stream's birth": claimed,
+    "write a key state that gives its segment up as lost": begun_anew,
+    "sign a checkpoint of another root": lambda s: checkpoint_with(s, len(s.split()), root=bytes(32)),
+    "sign a checkpoint of more entries": lambda s: checkpoint_with(s, 99),
+    "rewrite a first note: another qube": lambda s: renoted(s, b" vm=new ", b" vm=old "),
+    "rewrite a first note: another number": lambda s: renoted(s, b" number=2 ", b" number=3 "),
+    "rewrite a first note: records left out": lambda s: renoted(s, rb" first=\d+ ", b" first=99 "),
+    "rewrite a first note: another tag before": lambda s: renoted(s, rb" previous=\w+ ", b" previous=%064d " % 1),
+    "rewrite a first note: a birth": lambda s: renoted(
+        s, rb" previous=\w+( boot=\w+)", rb" previous=%064d\1 birth=4" % 0
+    ),
+    "rewrite a first note: a backup came back": lambda s: renoted(
+        s,
+        rb"(\S+) # (.*) previous=\w+( boot=\w+)\n",
+        rb"\1 # \2 previous=%064d\3 birth=4\n\1 # broken reason=restored\n" % 0,
+    ),
+    "rewrite a first note: keys were lost": lambda s: renoted(
+        s,
+        rb"(\S+) # (.*) previous=\w+( boot=\w+)\n",
+        rb"\1 # \2 previous=%064d\3 birth=4\n\1 # broken reason=keys\n" % 0,
+    ),
     "cut a segment that is closed then": closed,
     "the same, and evict the segment behind it": closed_and_evicted,
 }

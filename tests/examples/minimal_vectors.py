@@ -219,6 +219,7 @@ def segment(vector: dict[str, Any]) -> dict[str, Any]:
         found.take(line, told[8:])
         minimal.need(found.size == int.from_bytes(told[:8], "little"), "a tag's offset")
     minimal.need(found.records and not tags.read(1), "no records, or tags without text")
+    minimal.need(not found.odd, "no damage, and told: what no writer of ours does")
     said = {"records": found.records, "key_after_hex": found.key.hex(), "closed": found.ended}
     return said | {name: getattr(found.head, name) for name in ("number", "first", "birth")}
 
