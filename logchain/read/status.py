@@ -292,7 +292,9 @@ def _attention(status: Status) -> Iterator[str]:
     if status.ledger.problem:
         yield "the ledger cannot be read: nothing can be sealed; 'logchain verify' tells what holds"
     witness = status.witness
-    if witness and (witness.time is None or status.now - 1_000_000 * witness.time > 1_000_000 * STALE):
+    if witness and witness.time is None:
+        yield "the witness has signed nothing yet: see above, and docs/guides/witness.md"
+    elif witness and status.now - 1_000_000 * (witness.time or 0) > 1_000_000 * STALE:
         yield "the witness has signed nothing for over an hour: docs/guides/witness.md tells what to look at"
     if status.cap is not None and status.total >= status.cap:
         yield "the store is over its cap: every qube is read slowly"

@@ -184,6 +184,7 @@ def test_status_tells_how_to_pin(stocked: Run) -> None:
     found = Witnessed(stocked)
     done = stocked("logchain", "status", "--config", "conf").stdout.decode()
     assert "witness     has signed nothing yet." in done
+    assert "! the witness has signed nothing yet: see above" in done
     (command,) = re.findall(r"logchain-witness pin (logchain/\S+) --qube \S+", done)
     assert stocked("logchain-witness", "--state", "witness", "pin", command, "--qube", "sys-log").returncode == 0
     found.round()
