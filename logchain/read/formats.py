@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Sequence
 from datetime import tzinfo
+from itertools import repeat
 from json.encoder import encode_basestring_ascii
 from operator import itemgetter
 from typing import Protocol
@@ -25,7 +26,7 @@ _SIGNS = {Kind.LINE: ":", Kind.PIECE: "+", Kind.CUT: "+", Kind.RESENT: "+", Kind
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
 _PRI = re.compile(rb"<(0|[1-9][0-9]{0,2})>1 ")  # of RFC 5424
 _MOST_MINUTES = 1 << 16
-_PAYLOAD = itemgetter(slice(PREFIX, None))
+_MINUTE, _SECONDS, _PAYLOAD = itemgetter(slice(16)), itemgetter(slice(16, 23)), itemgetter(slice(PREFIX, None))
 
 # Select Graphic Rendition, as journalctl has them: by severity 0 (emergency) to 7 (debug)
 _RED, _YELLOW, _BOLD, _DIM, _RESET = b"\x1b[1;31m", b"\x1b[1;33m", b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"
@@ -84,7 +85,8 @@ class Short:
                 else joined((minutes[line[:16]], line[16:23], where, line[PREFIX:]))
                 for line in lines
             ]
-        return [joined((minutes[line[:16]], line[16:23], where, line[PREFIX:])) for line in lines]
+        when = map(minutes.__getitem__, map(_MINUTE, lines)), map(_SECONDS, lines)
+        return list(map(joined, zip(*when, repeat(where), map(_PAYLOAD, lines), strict=False)))  # no Python for each
 
     def entry(self, entry: Entry) -> bytes:
         """Return a line."""

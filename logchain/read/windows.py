@@ -64,9 +64,9 @@ class Printer:
         cuts = extents.cuts(wanted.since, wanted.until, _FIRST)[:1]
         if not cuts or not extents.is_ordered:
             return [wanted]
-        size = extents.size(cuts[0], wanted.until) // (2 * self._jobs)
-        size = min(max(_LEAST, size), _SEARCHED if wanted.pattern else _MOST)
-        cuts += extents.cuts(cuts[0], wanted.until, size)
+        size, most = extents.size(cuts[0], wanted.until), _SEARCHED if wanted.pattern else _MOST
+        rounds = -(-size // (most * self._jobs)) or 1  # in each of which every process has a window
+        cuts += extents.cuts(cuts[0], wanted.until, max(_LEAST, -(-size // (rounds * self._jobs))))
         ends = [*(cut - 1 for cut in cuts), wanted.until]
         return [
             wanted._replace(since=since, until=until) for since, until in zip([wanted.since, *cuts], ends, strict=True)
