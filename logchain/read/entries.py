@@ -22,7 +22,9 @@ from logchain.read.view import View
 
 __all__ = ["Entry", "Item", "Kind", "Run", "StreamReader"]
 
-_SIGN, _LINE = itemgetter(slice(TIME_SIZE - 1, PREFIX)), b"Z - "  # the end of a time, and the kind
+# A line of one part, its digits made zeros: what is not of this form never gets further than to be told as a gap.
+_HEAD, _DIGITS = itemgetter(slice(PREFIX)), bytes.maketrans(b"123456789", b"000000000")
+_LINE = b"0000-00-00T00:00:00.000000Z - "
 
 
 class Kind(Enum):
@@ -250,12 +252,12 @@ class StreamReader:
     def _take_text(self, first: int, text: bytes) -> Iterator[Item]:
         lines = text.split(b"\n")
         lines.pop()
-        signs = list(map(_SIGN, lines))
-        if set(signs) == {_LINE} and self._is_clean:
+        if lines and self._is_clean and b"".join(map(_HEAD, lines)).translate(_DIGITS) == _LINE * len(lines):
             yield self._run(first, lines, text)
             return
         begin = 0
-        for place in [*(place for place, sign in enumerate(signs) if sign != _LINE), len(lines)]:
+        odd = [place for place, line in enumerate(lines) if _HEAD(line).translate(_DIGITS) != _LINE]
+        for place in [*odd, len(lines)]:
             while begin < place and not self._is_clean:
                 yield from self._take_one(first, lines[begin])
                 begin += 1

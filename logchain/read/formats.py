@@ -85,8 +85,9 @@ class Short:
                 else joined((minutes[line[:16]], line[16:23], where, line[PREFIX:]))
                 for line in lines
             ]
+        # no step of Python for each
         when = map(minutes.__getitem__, map(_MINUTE, lines)), map(_SECONDS, lines)
-        return list(map(joined, zip(*when, repeat(where), map(_PAYLOAD, lines), strict=False)))  # no Python for each
+        return list(map(joined, zip(*when, repeat(where), map(_PAYLOAD, lines), strict=False)))
 
     def entry(self, entry: Entry) -> bytes:
         """Return a line."""

@@ -227,6 +227,24 @@ def test_what_cannot_be_read_is_a_gap(store: Store, lost: str) -> None:
     assert b"! " in store.shown("short")
 
 
+@pytest.mark.parametrize("form", ["short", "short-full", "json", "export", "raw"])
+@pytest.mark.parametrize("harm", [b"\x1b[31m\x07x", b':0", "ab', b"\xff\xff\xff\xff\xff\xff\xff", b":99.xyz"])
+def test_a_time_that_is_none_is_a_gap(store: Store, form: str, harm: bytes) -> None:
+    """Whoever writes the disk puts nothing on a terminal, nor into a format, in the place of a time."""
+    store.log(1000, b"first", b"second", b"third")
+    path = store.path / "live" / "work" / "main" / "00000001.log"
+    text = bytearray(path.read_bytes())
+    at = text.index(b"Z - second") - 10
+    text[at : at + 7] = harm
+    path.write_bytes(text)
+    text_shown = store.shown(form)
+    assert harm not in text_shown
+    assert b"second" not in text_shown
+    assert b"first" in text_shown
+    if form != "raw":
+        assert b"cannot be read behind record 3" in text_shown
+
+
 def test_uncommitted_records_are_not_shown(store: Store) -> None:
     """What is behind the key state is nobody's word yet."""
     store.log(1000, b"a")
