@@ -190,6 +190,18 @@ def test_what_is_secret_is_not_torn_by_a_cut(log: Log, begins: str, filler: byte
         os.unlink(log.path)
 
 
+def test_many_files_are_not_in_memory_at_once(tmp_path: Path) -> None:
+    """Messages count as lines do for what is taken in one round."""
+    for number in range(40):
+        (tmp_path / f"{number}.log").write_bytes(b"x" * 200_000 + b"\n")
+    shape = Shape("", Choice(redact=["secret"]))
+    source = Files([f"{tmp_path}/*.log"], Plain(), "work", State(tmp_path / "state", "test"), shape, once=False)
+    source.begin(Greeting("1" * 16))
+    assert source.read()
+    assert len(source._lap) == 40 - 21
+    source.close()
+
+
 def test_a_line_that_is_cut_by_a_rotation(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file is gone and quiet: it is sent without its newline."""
     monkeypatch.setattr("log_exporter.sources.followed.SETTLED", 0.0)

@@ -29,7 +29,7 @@ SETTINGS: dict[str, Check] = {"paths": paths, "plain": flag, "app": text, "begin
 NEEDED = ["paths"]
 
 _VERSION = 1  # of the cursor file
-_ROUND = 4 * 1024 * 1024  # bytes that are read between two writes of the cursor file
+_ROUND = 4 * 1024 * 1024  # bytes that are taken between two writes of the cursor file
 _AT_ONCE = 16  # rounds of which nothing is sent, before others get their turn
 _LOOK_EVERY = 0.5  # seconds between two looks at files that do not grow,
 _SCAN_EVERY = 1.0  # at the patterns,
@@ -186,7 +186,7 @@ class Files:
             file = self._lap.popleft()
             if found := self._lines(file):
                 all_found.append(found)
-                size += len(found.data or b"")
+                size += found.run.end.offset - found.run.start if found.run.end else 0
             scanning = file.scanning
             if found or scanning:
                 self._more.append(file)
