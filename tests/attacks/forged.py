@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -16,7 +17,7 @@ from logchain.format.keystate import (
     format_births,
     read_births,
 )
-from logchain.format.ledger import Heads, Seal, log_key_name, parse_entry
+from logchain.format.ledger import Config, Heads, Seal, entry_key_name, log_key_name, parse_entry
 from logchain.format.ledger_keys import parse_log_key
 from logchain.format.manifest import format_manifest, parse_manifest
 from logchain.format.merkle import leaf_hash, root
@@ -52,6 +53,31 @@ def sealed_with(store: Pinned, **changes: Any) -> None:
         ledger.append(Seal(manifest.stream_id, 4, sha256(path.read_bytes()).digest()))
     for name in ("00000004.log", "00000004.tags"):
         (store.directory() / name).unlink()
+
+
+def sealed_as(store: Pinned, change: Callable[[bytes], bytes]) -> None:
+    """Seal segment 4 with a manifest whose text was changed, and signed as it is."""
+    seal_cut_short(store)
+    path = store.sealed() / "00000004.manifest"
+    text = change(parse_note(path.read_bytes(), 1 << 20).text)
+    path.chmod(0o600)
+    with store.ledger() as (_, ledger):
+        path.write_bytes(ledger.sign(text))
+        ledger.append(
+            Seal(
+                bytes.fromhex((store.directory() / "id").read_text().split()[-1]), 4, sha256(path.read_bytes()).digest()
+            )
+        )
+    for name in ("00000004.log", "00000004.tags"):
+        (store.directory() / name).unlink()
+
+
+def entered(store: Pinned, change: Callable[[bytes], bytes]) -> None:
+    """Append an entry whose text was changed, signed with the key of now as it is."""
+    text = change(parse_note(store.forge(Config(bytes(32))), 4096).text)
+    name = entry_key_name(store.audit.store_id)
+    store.entries.write_bytes(store.entries.read_bytes() + sign(text, name, store.keys().seed))
+    (store.path / "keys" / "ledger").unlink()
 
 
 def other_records(manifest: Any) -> tuple[Any, ...]:
@@ -140,6 +166,20 @@ def given_up(store: Pinned) -> None:
     session(store, 1)
 
 
+def manifest_text(store: Pinned) -> bytes:
+    """Return what a manifest signs."""
+    return parse_note((store.sealed() / "00000001.manifest").read_bytes(), 1 << 20).text
+
+
+def other_type(text: bytes) -> bytes:
+    """Name a key of the type of cosignatures in `next`, with the id that it then has."""
+    head, _, key = text[:-1].rpartition(b"+")
+    name = head.rpartition(b"next ")[2].rpartition(b"+")[0]
+    value = b"\x04" + b64decode(key)[1:]
+    short = sha256(name + b"\n" + value).hexdigest()[:8].encode()
+    return head.rpartition(b"+")[0] + b"+" + short + b"+" + b64encode(value) + b"\n"
+
+
 def renoted(store: Pinned, old: bytes, new: bytes) -> None:
     """Rewrite the second segment of what no list fixed, with tags and a key state that fit each other."""
     store.roll("new")
@@ -188,6 +228,12 @@ MANIFESTS: dict[str, Callable[[Pinned], object]] = {  # found with the fingerpri
     "seal with blocks of other times": lambda s: sealed_with(s, blocks=later),
     "seal with blocks of other records": lambda s: sealed_with(s, blocks=other_records),
     "seal with another last tag": lambda s: sealed_with(s, tag=bytes(32)),
+    "sign a manifest of another version": lambda s: sealed_as(s, lambda text: text.replace(b" v1", b" v2", 1)),
+    "sign an entry's text as a manifest": lambda s: sealed_as(s, lambda _: parse_note(s.split()[3], 4096).text),
+    "sign an entry of another version": lambda s: entered(s, lambda text: text.replace(b" v1", b" v0", 1)),
+    "sign a manifest's text as an entry": lambda s: entered(s, lambda _: manifest_text(s)),
+    "sign an entry whose next key is of another type": lambda s: entered(s, other_type),
+    "rewrite a first note: another version": lambda s: renoted(s, b"format=logchain/1", b"format=logchain/0"),
     "list fewer records than before": lambda s: listed_with(s, shrunk),
     "list other segments than the entry names": lambda s: listed_with(s, fewer),
     "list as another store": lambda s: listed_with(s, of_another),

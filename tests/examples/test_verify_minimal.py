@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from logchain.format.audit import format_audit
+from logchain.format.ledger import fingerprint, open_genesis
 from logchain.read.verify import verify_store
 from logchain.store.layout import open_store
 from logchain.store.restoring import restore
@@ -168,6 +170,20 @@ def test_both_verifiers_agree_on_a_backup_that_came_back(store: Pinned) -> None:
         assert verdicts(store, pinned=True, audited=audited, restored=1) == (0, 0)
     shutil.copy(store.directory("vault") / "ratchet", store.directory() / "ratchet")
     assert verdicts(store, pinned=True, audited=False, restored=1) == (1, 1)
+
+
+def test_clean_stores_of_many_sizes_are_intact(tmp_path: Path) -> None:
+    """Segments of one block, and of one less and more than each power of two, in each tier: no cry of wolf."""
+    store = Pinned.make(tmp_path / "store")
+    store.fingerprint = fingerprint(open_genesis(store.split()[0])[1].key)
+    assert agreed(store) == [3, 3, 3]  # nothing is there yet
+    for count, tier in zip((1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33), cycle(("", ".lz4", ".xz")), strict=False):
+        store.log(*(b"x" * 400 for _ in range(count)))
+        store.clock.go(-5 if count % 2 else 5)  # a clock that is set back now and then
+        store.roll()
+        store.seal(block_size=512, tier=tier)
+    store.log(b"open")
+    assert agreed(store) == [0, 0, 0]
 
 
 # ---- the program ----
