@@ -2,28 +2,29 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import SCRIPTS, Run
+from logchain_witness.note import cosign
+from logchain_witness.state import State
+from tests.cli.conftest import SCRIPTS, Run, run_in, stock
 
 CALL = "env QREXEC_REMOTE_DOMAIN=sys-log {} --state witness answer"
 
 
 class Witnessed:
-    """A store, a witness beside it, and the settings that join them."""
+    """A store, a witness beside it, and the settings that join them; `key` is the witness's."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, place: Path) -> None:
         self.run = run
-        self.key = run("logchain-witness", "--state", "witness", "keygen", "--name", "vault/w").stdout.decode().strip()
-        Path("call").write_text(f"#!/bin/sh\nexec {CALL.format(f'{SCRIPTS}/logchain-witness')}\n")
-        Path("call").chmod(0o700)
-        Path("conf").write_text(
-            f'[collector]\nreserve = "0 B"\n[witness]\nkey = "{self.key}"\ncommand = ["{Path("call").resolve()}"]\n'
-        )
-        log = json.loads(run("logchain", "status", "--json").stdout)["ledger"]["log_key"]
-        assert run("logchain-witness", "--state", "witness", "pin", log, "--qube", "sys-log").returncode == 0
+        self.key = str(State(str(place / "witness")).key()[0])
+        call = place / "call"
+        call.write_text(f"#!/bin/sh\nexec {CALL.format(f'{SCRIPTS}/logchain-witness')}\n")
+        call.chmod(0o700)
+        command = f'key = "{self.key}"\ncommand = ["{call}"]\n'
+        (place / "conf").write_text(f'[collector]\nreserve = "0 B"\n[witness]\n{command}')
 
     def round(self) -> None:
         """Let the compressor work once."""
@@ -36,12 +37,26 @@ class Witnessed:
         return done.returncode, json.loads(done.stdout)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stocked store whose log is pinned by a witness, that has signed nothing: `unsigned`; and once: `signed`."""
+    place = tmp_path_factory.mktemp("template")
+    (place / "unsigned").mkdir()
+    run = run_in(place / "unsigned")
+    stock(run)
+    run("logchain-witness", "--state", "witness", "keygen", "--name", "vault/w")
+    log = json.loads(run("logchain", "status", "--json").stdout)["ledger"]["log_key"]
+    assert run("logchain-witness", "--state", "witness", "pin", log, "--qube", "sys-log").returncode == 0
+    shutil.copytree(place / "unsigned", place / "signed", symlinks=True)
+    Witnessed(run_in(place / "signed"), place / "signed").round()
+    return place
+
+
 @pytest.fixture
-def witnessed(stocked: Run) -> Witnessed:
+def witnessed(template: Path, run: Run, tmp_path: Path) -> Witnessed:
     """A stocked store that was witnessed once."""
-    found = Witnessed(stocked)
-    found.round()
-    return found
+    shutil.copytree(template / "signed", tmp_path, symlinks=True, dirs_exist_ok=True)
+    return Witnessed(run, tmp_path)
 
 
 def findings(report: dict[str, object]) -> str:
@@ -73,9 +88,9 @@ def test_no_witness_was_asked_for(witnessed: Witnessed) -> None:
     assert b"witness  none. Nothing here proves that this is the newest" in told
 
 
-def test_not_witnessed(witnessed: Witnessed, stocked: Run) -> None:
+def test_not_witnessed(witnessed: Witnessed, run: Run) -> None:
     """No cosignature, or none of this witness, is no damage, and no silence."""
-    other = stocked("logchain-witness", "--state", "other", "keygen", "--name", "vault/w").stdout.decode().strip()
+    other = run("logchain-witness", "--state", "other", "keygen", "--name", "vault/w").stdout.decode().strip()
     for key in (other, witnessed.key):
         code, report = witnessed.verify("--witness", key)
         assert code == 0
@@ -83,16 +98,13 @@ def test_not_witnessed(witnessed: Witnessed, stocked: Run) -> None:
     Path("store/ledger/witnessed").unlink()
     code, report = witnessed.verify()
     assert (code, findings(report).startswith("not witnessed: no cosignature")) == (0, True)
-    done = stocked("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key)
+    done = run("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key)
     assert b"\n  note not witnessed: no cosignature" in done.stdout
     assert b"witness  NOT WITNESSED. Nothing here proves" in done.stdout
 
 
 def sign_at(witnessed: Witnessed, seconds: int) -> None:
     """Have the witness sign the ledger's checkpoint as at another time."""
-    from logchain_witness.note import cosign
-    from logchain_witness.state import State
-
     key, seed = State("witness").key()
     note = Path("store/ledger/checkpoint").read_bytes()
     line = cosign(note.rpartition(b"\n\n")[0] + b"\n", key, seed, seconds)
@@ -101,7 +113,7 @@ def sign_at(witnessed: Witnessed, seconds: int) -> None:
     assert str(key) == witnessed.key
 
 
-def test_not_witnessed_since(witnessed: Witnessed, stocked: Run) -> None:
+def test_not_witnessed_since(witnessed: Witnessed, run: Run) -> None:
     """A cosignature of long ago: 'not witnessed since', with the time; exit code as before."""
     sign_at(witnessed, 1_700_000_000)
     code, report = witnessed.verify()
@@ -109,9 +121,9 @@ def test_not_witnessed_since(witnessed: Witnessed, stocked: Run) -> None:
     assert findings(report).startswith("not witnessed since 2023-11-14 22:13:20.000: what came later")
     assert isinstance(report["witness"], dict)
     assert (report["witness"]["time"], report["witness"]["stale"]) == ("2023-11-14T22:13:20.000000Z", True)
-    told = stocked("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key).stdout
+    told = run("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key).stdout
     assert b"NOT WITNESSED SINCE. Nothing here proves" in told
-    status = stocked("logchain", "status", "--config", "conf")
+    status = run("logchain", "status", "--config", "conf")
     assert b"! the witness has signed nothing for over an hour" in status.stdout
     assert status.returncode == 3
 
@@ -136,9 +148,9 @@ def test_a_changed_cosignature(witnessed: Witnessed) -> None:
     assert witnessed.verify()[0] == 1
 
 
-def test_a_policy(witnessed: Witnessed, stocked: Run) -> None:
+def test_a_policy(witnessed: Witnessed, run: Run) -> None:
     """Whose signatures count, and how many: as C2SP's file says it."""
-    other = stocked("logchain-witness", "--state", "other", "keygen", "--name", "friend/w").stdout.decode().strip()
+    other = run("logchain-witness", "--state", "other", "keygen", "--name", "friend/w").stdout.decode().strip()
     head = f"witness vault {witnessed.key}\nwitness friend {other}\n"
     for text, complete in (
         ("quorum vault", True),
@@ -153,20 +165,20 @@ def test_a_policy(witnessed: Witnessed, stocked: Run) -> None:
         assert isinstance(report["witness"], dict)
         assert (report["witness"]["time"] is not None, "not witnessed" in findings(report)) == (complete, not complete)
         assert list(report["witness"]["witnesses"]) == ["vault"]
-    log = json.loads(stocked("logchain", "status", "--json").stdout)["ledger"]["log_key"]
+    log = json.loads(run("logchain", "status", "--json").stdout)["ledger"]["log_key"]
     Path("policy").write_text(f"log {log}\n{head}quorum vault\n")
     assert witnessed.verify("--witness-policy", "policy")[0] == 0
-    stocked("logchain", "init", "--audit-secret-out", "audit2", LOGCHAIN_STORE="store2")
-    log = json.loads(stocked("logchain", "status", "--json", LOGCHAIN_STORE="store2").stdout)["ledger"]["log_key"]
+    run("logchain", "init", "--audit-secret-out", "audit2", LOGCHAIN_STORE="store2")
+    log = json.loads(run("logchain", "status", "--json", LOGCHAIN_STORE="store2").stdout)["ledger"]["log_key"]
     Path("policy").write_text(f"log {log}\n{head}quorum vault\n")
     code, report = witnessed.verify("--witness-policy", "policy")
     assert (code, "the policy is for other logs" in findings(report)) == (1, True)
 
 
-def test_wrong_usage(witnessed: Witnessed, stocked: Run) -> None:
+def test_wrong_usage(witnessed: Witnessed, run: Run) -> None:
     """A line that says what to do, and exit code 2."""
     Path("policy").write_text("quorum nobody\n")
-    log = json.loads(stocked("logchain", "status", "--json").stdout)["ledger"]["log_key"]
+    log = json.loads(run("logchain", "status", "--json").stdout)["ledger"]["log_key"]
     for arguments, words in (
         (("--witness", "rubbish"), b"--witness takes what 'logchain-witness status' shows"),
         (("--witness", log), b"another use"),
@@ -175,54 +187,55 @@ def test_wrong_usage(witnessed: Witnessed, stocked: Run) -> None:
         (("--witness-policy", "none"), b"none: No such file"),
         (("--witness", "rubbish", "audit"), b"--witness takes what"),
     ):
-        done = stocked("logchain", "verify", *arguments)
+        done = run("logchain", "verify", *arguments)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
-def test_status_tells_how_to_pin(stocked: Run) -> None:
+def test_status_tells_how_to_pin(template: Path, run: Run, tmp_path: Path) -> None:
     """Before the first signature `status` shows the command for the witness's qube; then how old the last one is."""
-    found = Witnessed(stocked)
-    done = stocked("logchain", "status", "--config", "conf").stdout.decode()
+    shutil.copytree(template / "unsigned", tmp_path, symlinks=True, dirs_exist_ok=True)
+    found = Witnessed(run, tmp_path)
+    done = run("logchain", "status", "--config", "conf").stdout.decode()
     assert "witness     has signed nothing yet." in done
     assert "! the witness has signed nothing yet: see above" in done
-    (command,) = re.findall(r"logchain-witness pin (logchain/\S+) --qube \S+", done)
-    assert stocked("logchain-witness", "--state", "witness", "pin", command, "--qube", "sys-log").returncode == 0
+    (key,) = re.findall(r"logchain-witness pin (logchain/\S+) --qube \S+", done)
+    assert run("logchain-witness", "--state", "witness", "pin", key, "--qube", "sys-log").returncode == 0
     found.round()
-    assert "witness     signed " in stocked("logchain", "status", "--config", "conf").stdout.decode()
+    assert "witness     signed " in run("logchain", "status", "--config", "conf").stdout.decode()
 
 
-def test_evidence_carries_the_cosignature(witnessed: Witnessed, stocked: Run) -> None:
+def test_evidence_carries_the_cosignature(witnessed: Witnessed, run: Run) -> None:
     """What was sealed before the witness signed last is proven to its checkpoint: it was there by then."""
-    stocked("logchain", "seal")
-    early = stocked("logchain", "export", "--output", "early.tar", "--vm", "work")
+    run("logchain", "seal")
+    early = run("logchain", "export", "--output", "early.tar", "--vm", "work")
     assert early.returncode == 0, early.stderr
     witnessed.round()
-    done = stocked("logchain", "export", "--output", "file.tar", "--vm", "work")
+    done = run("logchain", "export", "--output", "file.tar", "--vm", "work")
     assert done.returncode == 0, done.stderr
-    report = json.loads(stocked("logchain", "verify", "file.tar", "--witness", witnessed.key, "--json").stdout)
+    report = json.loads(run("logchain", "verify", "file.tar", "--witness", witnessed.key, "--json").stdout)
     assert report["findings"] == []
     assert 0 <= report["witness"]["age"] < 600
     assert report["witness"]["entries"] == report["checkpoint"]
-    told = stocked("logchain", "verify", "file.tar", "--witness", witnessed.key).stdout.decode()
+    told = run("logchain", "verify", "file.tar", "--witness", witnessed.key).stdout.decode()
     assert re.search(r"\n  witness  signed that checkpoint at 2\S+Z: it was there by then\n", told)
-    assert b"witness  " not in stocked("logchain", "verify", "file.tar").stdout
-    told = stocked("logchain", "verify", "early.tar", "--config", "conf").stdout.decode()
+    assert b"witness  " not in run("logchain", "verify", "file.tar").stdout
+    told = run("logchain", "verify", "early.tar", "--config", "conf").stdout.decode()
     assert "witness  NOT WITNESSED: the checkpoint has no cosignature" in told
     data = Path("file.tar").read_bytes()
     line = next(line for line in data.splitlines() if line.startswith("\u2014 vault/w ".encode()))
     changed = line[:-9] + (b"A" if line[-9:-8] != b"A" else b"B") + line[-8:]
     Path("bad.tar").write_bytes(data.replace(line, changed))
-    done = stocked("logchain", "verify", "bad.tar", "--witness", witnessed.key)
+    done = run("logchain", "verify", "bad.tar", "--witness", witnessed.key)
     assert (done.returncode, b"what a witness signed was changed" in done.stdout) == (1, True)
 
 
-def test_a_restore_says_that_the_witness_has_to_be_told(witnessed: Witnessed, stocked: Run) -> None:
+def test_a_restore_says_that_the_witness_has_to_be_told(witnessed: Witnessed, run: Run) -> None:
     """Where one signed the store; and then it signs again from there."""
-    done = stocked("logchain", "restored", "--yes")
+    done = run("logchain", "restored", "--yes")
     assert b"run 'logchain-witness restored' in its qube" in done.stdout
-    (row,) = json.loads(stocked("logchain-witness", "--state", "witness", "list", "--json").stdout)
-    assert stocked("logchain-witness", "--state", "witness", "restored", row["origin"], "--yes").returncode == 0
-    stocked("log-compressor", "--store", "store", "--config", "conf", "--once")
+    (row,) = json.loads(run("logchain-witness", "--state", "witness", "list", "--json").stdout)
+    assert run("logchain-witness", "--state", "witness", "restored", row["origin"], "--yes").returncode == 0
+    run("log-compressor", "--store", "store", "--config", "conf", "--once")
     code, report = witnessed.verify("--witness", witnessed.key, "--restored", "1")
     assert "not witnessed" not in findings(report)
     assert isinstance(report["witness"], dict)
