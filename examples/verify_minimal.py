@@ -3,7 +3,8 @@
 
     python3 verify_minimal.py [--fingerprint HEX] [--audit-secret FILE] [--restored N] STORE
 
-Written from docs/spec alone, before its writer had seen logchain's code: a mistake in that is not made here again.
+Written from docs/spec alone, before its writer had seen logchain's code, so that a mistake there is not made here again.
+Then both were held against each other; where they differed the pages were mended, and say who was right (store.md).
 STORE is a copy, or a store to which nothing writes now. Nothing in it is trusted, and no link in it is followed.
 
 Checked, with the pages of docs/spec that say how it has to be:
@@ -14,6 +15,7 @@ Checked, with the pages of docs/spec that say how it has to be:
   heads    every list, and that each segment still begins with what a list once fixed                     (heads.md)
   live     every stream: id, key state, tags, records, how each segment goes on from the one before       (store.md)
   keys     with --audit-secret: every tag, every key, every proof of a segment that was given up        (ratchet.md)
+Told, and no damage: what only a writer of records can get wrong, such as how parts make up a line       (store.md, 19)
 Not checked: signatures of witnesses; what a user's last verify accepted; an audit secret with a passphrase; evidence
 files; the catalog; quarantine/; settings; text that was evicted; whether this is the newest ledger there ever was.
 
