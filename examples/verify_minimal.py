@@ -3,7 +3,7 @@
 
     python3 verify_minimal.py [--fingerprint HEX] [--audit-secret FILE] [--restored N] STORE
 
-Written from docs/spec alone, before its writer had seen logchain's code, so that a mistake there is not made here again.
+Written from docs/spec alone, before its writer had seen logchain's code: a mistake there is not made here again.
 Then both were held against each other; where they differed the pages were mended, and say who was right (store.md).
 STORE is a copy, or a store to which nothing writes now. Nothing in it is trusted, and no link in it is followed.
 
