@@ -75,6 +75,7 @@ def main() -> None:
         make_file(directory / "file.log", options.lines)
         table(directory, options.lines, options.rounds)
         quiet(directory, options.lines, options.seconds)
+        many(directory, 15_000, options.seconds)
 
 
 def make_journal(directory: Path, lines: int) -> None:
@@ -231,6 +232,26 @@ def quiet(directory: Path, lines: int, seconds: int) -> None:
         share = (cpu(process.pid) - spent) / (time.monotonic() - begun)
         resident = Path(f"/proc/{process.pid}/status").read_text().split("VmRSS:")[1].split()[0]
         print(f"\n100 lines a second for {seconds} s, 3 sources: {share:.2%} of a core, {int(resident):,} KiB resident")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def many(directory: Path, files: int, seconds: int) -> None:
+    """Follow many files that nobody writes to, and print what that takes."""
+    for number in range(files):
+        (directory / f"{number}.many").write_bytes(b"x\n")
+    process = start(directory, f'[streams.many]\nsource = "files"\npaths = ["{directory}/*.many"]\n')
+    try:
+        while counted(directory, "many") < files:
+            time.sleep(0.1)
+        taken = cpu(process.pid)
+        time.sleep(seconds)
+        share = (cpu(process.pid) - taken) / seconds
+        resident = Path(f"/proc/{process.pid}/status").read_text().split("VmRSS:")[1].split()[0]
+        print(
+            f"{files:,} quiet files: {taken:.1f} s to take them in, then {share:.2%} of a core, {int(resident):,} KiB"
+        )
     finally:
         process.terminate()
         process.wait()
