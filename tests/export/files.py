@@ -1,9 +1,11 @@
 """Evidence files as tests make, read, and spoil them."""
 
 import io
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from logchain.format.ledger import fingerprint, open_genesis, split_entries
@@ -18,6 +20,7 @@ __all__ = [
     "SECOND",
     "Part",
     "check",
+    "copied",
     "make",
     "packed",
     "parts",
@@ -56,6 +59,12 @@ def stocked(path: Path, tier: str = "") -> Archive:
     for vm, stream in ALL:
         store.seal(vm, stream, tier=tier)
     return store
+
+
+def copied(store: Archive, path: Path) -> Archive:
+    """Return a copy of a store, with a clock of its own."""
+    shutil.copytree(store.path, path)
+    return Archive(path, store.audit, replace(store.clock))
 
 
 def pinned(store: Archive) -> str:

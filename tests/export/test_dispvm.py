@@ -96,10 +96,9 @@ def test_the_disposable_of_the_settings(qubes: Run, place: Path) -> None:
     words = (place / "called").read_text().split()
     assert words[:3] == ["qvm-open-in-vm", "--view-only", "@dispvm:offline-dvm"]
     assert len(words) == 4
-    for wrong in ('"--help"', '"a b"', "3", '""'):
-        Path("settings").write_text(f"[open]\ndispvm = {wrong}\n")
-        done = qubes("logchain", "open", "--config", "settings")
-        assert (done.returncode, b"line 2" in done.stderr) == (2, True)
+    Path("settings").write_text('[open]\ndispvm = "--help"\n')
+    done = qubes("logchain", "open", "--config", "settings")
+    assert (done.returncode, b"line 2" in done.stderr) == (2, True)
 
 
 def test_evidence_in_a_disposable(qubes: Run, place: Path) -> None:
@@ -119,7 +118,7 @@ def test_a_disposable_of_choice(qubes: Run, place: Path) -> None:
         assert qubes("logchain", *words, "--dispvm", "offline-dvm").returncode == 0
         assert (place / "called").read_text().split()[:3] == ["qvm-open-in-vm", "--view-only", "@dispvm:offline-dvm"]
         Path((place / "kept").read_text()).unlink()
-        assert qubes("logchain", *words, "--dispvm", "--help").returncode == 2
+    assert qubes("logchain", "open", "--dispvm", "--help").returncode == 2
     assert qubes("logchain", "export", "--output", "file", "--dispvm", "offline-dvm").returncode == 2
 
 
@@ -188,10 +187,10 @@ def viewing(place: Path) -> Iterator["subprocess.Popen[bytes]"]:
             process.wait(30)
 
 
+@pytest.mark.usefixtures("stocked")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_while_the_viewer_is_open(stocked: Run, place: Path, number: int) -> None:
+def test_a_signal_while_the_viewer_is_open(place: Path, number: int) -> None:
     """Who ends the command ends what lies here too."""
-    assert stocked("logchain", "list").returncode == 0
     with viewing(place) as process:
         process.send_signal(number)
     assert process.returncode in (128 + number, 130)

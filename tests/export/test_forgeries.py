@@ -17,7 +17,7 @@ from logchain.read.evidence import EvidenceReport
 from logchain.read.verify import Verdict
 from logchain.store.layout import open_store
 from logchain.store.sealer import seal_segment
-from tests.export.files import SECOND, Part, check, make, packed, parts, pinned, run_readme, stocked
+from tests.export.files import SECOND, Part, check, copied, make, packed, parts, pinned, run_readme, stocked
 from tests.read.archived import Archive
 
 WORK = (("work", "journal"),)
@@ -56,9 +56,9 @@ def seal_anew(store: Archive, number: int, change: Callable[[Manifest], Manifest
         ledger.append(Seal(manifest.stream_id, number, sha256(note).digest()))
 
 
-def test_a_segment_that_is_sealed_anew(tmp_path: Path) -> None:
+def test_a_segment_that_is_sealed_anew(store: Archive, tmp_path: Path) -> None:
     """A month later with another text: the first seal is in the file, and tells."""
-    store = stocked(tmp_path / "store")
+    store = copied(store, tmp_path / "store")
     begin = store.clock.now - 3 * 72 * SECOND
     store.clock.go(30 * DAY)
     seal_anew(store, 2, lambda manifest: manifest, (b"line 3 of 1", b"LIED 3 of 1"))
@@ -69,9 +69,9 @@ def test_a_segment_that_is_sealed_anew(tmp_path: Path) -> None:
     assert "BAD: streams/work/journal: a segment was sealed twice\n" in run_readme(forged, tmp_path / "there").stdout
 
 
-def test_a_segment_that_skips_one(tmp_path: Path) -> None:
+def test_a_segment_that_skips_one(store: Archive, tmp_path: Path) -> None:
     """A newest segment whose manifest, signed, names the first as the one before: the seal between is in the file."""
-    store = stocked(tmp_path / "store")
+    store = copied(store, tmp_path / "store")
     store.log(b"the last", vm="work", stream="journal")
     store.roll("work", "journal")
     first = unverified_manifest((store.sealed("work", "journal") / "00000001.manifest").read_bytes())
@@ -90,9 +90,9 @@ def test_a_segment_that_skips_one(tmp_path: Path) -> None:
     assert "journal: a segment was left out, or put there\n" in run_readme(forged, tmp_path / "there").stdout
 
 
-def test_a_seal_cannot_be_dated_back(tmp_path: Path) -> None:
+def test_a_seal_cannot_be_dated_back(store: Archive, tmp_path: Path) -> None:
     """What is made up a year later, with the clock set back, is told as sealed a year later."""
-    store = stocked(tmp_path / "store")
+    store = copied(store, tmp_path / "store")
     begin = store.clock.now
     store.clock.go(365 * DAY)
     store.log(b"honest", vm="vault", stream="journal")
@@ -114,9 +114,9 @@ def test_a_seal_cannot_be_dated_back(tmp_path: Path) -> None:
     assert parse_time(sealed.encode()) == stream.sealed_time
 
 
-def test_what_happened_to_the_stream_is_told(tmp_path: Path) -> None:
+def test_what_happened_to_the_stream_is_told(store: Archive, tmp_path: Path) -> None:
     """What the ledger says of it and of the store, up to the last seal: notes, for what is in the file is proven."""
-    store = stocked(tmp_path / "store")
+    store = copied(store, tmp_path / "store")
     identity = parse_index(dict(parts(make(store, names=WORK)))[INDEX]).streams[0].stream_id
     with store.ledger() as (_, ledger):
         ledger.append(Broken(identity, 3, "keys"))
@@ -153,10 +153,14 @@ def test_a_clock_that_was_set_back_hides_nothing(tmp_path: Path, reach: str) -> 
     start = store.clock.now
     for step in (0, -1800, 0):  # s
         store.clock.now += step * SECOND
+        writer = store.open("work", "journal")
+        writer.start_session(b"8 bytes.", "logchain.Append")
         for _ in range(60):
-            store.log(b"a line", vm="work", stream="journal")
+            writer.append(b"-", [b"a line"], store.clock.wall())
             store.clock.go(60)
-        store.roll("work", "journal")
+        writer.end_session("eof", b"", 0)
+        writer.roll("size")
+        writer.close()
         store.seal("work", "journal")
     manifests = [
         unverified_manifest((store.sealed("work", "journal") / f"{number:08}.manifest").read_bytes())

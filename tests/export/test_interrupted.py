@@ -1,6 +1,7 @@
 """Exports that are cut short, in the way of others, or told to go where nothing can: nothing half done is left."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,19 +12,29 @@ from pathlib import Path
 import pytest
 
 from logchain.format.recipient import Recipient, format_recipient
-from tests.cli.conftest import SCRIPTS, Run
+from tests.cli.conftest import SCRIPTS, Run, run_in
 from tests.cli.test_seal import events
 from tests.export.files import check
 
 TEXT = b"".join(b"line %d of many, long enough that all of them take a while\n" % number for number in range(300_000))
 
 
-@pytest.fixture
-def large(stocked: Run) -> Run:
+@pytest.fixture(scope="module")
+def filled(stockroom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that takes a while to be exported."""
-    stocked("log-collector", "--stdio", "big", vm="work", stdin=TEXT)
-    stocked("logchain", "seal")
-    return stocked
+    directory = tmp_path_factory.mktemp("filled")
+    shutil.copytree(stockroom, directory, dirs_exist_ok=True)
+    run = run_in(directory)
+    run("log-collector", "--stdio", "big", vm="work", stdin=TEXT)
+    assert run("logchain", "seal").returncode == 0
+    return directory
+
+
+@pytest.fixture
+def large(run: Run, filled: Path, tmp_path: Path) -> Run:
+    """A copy of that."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return run
 
 
 @contextmanager
@@ -74,7 +85,7 @@ def test_a_signal(large: Run, number: int) -> None:
         process.send_signal(number)
     assert process.returncode in (128 + number, 130)
     assert not Path("e.tar").exists()
-    assert large("logchain", "export", "--stream", "big", "--output", "e.tar").returncode == 0
+    assert large("logchain", "export", "--vm", "vault", "--output", "e.tar").returncode == 0
 
 
 def test_a_reader_that_went(stocked: Run) -> None:

@@ -105,6 +105,8 @@ def test_the_smallest_and_the_largest() -> None:
         ("[verify]\nrestored = -1\n", "line 2: restored has to be a number"),
         ("[verify]\nfingerprint = 5\n", "line 2: fingerprint"),
         ("[open]\ndispvm = 5\n", "line 2: dispvm"),
+        ('[open]\ndispvm = ""\n', "line 2: dispvm"),
+        ('[open]\ndispvm = "a b"\n', "line 2: dispvm"),
         ('[store]\ncap = "never"\n', "line 2: cap has to be a size"),
         ('[tiers]\nxz-after = "unlimited"\n', "line 2: xz-after has to be a time"),
         ("[tiers]\nlz4-level = 10\n", "line 2: lz4-level has to be a level from 0 to 9"),
