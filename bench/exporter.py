@@ -249,9 +249,7 @@ def many(directory: Path, files: int, seconds: int) -> None:
         time.sleep(seconds)
         share = (cpu(process.pid) - taken) / seconds
         resident = Path(f"/proc/{process.pid}/status").read_text().split("VmRSS:")[1].split()[0]
-        print(
-            f"{files:,} quiet files: {taken:.1f} s to take them in, then {share:.2%} of a core, {int(resident):,} KiB"
-        )
+        print(f"{files:,} quiet files: {taken:.1f} s to begin with, then {share:.2%} of a core, {int(resident):,} KiB")
     finally:
         process.terminate()
         process.wait()
