@@ -192,6 +192,13 @@ def renoted(store: Pinned, old: bytes, new: bytes) -> None:
     put_state(store, store.state("new")._replace(tag=tags[-32:], end=len(text), records=len(tags) // 40), "new")
 
 
+def relisted(store: Pinned) -> None:
+    """Rewrite what a list fixed, with tags and a key state that fit each other."""
+    path = store.directory() / "00000004.log"
+    put_live(store, 4, path.read_bytes().replace(b"line 3", b"lime 3"))
+    put_state(store, store.state()._replace(tag=path.with_suffix(".tags").read_bytes()[-32:]))
+
+
 def checkpoint_with(store: Pinned, size: int, **changes: Any) -> None:
     """Sign another checkpoint with the log's key, which never changes."""
     log = parse_log_key((store.path / "keys" / "log").read_bytes())
@@ -234,6 +241,7 @@ MANIFESTS: dict[str, Callable[[Pinned], object]] = {  # found with the fingerpri
     "sign a manifest's text as an entry": lambda s: entered(s, lambda _: manifest_text(s)),
     "sign an entry whose next key is of another type": lambda s: entered(s, other_type),
     "rewrite a first note: another version": lambda s: renoted(s, b"format=logchain/1", b"format=logchain/0"),
+    "rewrite what a list fixed, tags and key state to fit": relisted,
     "list fewer records than before": lambda s: listed_with(s, shrunk),
     "list other segments than the entry names": lambda s: listed_with(s, fewer),
     "list as another store": lambda s: listed_with(s, of_another),
