@@ -21,9 +21,9 @@ class Cursor(NamedTuple):
         """Words for that what came behind it is gone."""
         return f"the journal behind {at(self.realtime)} was deleted before it was sent"
 
-    def missing(self, now: "Cursor") -> int | None:
-        """Return how many entries stood between this one and a later one; None if nobody counted."""
-        return max(0, now.number - self.number - 1) if now.sequence == self.sequence else None
+    def missing(self, now: "Cursor", told: int) -> int | None:
+        """Return how many entries stood between this one and a later one, but for those told of; None: not counted."""
+        return max(0, now.number - self.number - 1 - told) if now.sequence == self.sequence else None
 
 
 def parse(text: str) -> Cursor | None:

@@ -197,13 +197,10 @@ class Journalctl:
         last, now = cursor.parse(self._cursor), cursor.parse(name)
         if not last or not now:
             return None
-        missing = last.missing(now)
-        if missing is None:
-            return Gap(last.gone, None, self._place())
-        missing -= self._told
-        if missing <= 0:
+        missing = last.missing(now, self._told)
+        if missing == 0:
             return None
-        self._told += missing
+        self._told += missing or 0
         return Gap(last.gone, missing, self._place())
 
     def _line(self, fields: Fields) -> bytes:

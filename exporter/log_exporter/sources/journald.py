@@ -141,13 +141,10 @@ class Journald:
         now = cursor.parse(self._journal.cursor()) if self._at_entry else None
         if not now:
             return None
-        missing = last.missing(now)
-        if missing is None:
-            return Gap(last.gone, None, self._place())
-        missing -= self._told
-        if missing <= 0:
+        missing = last.missing(now, self._told)
+        if missing == 0:
             return None
-        self._told += missing
+        self._told += missing or 0
         return Gap(last.gone, missing, self._place())
 
     def _has_boot(self, boot: str) -> bool:
