@@ -28,7 +28,8 @@ class Printer:
 
     def __init__(self, view: View, selection: Selection, form: Form) -> None:
         self._view, self._selection, self._form = view, selection, form
-        self._jobs = min(_JOBS, len(os.sched_getaffinity(0)))
+        idle = len(os.sched_getaffinity(0)) - round(os.getloadavg()[0])  # CPUs: collectors come first
+        self._jobs = max(1, min(_JOBS, idle))
         self.gaps = 0
 
     def print(self) -> Iterator[bytes]:
