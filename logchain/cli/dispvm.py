@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -15,7 +16,7 @@ from logchain.cli.new_files import end_in_order
 from logchain.format.errors import StoreError, UsageError
 from logchain.format.names import check_vm
 
-__all__ = ["copy_over", "dispvm_option", "find_command", "hand_over", "private_directory"]
+__all__ = ["Destination", "dispvm_option", "find_disposable", "find_qube", "private_directory"]
 
 _MEMORY = "/dev/shm"
 _NAME = "logchain-handed-over-"  # what bears it is shredded: nobody else's directory does
@@ -86,34 +87,43 @@ def _shred(path: Path) -> None:
         path.unlink()
 
 
-def find_command(*, to_qube: bool = False, dispvm: str | None = None) -> None:
-    """Raise UsageError where there is no command to hand a file over with: it is looked for before there is a file."""
-    name = "qvm-copy" if to_qube else "qvm-open-in-vm" if dispvm else "qvm-open-in-dvm"
+class Destination(NamedTuple):
+    """Where a file goes: the command that takes it there, and what dom0's policy is asked for that."""
+
+    command: tuple[str, ...]
+    service: str
+    target: str
+    doing: str
+
+    def take(self, path: Path) -> None:
+        """Hand a file over; in a disposable it is shown until the viewer is closed. StoreError where that fails."""
+        code = subprocess.run([*self.command, str(path)], stdin=subprocess.DEVNULL, check=False).returncode
+        if code:
+            why = f"it ended with {code}"
+            if code == 126:
+                why = (
+                    "dom0 refused it: its policy has no line that allows "
+                    f"{self.service} from this qube to {self.target}"
+                )
+            raise StoreError(f"{self.command[0]} could not {self.doing} it: {why}. Nothing of it stays here")
+
+
+def find_disposable(template: str | None) -> Destination:
+    """Return the way into a disposable of this template, or of the qube's own; UsageError where there is none."""
+    if template:
+        target = f"@dispvm:{template}"
+        return _found(Destination(("qvm-open-in-vm", "--view-only", target), "qubes.OpenInVM", target, "show"))
+    return _found(Destination(("qvm-open-in-dvm", "--view-only"), "qubes.OpenInVM", "@dispvm", "show"))
+
+
+def find_qube() -> Destination:
+    """Return the way into a qube that dom0 asks the person for; UsageError where there is none."""
+    return _found(Destination(("qvm-copy",), "qubes.Filecopy", "@default", "copy"))
+
+
+def _found(destination: Destination) -> Destination:
+    """See that the command is here: that is asked before there is a file."""
+    name = destination.command[0]
     if not shutil.which(name):
         raise UsageError(f"there is no {name} here: it goes to another qube, from a qube of Qubes OS")
-
-
-def hand_over(path: Path, dispvm: str | None) -> None:
-    """Show a file in a disposable, of the template that is named or of the default one, until the viewer is closed.
-
-    Raises StoreError where the file could not be shown.
-    """
-    if dispvm:
-        target = f"@dispvm:{dispvm}"
-        _call(["qvm-open-in-vm", "--view-only", target, str(path)], "qubes.OpenInVM", target, "show")
-    else:
-        _call(["qvm-open-in-dvm", "--view-only", str(path)], "qubes.OpenInVM", "@dispvm", "show")
-
-
-def copy_over(path: Path) -> None:
-    """Copy a file to a qube that dom0 asks the person for; errors as for `hand_over`."""
-    _call(["qvm-copy", str(path)], "qubes.Filecopy", "@default", "copy")
-
-
-def _call(command: list[str], service: str, target: str, doing: str) -> None:
-    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    if code:
-        why = f"it ended with {code}"
-        if code == 126:
-            why = f"dom0 refused it: its policy has no line that allows {service} from this qube to {target}"
-        raise StoreError(f"{command[0]} could not {doing} it: {why}. Nothing of it stays here")
+    return destination

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from logchain.cli.dispvm import copy_over, dispvm_option, find_command, hand_over, private_directory
+from logchain.cli.dispvm import dispvm_option, find_disposable, find_qube, private_directory
 from logchain.cli.evidence_report import evidence_limits
 from logchain.cli.findings import finding_line
 from logchain.cli.new_files import Write, new_file
@@ -78,21 +78,20 @@ def command(
     if path:
         if str(path) == "-":
             raise UsageError("--output wants a file: evidence is made to be kept, and checked before it is handed on")
-        with new_file(path) as write:
-            made = _export(store, selection, settings, write, to)
-        _tell(made, path, to)
+        _export(store, selection, settings, path, to)
         return 0
-    find_command(to_qube=to_qube, dispvm=dispvm or settings.dispvm)
+    destination = find_qube() if to_qube else find_disposable(dispvm or settings.dispvm)
     with private_directory() as directory:
         path = directory / "logchain-evidence.tar"
-        with new_file(path) as write:
-            made = _export(store, selection, settings, write, to)
-        _tell(made, path, to)
-        if to_qube:
-            copy_over(path)
-        else:
-            hand_over(path, dispvm or settings.dispvm)
+        _export(store, selection, settings, path, to)
+        destination.take(path)
     return 0
+
+
+def _export(store: Path, selection: Selection, settings: Settings, path: Path, to: Recipient | None) -> None:
+    with new_file(path) as write:
+        made = _make(store, selection, settings, write, to)
+    _tell(made, path, to)
 
 
 class _Made(NamedTuple):
@@ -104,10 +103,10 @@ class _Made(NamedTuple):
     size: int
 
 
-def _export(path: Path, selection: Selection, settings: Settings, write: Write, to: Recipient | None) -> _Made:
+def _make(place: Path, selection: Selection, settings: Settings, write: Write, to: Recipient | None) -> _Made:
     """Make the file. The ledger is held to seal and to plan, and for the entry: a compressor need not wait for more."""
     clock = SystemClock()
-    with open_to_write(path) as store:
+    with open_to_write(place) as store:
         check_known(store, selection)
         names = list(selection.names(store))
         times = _close(store, clock, names, selection)

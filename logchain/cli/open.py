@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from logchain.cli.dispvm import dispvm_option, find_command, hand_over, private_directory
+from logchain.cli.dispvm import dispvm_option, find_disposable, private_directory
 from logchain.cli.new_files import Write, new_file
 from logchain.cli.options import config_option, store_option
 from logchain.cli.selection import check_known, read_selection, selection_options
@@ -54,13 +54,13 @@ def command(
     selection = read_selection(vms, wanted, since, until, utc)._replace(notes=notes)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every stream's segment is open while they are merged
-    find_command(dispvm=dispvm or settings.dispvm)
+    disposable = find_disposable(dispvm or settings.dispvm)
     with private_directory() as directory:
         path = directory / f"logchain-{'-'.join(vms) if len(vms) == 1 and vms[0].isalnum() else 'lines'}.txt"
         with open_store(store) as opened, new_file(path) as write:
             check_known(opened, selection)
             gaps = _write(opened, selection, utc, write)
-        hand_over(path, dispvm or settings.dispvm)
+        disposable.take(path)
     return 1 if gaps else 0
 
 

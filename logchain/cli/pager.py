@@ -4,9 +4,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from logchain.format.errors import UsageError
+
+if TYPE_CHECKING:
+    import subprocess
 
 __all__ = ["colours", "output"]
 
@@ -21,28 +24,10 @@ def colours() -> bool:
 @contextmanager
 def output(use_pager: bool) -> Iterator[IO[bytes]]:
     """Yield a file to write to; leaving waits until the pager is closed."""
-    if not use_pager or not sys.stdout.isatty():
+    pager = _start() if use_pager and sys.stdout.isatty() else None
+    if not pager:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    import shlex
-    import subprocess  # a pipe shall not wait for what only a terminal needs
-
-    wanted = next((os.environ[name] for name in _PAGERS if name in os.environ), "less")
-    try:
-        command = shlex.split(wanted)
-    except ValueError as error:
-        raise UsageError(f"the pager that is set, {wanted}, is no command: {error}") from error
-    if command in ([], ["cat"]):
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    # less, told nothing else: quit if it fits, colours, long lines to be scrolled to, and start no other program
-    environment = {"LESS": "FRSXMK", **os.environ, "LESSSECURE": "1"}
-    try:
-        pager = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
-    except OSError:
-        yield sys.stdout.buffer
         return
     assert pager.stdin
     try:
@@ -52,3 +37,23 @@ def output(use_pager: bool) -> Iterator[IO[bytes]]:
         pass  # the reader has seen enough
     finally:
         pager.wait()
+
+
+def _start() -> "subprocess.Popen[bytes] | None":
+    """Start the pager; None where none is wanted, or where the one that is set is not there. UsageError."""
+    import shlex
+    import subprocess  # a pipe shall not wait for what only a terminal needs
+
+    wanted = next((os.environ[name] for name in _PAGERS if name in os.environ), "less")
+    try:
+        command = shlex.split(wanted)
+    except ValueError as error:
+        raise UsageError(f"the pager that is set, {wanted}, is no command: {error}") from error
+    if command in ([], ["cat"]):
+        return None
+    # less, told nothing else: quit if it fits, colours, long lines to be scrolled to, and start no other program
+    environment = {"LESS": "FRSXMK", **os.environ, "LESSSECURE": "1"}
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+    except OSError:
+        return None
