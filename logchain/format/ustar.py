@@ -36,12 +36,12 @@ def format_header(path: str, size: int) -> bytes:
     prefix, _, name = path.rpartition("/")
     if not path.isascii() or not 1 <= len(name) <= 100 or len(prefix) > 155 or not 0 <= size <= MAX_MEMBER:
         raise FormatError("a file whose name is too long for tar, or which is too large")
-    number = b"%07o\0" % 0
+    zero = b"%07o\0" % 0
     parts = [
         name.encode().ljust(100, b"\0"),
         b"%07o\0" % 0o644,
-        number,  # user
-        number,  # group
+        zero,  # user
+        zero,  # group
         b"%011o\0" % size,
         b"%011o\0" % 0,  # time
         b" " * 8,  # the sum, while it is made
@@ -49,8 +49,8 @@ def format_header(path: str, size: int) -> bytes:
         bytes(100),
         b"ustar\x0000",
         bytes(64),  # no names of user and group
-        number,
-        number,
+        zero,  # device
+        zero,
         prefix.encode().ljust(155, b"\0"),
         bytes(12),
     ]

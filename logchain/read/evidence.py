@@ -1,6 +1,6 @@
 """Checks an evidence file by itself, without a store (docs/spec/evidence.md): what it proves, and what does not fit.
 
-It is read once, from its begin to its end, and nothing larger than a manifest is held. What is not the form that the
+It is read once, from beginning to end, and nothing larger than a manifest is held. What is not the form that the
 page describes is refused; what has it, and does not fit, is damage.
 """
 
@@ -23,7 +23,7 @@ from logchain.format.evidence import (
     proof_path,
 )
 from logchain.format.evidence_readme import README_TEXT
-from logchain.format.ledger import Genesis, fingerprint
+from logchain.format.ledger import fingerprint
 from logchain.format.limits import MAX_CHECKPOINT, MAX_INDEX, MAX_MEMBER, MAX_SMALL_FILE
 from logchain.format.merkle import verify_inclusion
 from logchain.format.signed_note import parse_note
@@ -53,9 +53,7 @@ class EvidenceReport:
     head_time: int = 0  # the latest that one of them tells
     checkpoint: int = 0  # entries that the ledger had when this was made, as its checkpoint says
     streams: list[EvidenceStream] = field(default_factory=list)
-    witness: WitnessReport | None = (
-        None  # how far the witnesses that were asked for signed; None: none was, or none can
-    )
+    witness: WitnessReport | None = None  # how far those asked for signed; None where none was asked for, or none can
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -65,7 +63,7 @@ class EvidenceReport:
 
     @property
     def proves(self) -> bool:
-        """Whether it proves anything of the times asked for, to who has the fingerprint: records, or silence."""
+        """Whether it proves anything of the times asked for, to whoever has the fingerprint: records, or silence."""
         return bool(self.records) or all(stream.is_whole for stream in self.streams)
 
     @property
@@ -83,7 +81,7 @@ def check_evidence(
     """Check an evidence file and return what was found; `untrusted_read(n)` returns at most n bytes, none at the end.
 
     `pinned` is the fingerprint that a person got from the owner of the store, 64 hex. Raises FormatError where the file
-    is none, or is cut off. Whose cosignatures on its checkpoint count a `policy` says.
+    is none, or is cut off. A `policy` says whose cosignatures on its checkpoint count.
     """
     parts = Parts(untrusted_read)
     if parts.whole(README, MAX_SMALL_FILE * 4) != README_TEXT:
@@ -122,18 +120,18 @@ class _Check:
                 self._find("the files in keys/ are not the keys that the ledger's first entry names")
             if pinned and not report.pinned:
                 self._find("the ledger has another fingerprint: it was made up, or the fingerprint is another store's")
-        self._proofs(ledger.genesis)
+        self._proofs()
 
     def _find(self, text: str, entry: int | None = None) -> None:
         self.report.findings.append(Finding(True, text, entry=entry))
 
-    def _proofs(self, genesis: Genesis | None) -> None:
+    def _proofs(self) -> None:
         """Check that each entry that seals a segment here is in the tree of one and the same checkpoint."""
         first, checkpoint = b"", None
         for number in sorted(segment.entry for stream in self._index.streams for segment in stream.segments):
             proof = parse_tlog_proof(self._parts.whole(proof_path(number), MAX_PROOF))
             if not first:
-                first, checkpoint = proof.checkpoint, self._checkpoint(proof.checkpoint, genesis)
+                first, checkpoint = proof.checkpoint, self._checkpoint(proof.checkpoint)
             if (proof.entry, proof.checkpoint) != (number, first):
                 raise FormatError(f"{proof_path(number)} is of another entry, or has a checkpoint of its own")
             sealing = self._ledger.sealing.get(number)
@@ -143,11 +141,12 @@ class _Check:
                 except ProofError as error:
                     self._find(f"its proof: {error}", entry=number)
 
-    def _checkpoint(self, data: bytes, genesis: Genesis | None) -> Checkpoint | None:
-        if not genesis:
+    def _checkpoint(self, data: bytes) -> Checkpoint | None:
+        """Return the checkpoint; None where the key that has to sign it is not known, or it is not signed by it."""
+        if not self._ledger.genesis:
             return None
         try:
-            checkpoint = open_checkpoint(data, genesis.log)
+            checkpoint = open_checkpoint(data, self._ledger.genesis.log)
         except (FormatError, SignatureError) as error:
             self._find(f"the checkpoint: {error}")
             return None

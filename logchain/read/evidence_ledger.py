@@ -1,6 +1,6 @@
 """Checks what an evidence file has of the ledger: each entry, and what they say of the streams in it.
 
-What is sealed twice, or left out between segments that are there, is found here: entries of then cannot be changed.
+What is sealed twice, or left out between segments that are there, is found here: nobody can change old entries.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,12 +18,11 @@ from logchain.read.ledger import prove_entry
 
 __all__ = ["EvidenceLedger", "Sealing"]
 
-
 _STEP = 2_000_000  # µs: ages are whole seconds, and clocks drift
 
 
 class Sealing(NamedTuple):
-    """An entry that seals a segment here, the key that signed it, and its hash as a leaf of the tree."""
+    """An entry that seals a segment here, the key that signed it, and its hash as a leaf of the tree, 32 bytes."""
 
     entry: Entry
     key: Vkey
@@ -43,7 +42,7 @@ class _Stream:
 
 
 class EvidenceLedger:
-    """The entries of an evidence file, read once; `findings` grow with `read`."""
+    """The entries of an evidence file; what it knows of them is whole once all that `read` yields was taken."""
 
     def __init__(self, index: EvidenceIndex) -> None:
         self._index = index
@@ -89,7 +88,7 @@ class EvidenceLedger:
             yield Finding(False, text, entry=self._restored[1])
 
     def found(self, stream_id: bytes) -> list[Finding]:
-        """Return what was found of a stream."""
+        """Return what was found of a stream that the index names."""
         return list(self._streams[stream_id].found.values())
 
     def _take(self, data: bytes) -> None:

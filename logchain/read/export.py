@@ -55,7 +55,7 @@ class Unsealed(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """What goes in of a stream: its segments, in order, with the digests of their manifests; bytes of text."""
+    """What goes in of a stream: a run of segments without a gap, the SHA-256 of each one's manifest; bytes of text."""
 
     vm: str
     stream: str
@@ -91,7 +91,7 @@ class Evidence:
         yield from _whole(GENESIS_PEM, pem(genesis.key))
         yield from _whole(LOG_PEM, pem(genesis.log))
         yield format_header(ENTRIES, self._ledger.size)
-        yield from self._ledger.entries()
+        yield from self._ledger.pieces()
         yield padding(self._ledger.size)
         for entry, proof in self._ledger.proofs():
             yield from _whole(proof_path(entry), proof)
@@ -108,17 +108,21 @@ class Evidence:
         for segment in run.segments:
             data, manifest = _read_manifest(sealed, segment)
             yield from _whole(manifest_path(stream, segment), data)
-            with open_sealed(sealed, manifest) as text:
-                for place in covering(manifest, since, until):
-                    yield from _whole(block_path(stream, segment, manifest.blocks[place].offset), text.block(place))
+            for place, block in _blocks(sealed, manifest, since, until):
+                yield from _whole(block_path(stream, segment, manifest.blocks[place].offset), block)
         yield format_header(text_path(stream), run.size)
         for segment in run.segments:
             manifest = _read_manifest(sealed, segment)[1]
-            with open_sealed(sealed, manifest) as text:
-                for place in covering(manifest, since, until):
-                    block = text.block(place)
-                    yield block if is_within(manifest, place, since, until) else cut(block, since, until)[2]
+            for place, block in _blocks(sealed, manifest, since, until):
+                yield block if is_within(manifest, place, since, until) else cut(block, since, until)[2]
         yield padding(run.size)
+
+
+def _blocks(sealed: Directory, manifest: Manifest, since: int, until: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the blocks of a segment that can have records of the range, each with its place; FormatError."""
+    with open_sealed(sealed, manifest) as text:
+        for place in covering(manifest, since, until):
+            yield place, text.block(place)
 
 
 def _whole(path: str, data: bytes) -> Iterator[bytes]:
@@ -128,7 +132,7 @@ def _whole(path: str, data: bytes) -> Iterator[bytes]:
 
 
 def unsealed(store: Directory, names: Iterable[tuple[str, str]], since: int, until: int) -> Iterator[Unsealed]:
-    """Yield the streams of which something of the range is not sealed; the first such segment of each. FormatError."""
+    """Yield those of the streams that have records of the range in a segment that is not sealed. FormatError."""
     for vm, stream in names:
         with open_stream_files(store, vm, stream) as files:
             begins = _first_unsealed(files, since, until)
@@ -137,6 +141,7 @@ def unsealed(store: Directory, names: Iterable[tuple[str, str]], since: int, unt
 
 
 def _first_unsealed(files: StreamFiles, since: int, until: int) -> int | None:
+    """Return when the first segment begins that is not sealed, and has records of the range; None where none has."""
     sealed = files.sealed_numbers()
     state, _ = files.try_state()
     for number in segments(files.live) if files.live else []:
@@ -154,13 +159,14 @@ def plan_evidence(store: Directory, names: Iterable[tuple[str, str]], since: int
     Raises UsageError where there is nothing, or too much; StoreError where a part is not sealed; both StoreError and
     FormatError where the store is not as it should be.
     """
-    runs = []
     names = list(names)
-    for vm, stream, begins in unsealed(store, names, since, until):
+    if found := next(unsealed(store, names, since, until), None):
         raise StoreError(
-            f"{vm}/{stream}: what came since {_when(begins)} is not sealed: its sender is connected, or more is wrong "
-            "('logchain seal' tells). End the sender and try again, or take out with --until what is before that"
+            f"{found.vm}/{found.stream}: what came since {_when(found.begins)} is not sealed: its sender is connected, "
+            "or more is wrong ('logchain seal' tells). End the sender and try again, or take out with --until what is "
+            "before that"
         )
+    runs = []
     for vm, stream in names:
         try:
             with open_stream_files(store, vm, stream) as files:
@@ -224,11 +230,11 @@ def _choose(outlines: list[Outline], since: int, until: int) -> list[Outline]:
     """
     places = [place for place, outline in enumerate(outlines) if _touches(outline, since, until)]
     if places:
-        first, last = places[0], places[-1]
+        first, last = places[0] - 1, places[-1] + 1
     else:  # nothing came: the last before, and the first behind
-        first = last = max((place for place, outline in enumerate(outlines) if outline.last_time < since), default=-1)
-        return outlines[max(0, first) : last + 2]
-    return outlines[max(0, first - 1) : last + 2]
+        first = max((place for place, outline in enumerate(outlines) if outline.last_time < since), default=-1)
+        last = first + 1
+    return outlines[max(0, first) : last + 1]
 
 
 def _split(outline: Outline) -> str:

@@ -1,6 +1,5 @@
 """What an evidence file has of the ledger: its entries up to the last that is needed, and proofs to its checkpoint."""
 
-import os
 from collections.abc import Collection, Iterator
 
 from logchain.format.checkpoint import open_checkpoint, parse_checkpoint
@@ -19,7 +18,7 @@ _CHUNK = 1 << 20
 
 
 class LedgerPart:
-    """The part of a store's ledger that vouches for these manifests: by stream id, segment and SHA-256."""
+    """The part of a store's ledger that vouches for these manifests: by stream id, segment and SHA-256. StoreError."""
 
     def __init__(self, store: Directory, manifests: Collection[tuple[bytes, int, bytes]]) -> None:
         self._store = store
@@ -57,20 +56,15 @@ class LedgerPart:
             self._checkpoint = data
             del self._leaves[size:]
 
-    def entries(self) -> Iterator[bytes]:
-        """Yield the bytes of the entries that go in."""
-        with self._store.directory(LEDGER) as directory:
-            fd = directory.file(ENTRIES)
-        try:
-            at = 0
-            while at < self.size:
-                data = os.pread(fd, min(_CHUNK, self.size - at), at)
-                if not data:
-                    raise FormatError("the ledger became shorter")
-                yield data
-                at += len(data)
-        finally:
-            os.close(fd)
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the entries that go in, in pieces of any size; FormatError where some are gone."""
+        left = self.size
+        for data in self._read():
+            yield data[:left]
+            left -= len(data)
+            if left <= 0:
+                return
+        raise FormatError("the ledger became shorter")
 
     def proofs(self) -> Iterator[tuple[int, bytes]]:
         """Yield the entries that seal what goes in, in order, and the proof of each."""
@@ -84,18 +78,19 @@ class LedgerPart:
         raise StoreError(f"{self._store.path}: the ledger is empty; 'logchain verify' tells more")
 
     def _entries(self) -> Iterator[bytes]:
+        rest = b""
+        for data in self._read():
+            found, rest = split_entries(rest + data)
+            yield from found
+            if len(rest) > MAX_ENTRY:
+                return
+
+    def _read(self) -> Iterator[bytes]:
         with self._store.directory(LEDGER) as directory:
             fd = directory.file(ENTRIES)
-        try:
-            rest, at = b"", 0
-            while data := os.pread(fd, _CHUNK, at):
-                at += len(data)
-                found, rest = split_entries(rest + data)
-                yield from found
-                if len(rest) > MAX_ENTRY:
-                    return
-        finally:
-            os.close(fd)
+        with open(fd, "rb", buffering=0) as file:
+            while data := file.read(_CHUNK):
+                yield data
 
 
 def _read_checkpoint(store: Directory) -> bytes:
