@@ -11,7 +11,7 @@ from typing import NoReturn
 from log_exporter import __version__, loop, status
 from log_exporter.call import Timing
 from log_exporter.check import check
-from log_exporter.config import DEFAULT, STREAM, load
+from log_exporter.config import DEFAULT, TRANSPORT, load, stream_name
 from log_exporter.daemon import carrier, serve
 from log_exporter.delivery import Delivery
 from log_exporter.errors import NotDelivered, NotInOrder, UsageError
@@ -24,7 +24,6 @@ from log_exporter.sources.stdin import Stdin
 from log_exporter.state import State
 from log_exporter.stop import Stop
 
-_QREXEC = "qrexec-client-vm @default logchain.Append+STREAM"
 _EPILOG = """\
 exit status: 0 all went well, or it was stopped; 2 the command or the configuration is wrong;
 3 lines could not be delivered, or check found something, or status no exporter
@@ -50,7 +49,7 @@ class _Parser(argparse.ArgumentParser):
 def run(arguments: Sequence[str], stop: Stop, timing: Timing) -> None:
     """Do what the arguments say; raises ExporterError."""
     options = _parser().parse_args(arguments)
-    if options.source in ("run", "check", "status"):
+    if options.command in ("run", "check", "status"):
         _whole(options, stop, timing)
     else:
         _one(options, stop, timing)
@@ -73,9 +72,9 @@ def _one(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
 def _whole(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
     """Do what is done with the whole configuration."""
     config = load(options.config)
-    if options.source == "run":
+    if options.command == "run":
         serve(narrow(config, read), stop, timing)
-    elif options.source == "status":
+    elif options.command == "status":
         found = status.load(config.status)
         show(json.dumps(found) + "\n" if options.json else status.table(found))
     else:
@@ -88,7 +87,7 @@ def _whole(options: argparse.Namespace, stop: Stop, timing: Timing) -> None:
 def _source(options: argparse.Namespace) -> Source:
     host = os.uname().nodename
     form: Form = Plain() if options.plain else Rfc5424(host, options.app)
-    if options.source == "stdin":
+    if options.command == "stdin":
         if sys.stdin is None:  # so it was when Python started; now there is something else in its place
             raise UsageError("standard input is closed")
         return Stdin(form, host)
@@ -99,7 +98,7 @@ def _source(options: argparse.Namespace) -> Source:
 
 def _command(options: argparse.Namespace) -> list[str]:
     try:
-        return carrier(options.transport or _QREXEC, options.stream)
+        return carrier(options.transport or TRANSPORT, options.stream)
     except UsageError as error:
         raise UsageError(f"--{error}") from error
 
@@ -112,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--transport",
         metavar="COMMAND",
-        help=f"what carries the stream on its standard input and output, split like a shell does (default: {_QREXEC})",
+        help=f"what carries the stream on its standard input and output, split as a shell does (default: {TRANSPORT})",
     )
     common.add_argument(
         "--give-up", type=_seconds, metavar="SECONDS", help="exit with 3 when nothing was acknowledged for so long"
@@ -125,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"log-exporter {__version__}")
-    sources = parser.add_subparsers(dest="source", metavar="COMMAND", required=True)
+    sources = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     sources.add_parser("stdin", parents=[common], help="standard input", description="Ships standard input.")
     files = sources.add_parser(
         "files",
@@ -164,9 +163,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stream(text: str) -> str:
-    if not STREAM.match(text) or text == "qubes.Log":
-        raise argparse.ArgumentTypeError("1 to 48 of A-Z a-z 0-9 _ . - and no sign first (nor qubes.Log)")
-    return text
+    try:
+        return stream_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seconds(text: str) -> float:

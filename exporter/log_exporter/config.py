@@ -16,7 +16,7 @@ from log_exporter.errors import UsageError
 from log_exporter.messages import printable
 
 DEFAULT = "/etc/log-exporter.toml"
-STREAM = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")  # docs/spec/wire.md
+TRANSPORT = "qrexec-client-vm @default logchain.Append+STREAM"
 MAX_SIZE = 1 << 20  # bytes of a configuration
 
 SOURCES = {  # name → module, which has SETTINGS, NEEDED and make()
@@ -26,6 +26,8 @@ SOURCES = {  # name → module, which has SETTINGS, NEEDED and make()
     "kmsg": "log_exporter.sources.kmsg",
     "syslog": "log_exporter.sources.syslog",
 }
+
+_STREAM = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")
 
 Check: TypeAlias = Callable[[Any], Any]  # returns the value, raises ValueError with what it must be
 
@@ -42,13 +44,20 @@ class Config(NamedTuple):
     """The whole configuration."""
 
     streams: list[Stream]
-    transport: str = "qrexec-client-vm @default logchain.Append+STREAM"
+    transport: str = TRANSPORT
     state: str = "/var/lib/log-exporter"
     spool: str = "/var/spool/log-exporter"
     status: str = "/run/log-exporter/status"
 
 
 # What a value may be
+
+
+def stream_name(untrusted_name: str) -> str:
+    """The name of a stream (docs/spec/wire.md); qubes.Log is the one that the LogVM gives to Qubes' own service."""
+    if not _STREAM.match(untrusted_name) or untrusted_name == "qubes.Log":
+        raise ValueError("1 to 48 of A-Z a-z 0-9 _ . -, no sign first, and not qubes.Log")
+    return untrusted_name
 
 
 def text(value: Any) -> str:
@@ -186,8 +195,10 @@ class _Checked:
 
     def _stream(self, name: str, untrusted: Any) -> Stream:
         place = ("streams", name)
-        if not STREAM.match(name) or name == "qubes.Log":
-            self._refuse(place, "", "a stream's name is 1 to 48 of A-Z a-z 0-9 _ . - and no sign first")
+        try:
+            stream_name(name)
+        except ValueError as error:
+            self._refuse(place, "", f"a stream's name is {error}")
         if not isinstance(untrusted, dict):
             self._refuse(("streams",), name, "is a table")
         if "source" not in untrusted:

@@ -102,14 +102,8 @@ class Resumed:
 
     def _not_stored(self, greeting: Greeting) -> tuple[int, list[str]]:
         """Return how many lines behind the base's place to skip, and which of our own were not stored."""
-        stored = greeting.stored(self._session, self._newest_before)
-        if stored is None:
-            self._notes.append(("unknown", "the collector no longer knows the last session: lines may come twice"))
-            stored = self._acknowledged
-        elif stored < self._acknowledged:
-            lost = self._acknowledged - stored
-            self._notes.append(("lost", f"the collector no longer counts {lost} lines that it had acknowledged"))
-            stored = self._acknowledged
+        stored, notes = greeting.resumed(self._session, self._newest_before, self._acknowledged)
+        self._notes += notes
         self._advance(stored)
         self._told = self._base.told + sum(said.missed for said in self._said)
         unsent = [said.text for said in self._said if said.at >= stored]

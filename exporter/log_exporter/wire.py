@@ -49,6 +49,20 @@ class Greeting(NamedTuple):
             return 0
         return None
 
+    def resumed(self, session: str, newest_before: str, acknowledged: int) -> tuple[int, list[tuple[str, str]]]:
+        """Return how many lines of a session of ours are not sent again, and the notes (event, words) for the log.
+
+        What was acknowledged is not sent again, whatever the collector says now: the source may have let go of it.
+        """
+        stored = self.stored(session, newest_before)
+        if stored is None:
+            words = "the collector no longer knows the last session: lines may come twice"
+            return acknowledged, [("unknown", words)]
+        if stored < acknowledged:
+            words = f"the collector no longer counts {acknowledged - stored} lines that it had acknowledged"
+            return acknowledged, [("lost", words)]
+        return stored, []
+
 
 class Ok(NamedTuple):
     """So many lines of this session are durable."""

@@ -101,14 +101,9 @@ class Files:
         self._save()
 
     def _stored_places(self, greeting: Greeting) -> dict[int, Place]:
-        stored = greeting.stored(self._session, self._newest_before)
-        if stored is None:
-            self._note("unknown", "the collector no longer knows the last session: lines may come twice")
-            stored = self._acknowledged
-        elif stored < self._acknowledged:
-            lost = self._acknowledged - stored
-            self._note("lost", f"the collector no longer counts {lost} lines that it had acknowledged")
-            stored = self._acknowledged
+        stored, notes = greeting.resumed(self._session, self._newest_before, self._acknowledged)
+        for event, words in notes:
+            self._note(event, words)
         if self._reshaped and stored > self._runs.base:
             words = f"what is sent of a file has changed: up to {stored - self._runs.base} lines may come twice"
             self._note("configuration", words)

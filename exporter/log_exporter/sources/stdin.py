@@ -119,16 +119,10 @@ class Stdin:
 
     def begin(self, greeting: Greeting) -> None:
         """Drop what an earlier session stored, and send the rest again."""
-        notes = []
+        notes: list[tuple[str, str]] = []
         if self._session:
-            stored = greeting.stored(self._session, self._newest_before)
-            if stored is None:
-                notes.append(("unknown", "the collector no longer knows the last session: lines may come twice"))
-            elif stored < self._acknowledged:
-                lost = self._acknowledged - stored
-                notes.append(("lost", f"the collector no longer counts {lost} lines that it had acknowledged"))
-            else:
-                self.acknowledge(min(stored, self._acknowledged + self._kept.count(b"\n", 0, self._sent)))
+            stored, notes = greeting.resumed(self._session, self._newest_before, self._acknowledged)
+            self.acknowledge(min(stored, self._acknowledged + self._kept.count(b"\n", 0, self._sent)))
         rest = b""
         if self._let_go:
             notes.append(("lost", f"the first {self._let_go} bytes of the next line were lost with a call"))
