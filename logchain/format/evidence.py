@@ -1,9 +1,8 @@
 """What an evidence file says it is, and where its parts stand (docs/spec/evidence.md)."""
 
-from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logchain.format.errors import FormatError, UsageError
 from logchain.format.fields import (
@@ -18,11 +17,9 @@ from logchain.format.fields import (
     number,
     parse_line,
 )
-from logchain.format.limits import MAX_ENTRIES, MAX_EXPORTED, MAX_EXPORTED_SEGMENTS, MAX_INDEX, TIME_SIZE
-from logchain.format.manifest import Manifest
+from logchain.format.limits import MAX_ENTRIES, MAX_EXPORTED, MAX_EXPORTED_SEGMENTS, MAX_INDEX
 from logchain.format.names import check_stream, check_vm
 from logchain.format.ratchet import stream_id
-from logchain.format.record import parse_time
 from logchain.format.signed_note import Vkey
 
 __all__ = [
@@ -35,10 +32,7 @@ __all__ = [
     "IndexedSegment",
     "IndexedStream",
     "block_path",
-    "covering",
-    "cut",
     "format_index",
-    "is_within",
     "manifest_path",
     "parse_index",
     "pem",
@@ -56,6 +50,8 @@ _ED25519 = bytes.fromhex("302a300506032b6570032100")  # SubjectPublicKeyInfo of 
 
 
 def _named(check: Callable[[str], str]) -> Field:
+    """Return the field of a name; one that `check` refuses is FormatError here, not UsageError."""
+
     def same(text: str) -> str:
         try:
             return check(text)
@@ -128,23 +124,19 @@ def parse_index(data: bytes) -> EvidenceIndex:
     if first != _FIRST or len(lines) < 6 or lines.pop():
         raise FormatError("not the index of an evidence file, or of another version")
     head = [value for word, line in zip(_LINES, lines[:3], strict=False) for value in parse_line(_LINES, word, line)]
-    streams: list[IndexedStream] = []
+    found: list[tuple[list[Any], list[IndexedSegment]]] = []
     segments: list[IndexedSegment] = []
     for line in lines[3:]:
         if line.startswith("stream "):
-            streams, segments = _with(streams, segments), []
-            streams.append(IndexedStream._make([*parse_line(_LINES, "stream", line), ()]))
-        else:
+            segments = []
+            found.append((parse_line(_LINES, "stream", line), segments))
+        else:  # one before the first stream is in none: not canonical
             segments.append(IndexedSegment._make(parse_line(_LINES, "segment", line)))
-    index = EvidenceIndex._make([*head, tuple(_with(streams, segments))])
+    streams = tuple(IndexedStream._make([*values, tuple(its)]) for values, its in found)
+    index = EvidenceIndex._make([*head, streams])
     if format_index(index) != data:
         raise FormatError("an index that is not canonical")
     return index
-
-
-def _with(streams: list[IndexedStream], segments: list[IndexedSegment]) -> list[IndexedStream]:
-    """Return the streams, the last with its segments."""
-    return [*streams[:-1], streams[-1]._replace(segments=tuple(segments))] if streams else []
 
 
 def _check(index: EvidenceIndex) -> None:
@@ -195,37 +187,3 @@ def text_path(stream: IndexedStream) -> str:
 def pem(vkey: Vkey) -> bytes:
     """Return a public key as other tools take it."""
     return _PEM.format(base64(_ED25519 + vkey.key)).encode()
-
-
-def covering(manifest: Manifest, since: int, until: int) -> range:
-    """Return the places of the blocks that can have records of the range: by their times, and those behind them."""
-    begins = [block.time for block in manifest.blocks]
-    ends = [*begins[1:], manifest.last_time]
-    first = bisect_left(ends, since)
-    last = bisect_left(begins, until + 1)
-    return range(first, max(first, last))
-
-
-def is_within(manifest: Manifest, place: int, since: int, until: int) -> bool:
-    """Tell whether all records of a block are of the range."""
-    begin, after = manifest.blocks[place].time, manifest.blocks[place + 1 : place + 2]
-    return since <= begin and (after[0].time if after else manifest.last_time) <= until
-
-
-def cut(text: bytes, since: int, until: int) -> tuple[int, int, bytes]:
-    """Return how many of a block's records stand before the range, how many are in it, and these.
-
-    Raises FormatError where a record has no time, or times go back.
-    """
-    times, lines = _times(text)
-    first, last = bisect_left(times, since), bisect_left(times, until + 1)
-    last = max(first, last)
-    return first, last - first, b"".join(lines[first:last])
-
-
-def _times(text: bytes) -> tuple[list[int], list[bytes]]:
-    lines = [line + b"\n" for line in text.split(b"\n")[:-1]]
-    times = [parse_time(line[:TIME_SIZE]) for line in lines]
-    if any(later < time for time, later in pairwise(times)):
-        raise FormatError("a block whose times go back")
-    return times, lines

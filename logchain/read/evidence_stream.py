@@ -9,12 +9,10 @@ from logchain.format.evidence import (
     IndexedSegment,
     IndexedStream,
     block_path,
-    covering,
-    cut,
-    is_within,
     manifest_path,
     text_path,
 )
+from logchain.format.evidence_range import covering, cut, is_within
 from logchain.format.ledger import Seal
 from logchain.format.limits import MAX_MANIFEST, MAX_MEMBER, TIME_SIZE
 from logchain.format.manifest import NO_MANIFEST, Block, Manifest, open_manifest, parse_manifest

@@ -20,15 +20,13 @@ from logchain.format.evidence import (
     IndexedSegment,
     IndexedStream,
     block_path,
-    covering,
-    cut,
     format_index,
-    is_within,
     manifest_path,
     pem,
     proof_path,
     text_path,
 )
+from logchain.format.evidence_range import covering, cut, is_within
 from logchain.format.evidence_readme import README_TEXT
 from logchain.format.identity import parse_salt
 from logchain.format.limits import MAX_EXPORTED, MAX_EXPORTED_SEGMENTS, MAX_MANIFEST, MAX_MEMBER, MAX_SMALL_FILE

@@ -7,12 +7,10 @@ from logchain.format.evidence import (
     EvidenceIndex,
     IndexedSegment,
     IndexedStream,
-    covering,
-    cut,
     format_index,
-    is_within,
     parse_index,
 )
+from logchain.format.evidence_range import covering, cut, is_within
 from logchain.format.limits import MAX_EXPORTED
 from logchain.format.manifest import Block, Manifest
 from logchain.format.record import format_time
