@@ -15,7 +15,7 @@ __all__ = ["covering", "cut", "is_within"]
 
 
 def covering(manifest: Manifest, since: int, until: int) -> range:
-    """Return the places of the blocks that can have records of the range: a block ends before the next begins, or then."""
+    """Return the places of the blocks that can have records of the range; each ends by when the next begins."""
     begins = [block.time for block in manifest.blocks]
     ends = [*begins[1:], manifest.last_time]
     first = bisect_left(ends, since)
