@@ -6,20 +6,13 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from logchain.format.add_checkpoint import (
-    MAX_ANSWER,
-    Answer,
-    format_add_checkpoint,
-    parse_answer,
-    parse_size,
-)
+from logchain.format.add_checkpoint import MAX_ANSWER, Answer, format_add_checkpoint, parse_answer, parse_size
 from logchain.format.checkpoint import Checkpoint
 from logchain.format.cosignature import cosigned_at
 from logchain.format.errors import FormatError, SignatureError, StoreError
-from logchain.format.fields import base64
 from logchain.format.limits import MAX_CHECKPOINT
 from logchain.format.settings import Settings
-from logchain.format.signed_note import Vkey, parse_note
+from logchain.format.signed_note import Vkey, format_signature, parse_note
 from logchain.store.clock import Clock
 from logchain.store.layout import Directory
 from logchain.store.witnessed import Growth, put_witnessed, read_checkpoint, witnessed_size
@@ -107,9 +100,7 @@ class AskWitness:
         found = parse_note(note + untrusted_lines, MAX_CHECKPOINT)
         if cosigned_at(found, key) is None:
             raise FormatError("what it signed is not signed by the key in the settings")
-        ours = [s for s in found.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
-        lines = "".join(f"\N{EM DASH} {s.name} {base64(s.key_id + s.signature)}\n" for s in ours)
-        put_witnessed(self._store, note + lines.encode())
+        put_witnessed(self._store, note + b"".join(map(format_signature, found.by(key))))
 
     def _call(self, command: tuple[str, ...], question: bytes) -> Answer:
         """Ask once, with the command as a thin edge; _NoAnswer, FormatError."""

@@ -25,7 +25,10 @@ class Answer(NamedTuple):
 
 
 def format_add_checkpoint(old: int, proof: Sequence[bytes], checkpoint: bytes) -> bytes:
-    """Return the question: whether a signed checkpoint goes on from the one of `old` leaves, as the proof says."""
+    """Return the question: whether a signed checkpoint goes on from the one of `old` leaves, as the proof says.
+
+    Raises FormatError where a hash has not 32 bytes, or anything is too long.
+    """
     if len(proof) > MAX_PROOF_HASHES or any(len(found) != 32 for found in proof):
         raise FormatError("a proof with too many hashes, or of the wrong size")
     if len(checkpoint) > MAX_CHECKPOINT:

@@ -14,12 +14,7 @@ def cosigned_at(note: SignedNote, witness: Vkey) -> int | None:
     believed.
     """
     assert witness.kind == COSIGNATURE
-    times = [
-        _verify(note.text, witness, found.signature)
-        for found in note.signatures
-        if (found.name, found.key_id) == (witness.name, witness.key_id)
-    ]
-    return max(times, default=None)
+    return max((_verify(note.text, witness, found.signature) for found in note.by(witness)), default=None)
 
 
 def _verify(text: bytes, witness: Vkey, signature: bytes) -> int:

@@ -19,6 +19,7 @@ __all__ = [
     "Vkey",
     "check_signature",
     "check_text",
+    "format_signature",
     "format_vkey",
     "open_note",
     "parse_note",
@@ -59,6 +60,10 @@ class SignedNote(NamedTuple):
 
     text: bytes
     signatures: tuple[Signature, ...]
+
+    def by(self, vkey: Vkey) -> tuple[Signature, ...]:
+        """Return the signatures that name this key; not verified."""
+        return tuple(found for found in self.signatures if (found.name, found.key_id) == (vkey.name, vkey.key_id))
 
 
 def format_vkey(vkey: Vkey) -> str:
@@ -103,7 +108,12 @@ def sign(text: bytes, name: str, seed: bytes) -> bytes:
     vkey = public_key(name, seed)
     format_vkey(vkey)
     signature = SigningKey(seed).sign(text).signature
-    return text + f"\n{_DASH}{name} {base64(vkey.key_id + signature)}\n".encode()
+    return text + b"\n" + format_signature(Signature(name, vkey.key_id, signature))
+
+
+def format_signature(found: Signature) -> bytes:
+    """Return a signature line with its newline."""
+    return f"{_DASH}{found.name} {base64(found.key_id + found.signature)}\n".encode()
 
 
 def parse_note(data: bytes, limit: int, most: int = MAX_SIGNATURES) -> SignedNote:
@@ -147,10 +157,10 @@ def open_note(data: bytes, vkey: Vkey, limit: int, most: int = MAX_SIGNATURES) -
     Raises FormatError where it is no note, SignatureError where the key's signature is missing or wrong. Signatures of
     other keys are ignored.
     """
-    text, signatures = parse_note(data, limit, most)
-    ours = [found.signature for found in signatures if (found.name, found.key_id) == (vkey.name, vkey.key_id)]
+    note = parse_note(data, limit, most)
+    ours = note.by(vkey)
     if not ours:
         raise SignatureError("a note that its key did not sign")
-    for signature in ours:
-        check_signature(vkey, text, signature)
-    return text
+    for found in ours:
+        check_signature(vkey, note.text, found.signature)
+    return note.text

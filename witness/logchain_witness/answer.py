@@ -47,7 +47,9 @@ def _cosign(state: State, untrusted_question: bytes, qube: str) -> bytes:
         log = state.find(new.origin)
         if not log or log.retired:
             raise _Refusal(404)
-        own = _signature(log, question, qube)
+        if qube != log.qube:
+            raise _Refusal(403)
+        own = _signed_by_the_log(log, question)
         _compare(state, log, question, new)
         line = cosign(question.note.text, key, seed, int(time.time()))
         log.note = question.note.text + b"\n" + format_line(log.key.name, log.key.id, own) + line
@@ -55,10 +57,8 @@ def _cosign(state: State, untrusted_question: bytes, qube: str) -> bytes:
     return line
 
 
-def _signature(log: Log, question: Question, qube: str) -> bytes:
-    """Return the log's own signature; refuse where another qube asks, or the log did not sign."""
-    if qube != log.qube:
-        raise _Refusal(403)
+def _signed_by_the_log(log: Log, question: Question) -> bytes:
+    """Return the log's own signature, or refuse."""
     try:
         return verify(question.note, log.key)
     except SignatureError as error:

@@ -7,7 +7,7 @@ import socket
 import sys
 import syslog
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from logchain_witness import __version__, people
 from logchain_witness.answer import answer
@@ -64,7 +64,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"logchain-witness {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
+    def add(name: str, run: Callable[[State, argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help_text, description=help_text)
         command.set_defaults(run=run)
         return command

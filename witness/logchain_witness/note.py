@@ -144,6 +144,6 @@ def format_line(name: str, ident: bytes, signature: bytes) -> bytes:
 
 
 def cosigned_at(note: Note, key: Key) -> int:
-    """Return when a witness cosigned a note that is its own, s since 1970; 0 where it did not."""
+    """Return when the witness of this key cosigned, s since 1970; 0 where it did not. Not verified: its own note."""
     ours = [found for name, ident, found in note.signatures if (name, ident) == (key.name, key.id)]
     return max((int.from_bytes(found[:8], "big") for found in ours), default=0)

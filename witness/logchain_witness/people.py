@@ -165,7 +165,7 @@ def list_logs(state: State, given: argparse.Namespace) -> int:
 
 
 def status(state: State, given: argparse.Namespace) -> int:
-    """Tell whether all is well; 1 where the last that was heard of a log contradicts what is remembered."""
+    """Tell whether all is well; 1 where the last heard of a log contradicts what is remembered, 3 without a log."""
     key, _ = state.key()
     logs, code = state.logs(), 0
     rows, lines = [], []

@@ -83,7 +83,7 @@ class State:
         self.path = path
 
     def create(self, name: str) -> Key:
-        """Make a witness: directories and key. UsageError where there is one."""
+        """Make a witness: directories and key. UsageError where there is a key, FormatError on a bad name."""
         check_name(name)
         with _refusals(self.path):
             for directory in (self.path, f"{self.path}/{_LOGS}", f"{self.path}/{_REFUSED}"):
