@@ -29,10 +29,10 @@ from logchain.read.export import Evidence, plan_evidence, unsealed
 from logchain.read.selection import Selection
 from logchain.read.verify import Verdict
 from logchain.store.clock import SystemClock
+from logchain.store.closing import being_written, close_written
 from logchain.store.configuration import read_settings
 from logchain.store.layout import Directory
 from logchain.store.ledger import Ledger
-from logchain.store.marks import close_written, written
 
 __all__ = ["command"]
 
@@ -131,7 +131,7 @@ def _make(place: Path, selection: Selection, settings: Settings, write: Write, t
 def _close(store: Directory, clock: SystemClock, names: list[tuple[str, str]], selection: Selection) -> tuple[int, int]:
     """Have segments closed that are being written, if the range needs them; return the range, up to now at most."""
     since, until, now = selection.since, selection.until, clock.wall()
-    busy = written(store, [found[:2] for found in unsealed(store, names, since, until)])
+    busy = being_written(store, [found[:2] for found in unsealed(store, names, since, until)])
     if not busy or since > now:
         return since, until
     for vm, stream in busy:

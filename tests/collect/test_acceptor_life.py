@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from logchain.read.verify import Verdict
+from logchain.store.closing import being_written, close_written
 from logchain.store.layout import open_store
-from logchain.store.marks import close_written, written
 from tests.collect.call import PATIENCE
 from tests.collect.conftest import Doors
 from tests.collect.door import Door, DoorCall, descriptors, until
@@ -384,15 +384,15 @@ def test_a_segment_is_closed_when_somebody_wants_it_sealed(store: Store, new_doo
     call.greeting()
     acknowledged(call, b"first\n")
     with open_store(store.path) as opened:
-        wanted = written(opened, [("work", "main"), ("nobody", "main")])
+        wanted = being_written(opened, [("work", "main"), ("nobody", "main")])
         assert wanted == {("work", "main"): 1}
         close_written(opened, wanted)
-        assert written(opened, [("work", "main")]) == {}
+        assert being_written(opened, [("work", "main")]) == {}
         (store.path / "live/work/main/00000001.close").touch()
         for number in range(2, 9):
             call.send(b"more\n")
             call.until_ok(number)
-        assert written(opened, [("work", "main")]) == {("work", "main"): 2}
+        assert being_written(opened, [("work", "main")]) == {("work", "main"): 2}
     call.socket.shutdown(socket.SHUT_WR)
     call.last_words()
     notes = [

@@ -21,7 +21,7 @@ from tests.export.files import check, parts, texts
 
 PLACE = "evidence/streams/work/journal"
 # logchain, but that it waits less long for a collector
-IMPATIENT = "from logchain.store import marks; marks._PATIENCE = 0.5; from logchain.cli.main import main; main()"
+IMPATIENT = "from logchain.store import closing; closing._PATIENCE = 0.5; from logchain.cli.main import main; main()"
 
 
 def fingerprint() -> str:

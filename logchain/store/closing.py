@@ -11,13 +11,13 @@ from logchain.store.layout import Directory, close_name, stream_directory
 from logchain.store.opening import is_written
 from logchain.store.segments import durable_state
 
-__all__ = ["close_written", "written"]
+__all__ = ["being_written", "close_written"]
 
 _PATIENCE = 8.0  # s: a collector looks every three, and may have to wait for its disk
 _STEP = 0.1  # s between two looks of ours
 
 
-def written(store: Directory, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+def being_written(store: Directory, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Return the streams of these that somebody writes, with the segment that is open."""
     found = {}
     for vm, stream in names:
