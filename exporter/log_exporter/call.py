@@ -35,18 +35,18 @@ class Progress:
         self.state = "calling"
         self.last_ok: float | None = None  # when a line was acknowledged last, by the monotonic clock
         self.idle = False  # there was nothing left to send or to be acknowledged when we last looked,
-        self.even = time.monotonic()  # and this was then
+        self.last_idle = time.monotonic()  # and this was then
 
     def lost(self, why: str) -> None:
         """Note that the call is over."""
         self.state = why
         if self.idle:
-            self.idle, self.even = False, time.monotonic()
+            self.idle, self.last_idle = False, time.monotonic()
 
     @property
     def lag(self) -> float:
         """Seconds for which there has been something left, or nobody to look."""
-        return 0.0 if self.idle else time.monotonic() - self.even
+        return 0.0 if self.idle else time.monotonic() - self.last_idle
 
 
 class Patience:
@@ -133,7 +133,7 @@ class Call:
             self._data, self._at = self._source.read(), 0
             was_idle, self._progress.idle = self._progress.idle, not self._data and self._acknowledged == self._sent
             if was_idle or self._progress.idle:
-                self._progress.even = time.monotonic()
+                self._progress.last_idle = time.monotonic()
         if not self._pending() and (self._stopping or self._source.finished):
             self._close_our_half()
 

@@ -19,7 +19,7 @@ from log_exporter.choice import Choice, Names
 from log_exporter.errors import SourceError
 from log_exporter.line import unescape
 from log_exporter.sources import Gap, Place, libsystemd
-from log_exporter.sources.entry import FIELDS, LONGEST, MESSAGE_ID, MOST, USER_UNIT, Entries
+from log_exporter.sources.entry import FIELDS, LONGEST_READ, LONGEST_SENT, MESSAGE_ID, USER_UNIT, Entries
 from log_exporter.sources.export import Export
 from log_exporter.sources.journalctl import Journalctl
 from log_exporter.sources.journald import Journald
@@ -538,7 +538,7 @@ def timed(number: int) -> list[tuple[bytes, bytes]]:
     return [*times, (b"__MONOTONIC_TIMESTAMP", b"%d" % (number * 1_000_000 + 7)), (b"_BOOT_ID", BOOT.hex().encode())]
 
 
-@pytest.mark.parametrize("size", [LONGEST, LONGEST + 1, 16 << 20])
+@pytest.mark.parametrize("size", [LONGEST_SENT, LONGEST_SENT + 1, 16 << 20])
 def test_nobody_fills_our_memory_with_a_message(tmp_path: Path, make: Make, size: int) -> None:
     """Any user may log some hundred MiB in one entry: what is too much is left out, and how much is kept is told."""
     message = b"%0*d" % (size, 7)
@@ -552,10 +552,10 @@ def test_nobody_fills_our_memory_with_a_message(tmp_path: Path, make: Make, size
         tracemalloc.stop()
         seen.reader.close()
     found = parsed(seen.lines[0] + b"\n")
-    kept = min(size, LONGEST)
+    kept = min(size, LONGEST_SENT)
     assert found["message"] == message[: len(found["message"])]
-    assert len(found["message"]) in (kept, kept if size > MOST else size - (64 << 10))
-    assert found.get("cut") == (None if size <= LONGEST else b"%d" % len(found["message"]))
+    assert len(found["message"]) in (kept, kept if size > LONGEST_READ else size - (64 << 10))
+    assert found.get("cut") == (None if size <= LONGEST_SENT else b"%d" % len(found["message"]))
     assert seen.messages() == [b"say after"]
 
 

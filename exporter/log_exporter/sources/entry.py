@@ -25,17 +25,15 @@ FIELDS = (
 USER_UNIT = b"_SYSTEMD_USER_UNIT"  # only where the unit is user@….service
 MESSAGE_ID = b"MESSAGE_ID"  # only where the transport is journal or driver
 
-LONGEST = 1 << 20  # bytes of a message, as any user may log some hundred MiB in one: the rest is left out, and told
-MOST = LONGEST + (
-    64 << 10
-)  # so many bytes of a field are read: what is to be hidden may stand on both sides of the cut
+LONGEST_SENT = 1 << 20  # bytes of a message: any user may log some hundred MiB in one. The rest is left out, and told
+# Bytes of a field: what is to be hidden may stand on both sides of the cut.
+LONGEST_READ = LONGEST_SENT + (64 << 10)
 
 _NAMED = ("unit", "user_unit", "transport", "comm", "uid", "exe")  # in the structured data, in this order
 
 _INFO, _USER = 6, 1  # where an entry says neither priority nor facility
 _KEPT = 1024  # heads that are remembered: most entries have one that was there before
-_LONGEST = 1024  # bytes of the fields of one that is: some are the sender's, of any length
-
+_LONGEST_KEPT = 1024  # bytes of the fields of one that is: some are the sender's, of any length
 
 Get: TypeAlias = Callable[[bytes], bytes]
 
@@ -65,15 +63,15 @@ class Entries:
             head = self._heads[key]
         except KeyError:
             head = self._head(*key)
-            if sum(map(len, key)) <= _LONGEST:
+            if sum(map(len, key)) <= _LONGEST_KEPT:
                 if len(self._heads) >= _KEPT:
                     self._heads.clear()
                 self._heads[key] = head
         if head is None:
             return b""
         cut = b"" if message else b' message="none"'
-        if len(message) > LONGEST:
-            message = message[: self._choice.cut(message, LONGEST)]
+        if len(message) > LONGEST_SENT:
+            message = message[: self._choice.cut(message, LONGEST_SENT)]
             cut = b' cut="%d"' % len(message)
         chosen = message if self._choice.everything else self._choice.message(message)
         if chosen is None:

@@ -33,12 +33,11 @@ _ROUND = 4 * 1024 * 1024  # bytes that are taken between two writes of the curso
 _AT_ONCE = 16  # rounds of which nothing is sent, before others get their turn
 _LOOK_EVERY = 0.5  # seconds between two looks at files that do not grow,
 _SCAN_EVERY = 1.0  # at the patterns,
-_SAVE_EVERY = 5.0  # and two compact cursor files:
-_MANY = 2000  # with more files than that all of these are longer in proportion, so that many are no burden
-_SAVE_RECORDS = (
-    2000  # a compact one comes earlier after so many records that were added, or as many as there are files,
-)
-_SAVE_BYTES = 64 << 20  # or so much that was stored: that much is read to find a line again
+_SAVE_EVERY = 5.0  # and two compact cursor files;
+_MANY = 2000  # with more files than that each of the three is longer in proportion, so that many are no burden
+# A compact cursor file comes earlier
+_SAVE_RECORDS = 2000  # after so many records that were added, or as many as there are files,
+_SAVE_BYTES = 64 << 20  # or after so many bytes that were stored: as many are read to find a line again
 
 
 def make(setup: Setup, settings: dict[str, Any]) -> "Files":

@@ -10,7 +10,7 @@ from log_exporter.errors import SourceError
 from log_exporter.messages import printable
 from log_exporter.setup import current_boot_id
 from log_exporter.sources import Gap, Piece, Place, cursor
-from log_exporter.sources.entry import FIELDS, MESSAGE_ID, MOST, USER_UNIT, Entries
+from log_exporter.sources.entry import FIELDS, LONGEST_READ, MESSAGE_ID, USER_UNIT, Entries
 from log_exporter.sources.export import Export, Fields
 
 _READ = 256 * 1024
@@ -39,7 +39,7 @@ class Journalctl:
         self._cursor, self._told = "", 0
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = 0.0  # when it was started, or ended, or had something to say
-        self._export = Export(MOST)
+        self._export = Export(LONGEST_READ)
         self._pending: deque[Fields] = deque()  # entries that were not taken
         self._first = False  # the next entry has to be the one of the cursor
 
@@ -125,7 +125,7 @@ class Journalctl:
         where = [f"--cursor={self._cursor}"] if self._cursor else []
         where += [f"_BOOT_ID={self._boot or self._alone}"] if self._boot or self._alone else []
         self._first = bool(self._cursor)
-        self._export = Export(MOST)
+        self._export = Export(LONGEST_READ)
         self._pending.clear()
         self._changed = time.monotonic()
         with suppress(OSError):  # it may be there again in a moment

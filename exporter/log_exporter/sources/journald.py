@@ -11,7 +11,7 @@ from log_exporter.messages import printable, say
 from log_exporter.resumed import Resumed
 from log_exporter.setup import Setup, choice, current_boot_id
 from log_exporter.sources import Gap, Piece, Place, Reader, cursor, libsystemd
-from log_exporter.sources.entry import FIELDS, MOST, Entries
+from log_exporter.sources.entry import FIELDS, LONGEST_READ, Entries
 from log_exporter.transport import which
 
 SETTINGS: dict[str, Check] = {
@@ -74,7 +74,7 @@ class Journald:
     pause = _REOPEN_AFTER
 
     def __init__(self, library: Any, entries: Entries, directory: str, current_boot: bool) -> None:
-        self._journal = libsystemd.Journal(library, directory, MOST + len(b"MESSAGE="))
+        self._journal = libsystemd.Journal(library, directory, LONGEST_READ + len(b"MESSAGE="))
         self._entries = entries
         self._directory = directory
         self._now = current_boot_id()
