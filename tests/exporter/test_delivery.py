@@ -231,6 +231,48 @@ def test_what_is_there_is_sent_without_waiting_for_anything() -> None:
     assert (source.begun, source.read_from) == (1, 101)
 
 
+class Failing(Endless):
+    """A source that cannot be read in its first call, nor taken from behind that."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop)
+        self._descriptor, self._other = os.pipe()
+        self.taken = 0
+
+    def begin(self, greeting: Greeting) -> None:
+        """Have something."""
+        super().begin(greeting)
+        os.write(self._other, b"x" * (self.begun == 1))
+
+    def fileno(self) -> int:  # type: ignore[override]
+        """Return what is readable then."""
+        return self._descriptor
+
+    def take(self) -> None:
+        """Fail."""
+        self.taken += len(os.read(self._descriptor, 1))
+        raise OSError(5, "Input/output error")
+
+    def read(self) -> bytes:
+        """Fail in the first call."""
+        if self.begun == 1:
+            raise OSError(5, "Input/output error")
+        self._stop._ask(0, None)
+        return b""
+
+
+def test_a_source_that_cannot_be_read_is_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its call ends, and the next one is as late as after any other failure; no exception reaches the other streams."""
+    stop = Stop()
+    source = Failing(stop)
+    command = ["sh", "-c", "echo logchain/1 session=9f81ca46d2e0b7a1 resume=; cat >/dev/null"]
+    run([Delivery(source, command, stop, Timing(first_retry=0.2, last_words=0.0)).run()])
+    assert (source.begun, source.taken) == (2, 1)
+    assert capsys.readouterr().err == "log-exporter: cannot read: Input/output error; trying again\n"
+    os.close(source._descriptor)
+    os.close(source._other)
+
+
 class Quiet(Endless):
     """A source that has nothing, for two seconds."""
 

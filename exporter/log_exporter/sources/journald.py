@@ -99,8 +99,11 @@ class Journald:
 
     def take(self) -> None:
         """Let libsystemd take in what has happened to the files."""
-        if self._journal.process() == libsystemd.INVALIDATE:
-            self._gap = self._go()
+        try:
+            if self._journal.process() == libsystemd.INVALIDATE:
+                self._gap = self._go()
+        except OSError:
+            self._journal.close()  # `read` opens it anew, and tells if that cannot be
 
     def go(self, place: Place | None) -> Gap | None:
         """Go behind the entry; return what was lost if it is no longer there."""
