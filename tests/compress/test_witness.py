@@ -216,7 +216,7 @@ def test_an_older_store(store: Store, vault: Vault, tmp_path: Path) -> None:
     try:
         again.round(vault.settings)
         assert f"signed {size} entries of this ledger" in again.logged[-1]
-        while witnessed_entries(store) <= size:
+        while ledger_size(store) <= size:
             store.log(b"another story")
             store.clock.go(600)
             again.round(vault.settings)
@@ -226,26 +226,26 @@ def test_an_older_store(store: Store, vault: Vault, tmp_path: Path) -> None:
         again.close()
 
 
-def witnessed_entries(store: Store) -> int:
+def ledger_size(store: Store) -> int:
     """Return how many entries the ledger has."""
     with open_store(store.path) as directory:
         return read_checkpoint(directory)[1].size
 
 
 def test_proofs_from_any_size(store: Store, working: Working) -> None:
-    """From each size to the ledger's own, in any order of asking; and where another ledger was put in place."""
+    """From each size to the ledger's own, in any order of asking."""
     for _ in range(12):
         store.log(b"x")
         store.clock.go(600)
         working.round()
     with open_store(store.path) as directory:
         note, new = read_checkpoint(directory)
-        growth, checkpoints = Growth(directory), [parse_checkpoint(parse(note).text)]
+        growth, shown = Growth(directory), parse_checkpoint(parse(note).text)
         entries = (store.path / "ledger" / "entries").read_bytes()
         leaves = [leaf_hash(entry) for entry in split_entries(entries)[0]]
         for old in [1, 3, new.size, 2, new.size - 1, 0, 5, 5]:
-            before = checkpoints[0]._replace(size=old, root=root(leaves[:old]))
-            check_growth(before, checkpoints[0], growth.proof(old, new))
+            before = shown._replace(size=old, root=root(leaves[:old]))
+            check_growth(before, shown, growth.proof(old, new))
 
 
 def test_another_ledger_in_its_place(store: Store, working: Working, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from logchain.format.checkpoint import Checkpoint, format_checkpoint
 from logchain.format.merkle import Tree, consistency_proof, leaf_hash
 from logchain.format.signed_note import Vkey, format_vkey, public_key, sign
+from logchain_witness.answer import answer
 from logchain_witness.main import main
 from logchain_witness.note import Key
 from logchain_witness.state import State
@@ -54,7 +55,7 @@ class Forest:
 
 @dataclass
 class Witness:
-    """A witness, as a process for each call."""
+    """A witness, and who asks it."""
 
     path: Path
 
@@ -79,7 +80,12 @@ class Witness:
         )
 
     def ask(self, question: bytes, qube: str = "sys-log") -> tuple[int, bytes]:
-        """Ask as qrexec does; return the status and what follows it."""
+        """Ask in this process, which is faster; return the status and what follows it."""
+        line, _, body = answer(self.state, question, qube)[0].partition(b"\n")
+        return int(line[:3]), body
+
+    def call(self, question: bytes, qube: str = "sys-log") -> tuple[int, bytes]:
+        """Ask as qrexec does, a process for it; return the same."""
         done = self.run("answer", stdin=question, qube=qube)
         assert done.stderr == b""
         line, _, body = done.stdout.partition(b"\n")

@@ -16,7 +16,7 @@ from logchain.format.cosignature import cosigned_at
 from logchain.format.limits import MAX_CHECKPOINT
 from logchain.format.signed_note import COSIGNATURE, parse_note, parse_vkey
 from logchain_witness.answer import answer
-from logchain_witness.checkpoint import check_consistency, parse_question
+from logchain_witness.checkpoint import check_consistency, parse_checkpoint, parse_question
 from logchain_witness.errors import FormatError, ProofError, SignatureError
 from logchain_witness.note import LOG, Key, cosign, parse_key, public_key, verify
 from logchain_witness.note import parse_note as parse
@@ -111,7 +111,21 @@ def test_cosigning(vector: Vector) -> None:
 @vectors("checkpoint.json", "good", "checkpoint")
 def test_good_notes(vector: Vector) -> None:
     """The witness, which shares no code with the store, takes every checkpoint that its page allows."""
-    verify(parse(raw(vector, "note")), parse_key(vector["vkey"], LOG))
+    note = parse(raw(vector, "note"))
+    verify(note, parse_key(vector["vkey"], LOG))
+    assert parse_checkpoint(note.text).size == vector["size"]
+
+
+@vectors("checkpoint.json", "bad", "checkpoint")
+def test_bad_checkpoints(vector: Vector, state: State) -> None:
+    """And cosigns none that its page refuses."""
+    key = parse_key(vector["vkey"], LOG)
+    state.keep(Log(key, "sys-log"))
+    found, trouble = answer(state, b"old 0\n\n" + raw(vector, "note"), "sys-log")
+    assert (found[:3] in (b"400", b"403", b"404"), trouble) == (True, "")
+    log = state.find(key.name)
+    assert log
+    assert not log.note
 
 
 @vectors("note.json", "bad", "note")
@@ -193,16 +207,16 @@ def test_what_torchwood_is_asked(state: State) -> None:
 def test_as_a_service(witness: Witness, forest: Forest) -> None:
     """A process a call: the first, one that goes on, the same again; what verify has takes the cosignature."""
     for old, new in ((0, 5), (5, 9), (9, 9)):
-        status, line = witness.ask(forest.question(old, new))
+        status, line = witness.call(forest.question(old, new))
         assert (status, witness.size()) == (200, new)
         assert cosigned_at(
             parse_note(forest.checkpoint(new) + line, MAX_CHECKPOINT), parse_vkey(str(witness.key), COSIGNATURE)
         )
-    assert witness.ask(forest.question(0, 9)) == (409, b"9\n")
-    assert witness.ask(forest.question(9, 20), qube="work") == (403, b"")
-    assert witness.ask(Forest(seed=bytes(32)).question(9, 20)) == (403, b"")
-    assert witness.ask(Forest(origin="logchain/other").question(0, 20)) == (404, b"")
-    assert witness.ask(b"GET / HTTP/1.1\r\n\r\n") == (400, b"")
+    assert witness.call(forest.question(0, 9)) == (409, b"9\n")
+    assert witness.call(forest.question(9, 20), qube="work") == (403, b"")
+    assert witness.call(Forest(seed=bytes(32)).question(9, 20)) == (403, b"")
+    assert witness.call(Forest(origin="logchain/other").question(0, 20)) == (404, b"")
+    assert witness.call(b"GET / HTTP/1.1\r\n\r\n") == (400, b"")
     assert witness.size() == 9
 
 

@@ -112,7 +112,7 @@ def test_a_damaged_memory(witness: Witness, forest: Forest, spoil: bytes) -> Non
     assert witness.ask(forest.question(0, 3))[0] == 200
     (record,) = (witness.path / "logs").iterdir()
     record.write_bytes(spoil)
-    assert witness.ask(forest.question(0, 3)) == (500, b"")
+    assert witness.call(forest.question(0, 3)) == (500, b"")
     done = witness.run("status")
     assert (done.returncode, done.stdout) == (3, b"")
     assert b"is damaged" in done.stderr
