@@ -11,7 +11,7 @@ from logchain.format.tlog_policy import MAX_POLICY, Policy, parse_policy, policy
 from logchain.read.amounts import format_ago
 from logchain.read.display import escape_text
 from logchain.read.times import format_local
-from logchain.read.witnessed import STALE, WitnessReport
+from logchain.read.witnessed import WitnessReport
 
 __all__ = ["witness_lines", "witness_object", "witness_policy"]
 
@@ -47,19 +47,19 @@ def witness_lines(witness: WitnessReport | None, entries: int) -> Iterator[str]:
     if witness.time is None:
         yield f"witness  NOT WITNESSED. {_NO_WITNESS}"
         return
-    age = int(time.time()) - witness.time
+    now = int(time.time())
     yield (
         f"witness  {witness.entries:,} of {entries:,} entries were signed at "
-        f"{format_local(witness.time * 1_000_000, None)}, {format_ago(1_000_000 * max(0, age))} ago."
+        f"{format_local(witness.time * 1_000_000, None)}, {format_ago(1_000_000 * max(0, now - witness.time))} ago."
     )
-    if age > STALE:
+    if witness.is_stale(now):
         yield f"         NOT WITNESSED SINCE. {_NO_WITNESS}"
 
 
 def witness_object(witness: WitnessReport) -> dict[str, object]:
-    """Return the same for JSON."""
-    age = None if witness.time is None else int(time.time()) - witness.time
+    """Return the same for JSON; `age` in seconds."""
+    now = int(time.time())
+    age = None if witness.time is None else now - witness.time
     times = {escape_text(name): json_time(at * 1_000_000) for name, at in witness.times.items()}
     at = None if witness.time is None else json_time(witness.time * 1_000_000)
-    stale = age is None or age > STALE
-    return {"entries": witness.entries, "time": at, "age": age, "stale": stale, "witnesses": times}
+    return {"entries": witness.entries, "time": at, "age": age, "stale": witness.is_stale(now), "witnesses": times}

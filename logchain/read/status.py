@@ -22,7 +22,7 @@ from logchain.read.live import is_connected, open_segment
 from logchain.read.room import directory_room
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
-from logchain.read.witnessed import STALE, WitnessReport, signed_by
+from logchain.read.witnessed import WitnessReport, signed_by
 from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, is_restoring, segments
 
 __all__ = ["BudgetStatus", "CompressorStatus", "SegmentCounts", "Status", "read_status"]
@@ -294,7 +294,7 @@ def _attention(status: Status) -> Iterator[str]:
     witness = status.witness
     if witness and witness.time is None:
         yield "the witness has signed nothing yet: see above, and docs/guides/witness.md"
-    elif witness and status.now - 1_000_000 * (witness.time or 0) > 1_000_000 * STALE:
+    elif witness and witness.is_stale(status.now / 1_000_000):
         yield "the witness has signed nothing for over an hour: docs/guides/witness.md tells what to look at"
     if status.cap is not None and status.total >= status.cap:
         yield "the store is over its cap: every qube is read slowly"

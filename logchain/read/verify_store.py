@@ -232,8 +232,8 @@ class StoreCheck:
 
     def check_witnessed(self, policy: Policy) -> WitnessReport:
         """See how far witnesses signed the ledger, and that it is what they signed; behind `finish`."""
-        report = WitnessReport()
-        self.findings += check_witnessed(self._store, self._ledger, policy, time.time(), report)
+        report, findings = check_witnessed(self._store, self._ledger, policy, time.time())
+        self.findings += findings
         return report
 
     def compare(self, accepted: Accepted) -> None:

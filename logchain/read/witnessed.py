@@ -14,9 +14,9 @@ from logchain.read.ledger import Ledger
 from logchain.read.times import format_local
 from logchain.store.layout import LEDGER, WITNESSED, Directory
 
-__all__ = ["STALE", "WitnessReport", "check_witnessed", "signed_by", "signed_note"]
+__all__ = ["WitnessReport", "check_witnessed", "signed_by", "signed_note"]
 
-STALE = 3_600  # s: a witness is asked every five minutes, so an hour without it is none of the hiccups
+_STALE = 3_600  # s: a witness is asked every five minutes, so an hour without it is none of the hiccups
 _AHEAD = 3_600  # s by which clocks may differ
 
 
@@ -36,6 +36,10 @@ class WitnessReport:
     entries: int = 0
     time: int | None = None  # when the quorum was complete
     times: dict[str, int] = field(default_factory=dict)  # of each witness that signed, by its name in the policy
+
+    def is_stale(self, now: float) -> bool:
+        """Tell whether at this time, s since 1970, they had signed nothing for too long, or never."""
+        return self.time is None or now - self.time > _STALE
 
 
 def _read(store: Directory) -> _Witnessed | None:
@@ -67,29 +71,26 @@ def signed_note(note: SignedNote, size: int, policy: Policy) -> WitnessReport:
 
 
 def check_witnessed(
-    store: Directory, ledger: Ledger, policy: Policy, now: float, report: WitnessReport
-) -> Iterator[Finding]:
-    """Yield what is wrong with what witnesses signed, and fill the report; `now`, s since 1970, of whoever verifies.
+    store: Directory, ledger: Ledger, policy: Policy, now: float
+) -> tuple[WitnessReport, list[Finding]]:
+    """Return who signed, and what is wrong with it; `now`, s since 1970, is the time of whoever verifies.
 
     That nothing was signed, or not lately, is no damage: a witness may be away, and an older copy of the store has an
     older cosignature. That the ledger is not what was signed is: nobody but who has the witness's key can make that up.
     """
     try:
         found = _read(store)
-        times = {name: cosigned_at(found.note, key) for name, key in policy.witnesses.items()} if found else {}
+        report = signed_note(found.note, found.checkpoint.size, policy) if found else WitnessReport()
     except (FormatError, SignatureError) as error:
-        yield Finding(True, f"what a witness signed was changed, in {LEDGER}/{WITNESSED}: {error}")
-        return
-    report.times = {name: time for name, time in times.items() if time is not None}
+        changed = f"what a witness signed was changed, in {LEDGER}/{WITNESSED}: {error}"
+        return WitnessReport(), [Finding(True, changed)]
     if found and report.times:
         problem = _compare(ledger, found, policy)
         if problem:
             when = format_local(max(report.times.values()) * 1_000_000, None)
-            yield Finding(True, f"a witness signed {found.checkpoint.size:,} entries at {when}, and {problem}")
-            return
-        report.entries = found.checkpoint.size
-        report.time = witnessed_at(policy, report.times)
-    yield from _tell(report, now)
+            other = f"a witness signed {found.checkpoint.size:,} entries at {when}, and {problem}"
+            return WitnessReport(times=report.times), [Finding(True, other)]
+    return report, list(_tell(report, now))
 
 
 def _compare(ledger: Ledger, found: _Witnessed, policy: Policy) -> str:
@@ -118,6 +119,6 @@ def _tell(report: WitnessReport, now: float) -> Iterator[Finding]:
         yield Finding(False, "a witness signed at a time to come, by the clock here")
     if report.time is None:
         yield Finding(False, "not witnessed: no cosignature of the witnesses that were asked for, or not of enough")
-    elif now - report.time > STALE:
+    elif report.is_stale(now):
         since = format_local(report.time * 1_000_000, None)
         yield Finding(False, f"not witnessed since {since}: what came later, or was to come, may be missing")
