@@ -7,7 +7,6 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,12 +16,11 @@ from hypothesis import strategies as st
 
 from log_exporter.choice import Choice, Names
 from log_exporter.errors import SourceError
-from log_exporter.line import unescape
 from log_exporter.sources import Gap, Place, libsystemd
-from log_exporter.sources.entry import FIELDS, LONGEST_READ, LONGEST_SENT, MESSAGE_ID, USER_UNIT, Entries
-from log_exporter.sources.export import Export
+from log_exporter.sources.entry import LONGEST_READ, LONGEST_SENT, Entries
 from log_exporter.sources.journalctl import Journalctl
 from log_exporter.sources.journald import Journald
+from tests.exporter.entries import BOOT, VALUES, is_line_of, parsed
 from tests.exporter.journal import Journald as Daemon
 from tests.exporter.journal import damage, entry, write
 
@@ -419,100 +417,6 @@ def test_journalctl_that_is_killed_is_started_again(daemon: Daemon, monkeypatch:
     seen.reader.close()
 
 
-# Entries as lines
-
-BYTES = st.binary(max_size=40)
-BOOT = bytes(range(16))
-
-
-def line(values: dict[bytes, bytes], entries: Entries | None = None) -> bytes:
-    """Return the line of an entry."""
-    entries = entries or Entries("work", Choice(), Names(), 7)
-    fields = [values.get(name, b"") for name in FIELDS]
-    return entries.line(1795000000123456, 12000345, BOOT, fields, lambda name: values.get(name, b""))
-
-
-def test_a_sender_cannot_fill_our_memory() -> None:
-    """Heads are remembered, but not those of fields that are as long as a sender likes."""
-    entries = Entries("work", Choice(), Names(), 7)
-    for number in range(3):
-        line({b"MESSAGE": b"x", b"SYSLOG_IDENTIFIER": b"%d" % number + b"x" * 2000}, entries)
-    assert not entries._heads
-    line({b"MESSAGE": b"x", b"SYSLOG_IDENTIFIER": b"app"}, entries)
-    assert len(entries._heads) == 1
-
-
-def parsed(text: bytes) -> dict[str, bytes]:
-    """Read a line back as docs/spec/line.md says, and nothing else."""
-    match = re.fullmatch(
-        rb'<(\d+)>1 (\S+) (\S+) (\S+) (\S+) (\S+) \[journal@32473((?: [a-z_]+="(?:[^"\\\]]|\\.)*")*)\] (.*)\n', text
-    )
-    assert match, text
-    named = dict(re.findall(rb' ([a-z_]+)="((?:[^"\\\]]|\\.)*)"', match[7]))
-    found = {key.decode(): unescape(re.sub(rb'\\(["\\\]])', rb"\1", value)) for key, value in named.items()}
-    return found | {
-        "pri": match[1],
-        "time": match[2],
-        "app": match[4],
-        "pid": match[5],
-        "id": match[6],
-        "message": unescape(match[8]),
-    }
-
-
-NAMED = {
-    "unit": b"_SYSTEMD_UNIT",
-    "transport": b"_TRANSPORT",
-    "comm": b"_COMM",
-    "uid": b"_UID",
-    "exe": b"_EXE",
-}
-WORD = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=32).map(str.encode)
-HEADER = {"app": b"SYSLOG_IDENTIFIER", "pid": b"_PID", "id": MESSAGE_ID}
-SOME = {
-    b"_TRANSPORT": BYTES | st.sampled_from([b"journal", b"driver", b"kernel", b"stdout"]),
-    b"_SYSTEMD_UNIT": BYTES | st.just(b"user@1000.service"),
-}
-VALUES = st.fixed_dictionaries(
-    dict.fromkeys(NAMED.values(), BYTES) | {b"MESSAGE": BYTES} | SOME,
-    optional=dict.fromkeys(HEADER.values(), WORD)
-    | {
-        b"PRIORITY": st.sampled_from([b"%d" % number for number in range(8)]),
-        b"SYSLOG_FACILITY": st.sampled_from([b"%d" % number for number in range(24)]),
-        USER_UNIT: BYTES,
-        b"OTHER": BYTES,
-    },
-)
-
-
-def is_line_of(text: bytes, values: dict[bytes, bytes]) -> None:
-    """All that the entry has, and the page names, is in its line."""
-    assert text.count(b"\n") == 1
-    text.decode()
-    found = parsed(text)
-    assert found["message"] == values[b"MESSAGE"]
-    assert {name: found.get(name, b"") for name in NAMED} == {name: values[field] for name, field in NAMED.items()}
-    of_user = values.get(USER_UNIT, b"") if values[b"_SYSTEMD_UNIT"].startswith(b"user@") else b""
-    assert found.get("user_unit", b"") == of_user
-    facility = int(values.get(b"SYSLOG_FACILITY", b"0" if values[b"_TRANSPORT"] == b"kernel" else b"1"))
-    assert found["pri"] == b"%d" % (facility * 8 + int(values.get(b"PRIORITY", b"6")))
-    assert found["pid"] == values.get(b"_PID", b"-")
-    assert found["id"] == (values.get(MESSAGE_ID, b"-") if values[b"_TRANSPORT"] in (b"journal", b"driver") else b"-")
-    if b"SYSLOG_IDENTIFIER" in values:
-        assert found["app"] == values[b"SYSLOG_IDENTIFIER"]
-
-
-@given(VALUES)
-@settings(deadline=None)
-def test_every_field_comes_back(values: dict[bytes, bytes]) -> None:
-    """Whatever bytes a field has; both times to the microsecond; one line, and no control."""
-    text = line(values)
-    is_line_of(text, values)
-    found = parsed(text)
-    assert (found["time"], found["monotonic"]) == (b"2026-11-18T11:06:40.123456Z", b"12.000345")
-    assert found["boot"] == BOOT.hex().encode()
-
-
 @given(st.lists(VALUES, min_size=1, max_size=40))
 @settings(deadline=None, max_examples=25)
 def test_every_field_comes_back_from_a_real_journal(entries: list[dict[bytes, bytes]]) -> None:
@@ -557,65 +461,3 @@ def test_nobody_fills_our_memory_with_a_message(tmp_path: Path, make: Make, size
     assert len(found["message"]) in (kept, kept if size > LONGEST_READ else size - (64 << 10))
     assert found.get("cut") == (None if size <= LONGEST_SENT else b"%d" % len(found["message"]))
     assert seen.messages() == [b"say after"]
-
-
-ENTRY = st.dictionaries(st.sampled_from([b"MESSAGE", b"_PID", b"OTHER"]), st.binary(max_size=40), max_size=3)
-
-
-@given(st.lists(ENTRY, max_size=4), st.booleans(), st.data())
-def test_the_export_format_in_any_split(entries: list[dict[bytes, bytes]], sizes: bool, data: st.DataObject) -> None:
-    """Entries come as they were, their values cut at what is kept, however the bytes arrive."""
-    text = b"".join(b"".join(exported(*item, sized=sizes) for item in one.items()) + b"\n" for one in entries)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
-    export = Export(16)
-    parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
-    found = [fields for part in parts for fields in export.feed(part)]
-    assert found == [{name: value[:16] for name, value in one.items()} for one in entries]
-
-
-def exported(name: bytes, value: bytes, *, sized: bool) -> bytes:
-    """Return a field as journalctl writes it."""
-    if sized or b"\n" in value:
-        return name + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
-    return name + b"=" + value + b"\n"
-
-
-def test_an_entry_of_a_user_s_unit_names_both() -> None:
-    """The unit of the user's manager, and the one in it."""
-    values = {b"_SYSTEMD_UNIT": b"user@1000.service", USER_UNIT: b"app.service", b"_TRANSPORT": b"journal"}
-    found = parsed(line(values | {MESSAGE_ID: b"f" * 32, b"_PID": b"7", b"SYSLOG_IDENTIFIER": b"me"}))
-    assert (found["unit"], found["user_unit"]) == (b"user@1000.service", b"app.service")
-    assert (found["id"], found["pid"], found["app"]) == (b"f" * 32, b"7", b"me")
-
-
-@pytest.mark.parametrize(
-    ("values", "pri"),
-    [
-        ({}, b"14"),
-        ({b"PRIORITY": b"9", b"SYSLOG_FACILITY": b"24"}, b"14"),
-        ({b"PRIORITY": b"\xb2", b"SYSLOG_FACILITY": b"-1"}, b"14"),
-        ({b"_TRANSPORT": b"kernel", b"PRIORITY": b"4"}, b"4"),
-    ],
-)
-def test_a_priority_that_is_none(values: dict[bytes, bytes], pri: bytes) -> None:
-    """A program may write anything into these fields."""
-    assert parsed(line(values))["pri"] == pri
-
-
-def test_what_is_not_wanted_is_left_out() -> None:
-    """By priority, by unit, by pattern, and what the exporter itself logs."""
-    choice = Choice(["wanted"], ["secret"], ["pass=[^ ]+"])
-    entries = Entries("work", choice, Names(["s*", "kernel"], ["sudo*"]), 4, b"self.service")
-    kept = {b"MESSAGE": b"wanted pass=x y", b"PRIORITY": b"4", b"_SYSTEMD_UNIT": b"ssh.service"}
-    assert parsed(line(kept, entries))["message"] == b"wanted [redacted] y"
-    for change in (
-        {b"PRIORITY": b"5"},
-        {b"_SYSTEMD_UNIT": b"sudo.service"},
-        {b"_SYSTEMD_UNIT": b"cron.service"},
-        {b"_SYSTEMD_UNIT": b""},
-        {b"_SYSTEMD_UNIT": b"self.service"},
-        {b"MESSAGE": b"other"},
-        {b"MESSAGE": b"wanted secret"},
-    ):
-        assert line(kept | change, entries) == b""
-    assert line(kept | {b"_SYSTEMD_UNIT": b"", b"_TRANSPORT": b"kernel"}, entries)
