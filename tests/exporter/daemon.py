@@ -11,6 +11,18 @@ from pathlib import Path
 
 from tests.exporter.bench import COLLECTOR, IMPATIENT, ROOT
 
+THREE = """
+[streams.files]
+source = "files"
+paths = ["{}/logs/*.log"]
+[streams.tick]
+source = "exec"
+command = ["sh", "-c", "echo one; echo two; exec sleep 600"]
+[streams.syslog]
+source = "syslog"
+listen = ["unix:{}/log"]
+"""
+
 
 class Daemon:
     """A configuration, the exporter that runs it, and what the collector has stored of each stream."""
