@@ -85,7 +85,7 @@ load: $(READY) ## fifty qubes at once, for an hour of their time in SECONDS (60)
 
 man: $(READY) ## write a manual page for each command to build/man
 	$(BIN)/python packaging/man/generate.py build/man
-	$(BIN)/python packaging/man/witness.py build/man
+	PYTHONPATH=qrexec-policy $(BIN)/python packaging/man/program.py build/man $(DAEMONS) $(EXPORTER) $(WITNESS) $(DOM0)
 
 bench-exporter: $(READY) ## measure log-exporter beside journalctl and cat, and what it costs a quiet qube
 	$(BIN)/python -m bench.exporter $(if $(LINES_TO_MEASURE),--lines $(LINES_TO_MEASURE))
@@ -104,10 +104,16 @@ SYSTEMD := usr/lib/systemd
 UNITS := $(SYSTEMD)/system
 MAN := usr/share/man/man1
 
+# programs whose manual page is what their --help says, and the modules that have their `main`
+DAEMONS := log-collector=logchain.collect.main log-compressor=logchain.compress.main
+EXPORTER := log-exporter=log_exporter.main
+WITNESS := logchain-witness=logchain_witness.main
+DOM0 := logchain-dom0-setup=logchain_dom0_setup
+
 install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 	$(call install-common,logchain)
+	$(call install-switch,logchain)
 	install -Dm 644 -t $(DESTDIR)/$(UNITS) packaging/systemd/log-collector.socket packaging/systemd/log-collector.service packaging/systemd/log-compressor.service
-	install -Dm 644 packaging/systemd/logchain.preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-logchain.preset
 	install -Dm 644 -t $(DESTDIR)/etc/qubes/rpc-config qrexec-policy/rpc-config/logchain.Append
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/rpc-config qrexec-policy/rpc-config/qubes.Log
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain packaging/systemd/witness.conf
@@ -118,29 +124,27 @@ install-logvm: ## the LogVM's units, service and settings, below DESTDIR
 
 install-man: ## manual pages and completions of logchain and its daemons, below DESTDIR (needs click, lz4, nacl)
 	PYTHONPATH=. $(PYTHON) packaging/man/generate.py $(DESTDIR)/$(MAN)
-	PYTHONPATH=. $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) log-collector=logchain.collect.main log-compressor=logchain.compress.main
+	PYTHONPATH=. $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) $(DAEMONS)
 	PYTHONPATH=. $(PYTHON) packaging/completion.py $(DESTDIR)
 
 install-exporter-man: ## the exporter's manual page, below DESTDIR
-	PYTHONPATH=exporter $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) log-exporter=log_exporter.main
+	PYTHONPATH=exporter $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) $(EXPORTER)
 
 install-dom0-man: ## the manual page of logchain-dom0-setup, below DESTDIR
-	PYTHONPATH=qrexec-policy $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) logchain-dom0-setup=logchain_dom0_setup
+	PYTHONPATH=qrexec-policy $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) $(DOM0)
 
 install-exporter: ## the exporter's unit and settings, below DESTDIR
 	$(call install-common,log-exporter)
+	$(call install-switch,log-exporter)
 	install -Dm 644 -t $(DESTDIR)/$(UNITS) packaging/systemd/log-exporter.service
-	install -Dm 644 packaging/systemd/log-exporter.preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-log-exporter.preset
 
 install-witness: ## the witness's service and user, below DESTDIR
-	install -Dm 644 packaging/systemd/logchain-witness.sysusers $(DESTDIR)/usr/lib/sysusers.d/logchain-witness.conf
-	install -Dm 644 packaging/systemd/logchain-witness.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/logchain-witness.conf
-	install -Dm 644 packaging/systemd/logchain-witness.bind-dirs $(DESTDIR)/usr/lib/qubes-bind-dirs.d/30_logchain-witness.conf
+	$(call install-common,logchain-witness)
 	install -Dm 755 -t $(DESTDIR)/etc/qubes-rpc witness/qubes/logchain.Witness
 	install -Dm 644 -t $(DESTDIR)/etc/qubes/rpc-config qrexec-policy/rpc-config/logchain.Witness
 
 install-witness-man: ## the manual page of logchain-witness, below DESTDIR
-	PYTHONPATH=witness $(PYTHON) packaging/man/witness.py $(DESTDIR)/usr/share/man/man1
+	PYTHONPATH=witness $(PYTHON) packaging/man/program.py $(DESTDIR)/$(MAN) $(WITNESS)
 
 install-dom0: ## policy, its installer, salt and the exporter's settings for dom0, below DESTDIR
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain qrexec-policy/30-logchain.policy qrexec-policy/31-logchain-witness.policy
@@ -151,10 +155,16 @@ install-dom0: ## policy, its installer, salt and the exporter's settings for dom
 	install -Dm 644 examples/dom0/log-exporter.toml $(DESTDIR)/usr/share/logchain/dom0/log-exporter.toml
 	install -Dm 644 -t $(DESTDIR)/usr/share/logchain/salt/logchain packaging/salt/logchain/*
 
+# a user, its directory, and that the directory lasts in an AppVM
 define install-common
 	install -Dm 644 packaging/systemd/$(1).sysusers $(DESTDIR)/usr/lib/sysusers.d/$(1).conf
 	install -Dm 644 packaging/systemd/$(1).tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/$(1).conf
 	install -Dm 644 packaging/systemd/$(1).bind-dirs $(DESTDIR)/usr/lib/qubes-bind-dirs.d/30_$(1).conf
+endef
+
+# units that dom0 switches on, qube by qube
+define install-switch
+	install -Dm 644 packaging/systemd/$(1).preset $(DESTDIR)/$(SYSTEMD)/system-preset/75-$(1).preset
 	install -Dm 755 packaging/systemd/$(1).post-install $(DESTDIR)/etc/qubes/post-install.d/30-$(1).sh
 endef
 

@@ -21,7 +21,7 @@ _PATIENCE = 20.0  # s for a question to arrive
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    given = command_line().parse_args(arguments)
+    given = _command_line().parse_args(arguments)
     state = State(given.state)
     try:
         _become_owner(given.state)
@@ -52,8 +52,7 @@ def _become_owner(path: str) -> None:
         os.setuid(owner.st_uid)
 
 
-def command_line() -> argparse.ArgumentParser:
-    """Return what parses the command line; the manual page is made of it."""
+def _command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="logchain-witness",
         description="Remembers how far the ledger of a logchain store has come, and signs only what goes on from "
@@ -70,8 +69,10 @@ def command_line() -> argparse.ArgumentParser:
         return command
 
     keygen = add("keygen", people.keygen, "Make the witness's key, once, and show its public key.")
-    host = socket.gethostname().split(".")[0]
-    keygen.add_argument("--name", default=f"{host}/logchain-witness", help="of the key (default: %(default)s)")
+    host = socket.gethostname().split(".")[0]  # not in the help, of which the manual page is made elsewhere
+    keygen.add_argument(
+        "--name", default=f"{host}/logchain-witness", help="of the key (default: the qube's name/logchain-witness)"
+    )
     pin = add("pin", people.pin, "Let a qube ask for a log; again, to give the log to another qube.")
     pin.add_argument(
         "key",
