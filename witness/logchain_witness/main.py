@@ -13,8 +13,8 @@ from logchain_witness import __version__, people
 from logchain_witness.answer import answer
 from logchain_witness.checkpoint import MAX_QUESTION
 from logchain_witness.errors import StateError, WitnessError
-from logchain_witness.people import say
 from logchain_witness.state import DEFAULT, State
+from logchain_witness.terminal import say
 
 _PATIENCE = 20.0  # s for a question to arrive
 

@@ -9,24 +9,9 @@ from logchain_witness.checkpoint import Checkpoint, format_checkpoint, parse_che
 from logchain_witness.errors import FormatError, SignatureError, StateError, UsageError
 from logchain_witness.note import LOG, MAX_NOTE, Key, cosigned_at, parse_key, parse_note, verify
 from logchain_witness.state import Log, State, check_qube, stamp
+from logchain_witness.terminal import printable, say, show
 
 _VERDICTS = {"same": 0, "older": 1, "fork": 1, "cannot-tell": 3}  # of `check`, with its exit code
-
-
-def printable(text: str) -> str:
-    """Return the text with everything escaped that a terminal could obey, or an eye be fooled by."""
-    return "".join(c if c.isascii() and c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def say(message: str) -> None:
-    """Print one line on standard error."""
-    sys.stderr.write(f"logchain-witness: {printable(message)}\n")
-
-
-def show(line: str) -> None:
-    """Print a line that was asked for."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def keygen(state: State, given: argparse.Namespace) -> int:
