@@ -113,14 +113,14 @@ def command(
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
     if evidence is not None:
-        if vm is not None or secret_file or key_files:
-            raise UsageError("FILE is checked by itself: leave out --vm, --audit-secret and --segment-key")
+        if vm is not None or secret_file or key_files or restored is not None:
+            raise UsageError("FILE is checked by itself: leave out --vm, --audit-secret, --segment-key and --restored")
         settings = read_settings(config)
         pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
         policy = witness_policy(witness, policy_file, settings.witness)
         return verify_evidence(evidence, pinned, policy, as_json=as_json)
     if key_files:
-        if vm is not None or fingerprint is not None or secret_file or witness or policy_file:
+        if vm is not None or fingerprint is not None or secret_file or witness or policy_file or restored is not None:
             raise UsageError("--segment-key checks its segment alone: leave out the other options")
         keys = [read_segment_key(path) for path in key_files]
         with open_store(store) as directory:

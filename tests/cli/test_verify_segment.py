@@ -99,8 +99,9 @@ def test_what_makes_no_sense(keyed: Run) -> None:
     for words, code, text in (
         (["--segment-key", "none"], 2, "cannot read none: No such file or directory"),
         (["--segment-key", "junk"], 2, "junk holds no segment key"),
-        (["--segment-key", "key1", "--vm", "work"], 2, "leave out --vm, --fingerprint and --audit-secret"),
-        (["--segment-key", "key1", "--audit-secret", "audit"], 2, "leave out --vm"),
+        (["--segment-key", "key1", "--vm", "work"], 2, "leave out the other options"),
+        (["--segment-key", "key1", "--audit-secret", "audit"], 2, "leave out the other options"),
+        (["--segment-key", "key1", "--restored", "1"], 2, "leave out the other options"),
     ):
         done = keyed("logchain", "verify", *words)
         assert (done.returncode, done.stderr.count(b"\n")) == (code, 1)

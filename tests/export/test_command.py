@@ -58,6 +58,8 @@ def test_a_whole_round(stocked: Run) -> None:
     done = stocked("logchain", "verify", "all.tar", "--fingerprint", fingerprint(), "--store", "nowhere")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\nINTACT: every record above is as the store received and sealed it.\n" in done.stdout
+    done = stocked("logchain", "verify", "all.tar", "--restored", "1")
+    assert (done.returncode, b"FILE is checked by itself: leave out" in done.stderr) == (2, True)
     done = stocked("logchain", "verify", "--fingerprint", fingerprint())
     assert (done.returncode, b"lines were taken out 1 time.\n" in done.stdout) == (0, True)
 
