@@ -31,7 +31,8 @@ class Finding(NamedTuple):
 
 def check(config: Config, carrier: Callable[[str, str], list[str]]) -> Iterator[Finding]:
     """Look at everything; the configuration itself is good, else there would be none."""
-    yield Finding(f"configuration: {len(config.streams)} streams")
+    count = len(config.streams)
+    yield Finding(f"configuration: {count} stream{'s' if count > 1 else ''}")
     yield from _qube()
     for directory in (config.state, config.spool):
         yield _directory(directory)
@@ -51,7 +52,9 @@ def check(config: Config, carrier: Callable[[str, str], list[str]]) -> Iterator[
 
 def _qube() -> Iterator[Finding]:
     if os.path.isdir(_SERVICE) and not os.geteuid():
-        yield Finding("run by root, who may read everything; as the service: sudo -u log-exporter log-exporter check")
+        yield Finding(
+            "run by root, who may read everything; as the service's user: sudo -u log-exporter log-exporter check"
+        )
     if os.path.isdir(_SERVICE) and not os.path.exists(f"{_SERVICE}/log-exporter"):
         yield Finding(
             "the service log-exporter is off in this qube",
@@ -79,7 +82,7 @@ def _directory(path: str) -> Finding:
         return Finding(f"{path}: can be written")
     return Finding(
         f"{printable(path)} cannot be written by user {os.geteuid()}",
-        "Make it, and give it to the user of the service; in an AppVM it must be on /rw to outlive a restart.",
+        "Make it, and give it to the service's user; in an AppVM it must be on /rw to outlive a restart.",
     )
 
 
@@ -93,7 +96,7 @@ def _source(stream: Stream) -> Iterator[Finding]:
         if links:
             yield Finding(
                 f"{stream.name}: {printable_path(links[0])} is a link, and not followed",
-                "Name what it leads to in `paths`, if that is to be read.",
+                "If what it leads to is to be read, name that in `paths`.",
             )
         elif closed:
             yield Finding(
@@ -154,7 +157,9 @@ def _greeted(stream: str, link: Transport) -> Finding:
             if isinstance(event, Greeting):
                 return Finding(f"{stream}: the LogVM answers")
             if isinstance(event, Refusal) and event.words == "busy":
-                return Finding(f"{stream}: the LogVM answers, and somebody sends this stream: log-exporter, if it runs")
+                return Finding(
+                    f"{stream}: the LogVM answers, and already gets this stream: from log-exporter, if it runs"
+                )
             if isinstance(event, Refusal):
                 return Finding(f"{stream}: the LogVM says: {event.words}", "Look there: logchain status.")
     return Finding(f"{stream}: no greeting in {_GREETING:g} s", "Look whether the LogVM is up and log-collector runs.")

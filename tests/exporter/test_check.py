@@ -40,7 +40,7 @@ def test_check_says_that_all_is_well(daemon: Daemon) -> None:
         ("echo full", "a: the LogVM says: full", "Look there: logchain status."),
         ("echo nonsense", "a: no greeting of logchain/1 came", "look at `transport`"),
         ("no-such-program", "transport: cannot find no-such-program", "qubes-core-agent-qrexec"),
-        ("echo busy", "good   a: the LogVM answers, and somebody sends this stream", ""),
+        ("echo busy", "good   a: the LogVM answers, and already gets this stream", ""),
     ],
 )
 def test_check_explains_what_is_wrong(daemon: Daemon, transport: str, words: str, advice: str) -> None:
