@@ -72,7 +72,7 @@ class Compressor:
         full: Full | None = None
         more = False
         self._before, self._told = self._told, set()
-        if self._witness.complaint:
+        if self._witness.complaint:  # of the round before: it is asked behind what `status` is told below
             self._complain(self._witness.complaint)
         with self._open() as ledger:
             try:
