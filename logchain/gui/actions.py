@@ -1,36 +1,15 @@
-"""What can be done with logs: each action is a logchain command, with a dialog for its options."""
+"""What can be done with logs: each action is a logchain command, and the options of it that a person can choose."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QPlainTextEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
-
-from logchain.gui.command import Logchain
-from logchain.gui.plain import label, line_edit, set_tip, shown, text_box
 from logchain.gui.records import Log
 
-__all__ = ["ACTIONS", "Action", "Field", "Options", "also_taken", "choose"]
-
-Values = Mapping[str, str]
+__all__ = ["ACTIONS", "Action", "Field", "also_taken", "choose"]
 
 
 class Field(NamedTuple):
-    """An option of an action. `kind`: text, time, file, new file, check, qube."""
+    """An option of an action. `kind`: text, file, new file, check, qube. `told` explains it."""
 
     option: str
     name: str
@@ -40,20 +19,29 @@ class Field(NamedTuple):
 
 
 class Action(NamedTuple):
-    """A command, what it is called in menus, and what a person can choose."""
+    """A command, what it is called in menus, and what a person can choose.
+
+    Where `takes_logs`, the command gets the logs that are selected. `results` are the words for its exit codes where
+    they are others than usual.
+    """
 
     command: tuple[str, ...]
     name: str
     told: str
     fields: tuple[Field, ...]
-    chooses: str = "logs"  # that are selected: logs; qube: one whole qube; qubes: whole, or all
+    takes_logs: bool = True
     shortcut: str = ""
     danger: bool = False
     results: Mapping[int, str] = {}
 
+    @property
+    def title(self) -> str:
+        """The name as a dialog has it."""
+        return self.name.replace("&", "").rstrip(" …")
 
-_SINCE = Field("--since", "Since", "time", "-1h, yesterday 18:00, 2026-11-23 10:15; empty: from the first")
-_UNTIL = Field("--until", "Until", "time", "empty: up to the last")
+
+_SINCE = Field("--since", "Since", told="-1h, yesterday 18:00, 2026-11-23 10:15; empty: from the first")
+_UNTIL = Field("--until", "Until", told="empty: up to the last")
 _KEY = Field("--encrypt-to", "Encrypt to", told="A key of 'logchain recipient'; empty: not encrypted")
 
 ACTIONS = (
@@ -108,7 +96,7 @@ ACTIONS = (
                 "only on a copy of the store, in an offline disposable: in a LogVM it is a secret no more",
             ),
         ),
-        chooses="qubes",
+        takes_logs=False,
         shortcut="Ctrl+R",
         results={
             0: "✔ INTACT: see below what was checked.",
@@ -121,7 +109,7 @@ ACTIONS = (
         "&Seal now …",
         "Closes and signs now what nobody writes. What a connected qube writes cannot be sealed.",
         (Field("--vm", "Segments of", "qube"),),
-        chooses="qubes",
+        takes_logs=False,
     ),
     Action(
         ("delete",),
@@ -133,7 +121,7 @@ ACTIONS = (
             Field("--stream", "Only this stream", told="empty: all of its streams"),
             _UNTIL._replace(needed=True, told="what was received at this time or earlier: now, -30d, 2026-11-01"),
         ),
-        chooses="qube",
+        takes_logs=False,
         danger=True,
     ),
     Action(
@@ -142,7 +130,7 @@ ACTIONS = (
         "Removes all that a qube ever logged, and its name, for good. The command shows exactly what goes, and asks "
         "for the qube's name, before anything is done. End the qube's senders first.",
         (Field("--vm", "Qube", "qube", needed=True),),
-        chooses="qube",
+        takes_logs=False,
         danger=True,
     ),
 )
@@ -159,130 +147,3 @@ def also_taken(logs: Sequence[Log], known: Sequence[Log]) -> list[Log]:
     names = {log[:2] for log in logs}
     vms, streams = {log.vm for log in logs}, {log.stream for log in logs}
     return [log for log in known if log.vm in vms and log.stream in streams and log[:2] not in names]
-
-
-class Options(QDialog):
-    """Asks for an action's options, and shows the command that it will be."""
-
-    def __init__(
-        self,
-        logchain: Logchain,
-        action: Action,
-        logs: Sequence[Log],
-        known: Sequence[Log],
-        values: Values,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(action.name.replace("&", "").rstrip(" …"))
-        self._logchain, self._action, self._logs = logchain, action, logs
-        self._widgets: dict[str, QLineEdit | QComboBox | QCheckBox] = {}
-        form = QFormLayout()
-        if action.chooses == "logs":
-            names = ", ".join(f"{log.vm}/{log.stream}" for log in logs[:12])
-            more = f" and {len(logs) - 12:,} more" if len(logs) > 12 else ""
-            form.addRow("Logs", label(f"{names}{more}"))
-            if others := also_taken(logs, known):
-                names = ", ".join(f"{log.vm}/{log.stream}" for log in others[:12])
-                form.addRow(
-                    "▲ Too", label(f"{names}: the same streams of the same qubes. Choose one qube to leave them out.")
-                )
-        vms = sorted({log.vm for log in (logs or known)})
-        for field in action.fields:
-            self._add(form, field, vms, values)
-        self.line = text_box()
-        self.line.setAccessibleName("The command")
-        self.line.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
-        self.line.setFixedHeight(4 * self.line.fontMetrics().height())
-        self._copy = QPushButton("&Copy")
-        self._copy.setAutoDefault(False)
-        set_tip(self._copy, "Copy the command, to be run in a terminal")
-        self._copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._line()))
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        row = QHBoxLayout()
-        row.addWidget(self.line)
-        row.addWidget(self._copy)
-        form.addRow("Command", row)
-        layout = QVBoxLayout(self)
-        layout.addWidget(label(action.told))
-        layout.addLayout(form)
-        layout.addWidget(self.buttons)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(720, self.sizeHint().height())
-        self._changed()
-
-    def words(self) -> list[str]:
-        """Return the command's words."""
-        found = list(self._action.command)
-        if self._action.chooses == "logs":
-            found += choose(self._logs)
-        for field in self._action.fields:
-            value = self._value(field)
-            if value:
-                found.append(field.option if field.kind == "check" else f"{field.option}={value}")
-        return found
-
-    def _value(self, field: Field) -> str:
-        widget = self._widgets[field.option]
-        if isinstance(widget, QCheckBox):
-            return "yes" if widget.isChecked() else ""
-        if isinstance(widget, QComboBox):
-            return str(widget.currentData() or "")
-        return widget.text().strip()
-
-    def _add(self, form: QFormLayout, field: Field, vms: Sequence[str], values: Values) -> None:
-        row: QWidget | QHBoxLayout
-        made: QLineEdit | QComboBox | QCheckBox
-        if field.kind == "check":
-            row = made = QCheckBox(field.name)
-            made.toggled.connect(self._changed)
-        elif field.kind == "qube":
-            row = made = QComboBox()
-            if not field.needed:
-                made.addItem("the whole store", "")
-            elif len(vms) != 1 or not self._logs:
-                made.addItem("choose one", "")  # nothing is removed because it stood first
-            for vm in vms:
-                made.addItem(shown(vm), vm)
-            if len(vms) == 1 and self._logs:
-                made.setCurrentIndex(made.count() - 1)
-            made.currentIndexChanged.connect(self._changed)
-        else:
-            row = made = line_edit(field.told, field.name)
-            made.setText(values.get(field.option, ""))
-            made.textChanged.connect(self._changed)
-            if field.kind == "new file" and self._logchain.sudo:
-                made.setPlaceholderText("it will belong to root, as all that sudo makes")
-            if "file" in field.kind:
-                row = self._with_browser(made, new=field.kind == "new file")
-        made.setAccessibleName(field.name)
-        made.setAccessibleDescription(field.told)
-        self._widgets[field.option] = made
-        form.addRow("" if field.kind == "check" else field.name, row)
-
-    def _with_browser(self, edit: QLineEdit, *, new: bool) -> QHBoxLayout:
-        browse = QPushButton("&Browse …")
-        browse.setAutoDefault(False)
-        ask: Callable[..., tuple[str, str]] = QFileDialog.getSaveFileName if new else QFileDialog.getOpenFileName
-
-        def choose_file() -> None:
-            path, _ = ask(self, "logchain")
-            if path:
-                edit.setText(path)
-
-        browse.clicked.connect(choose_file)
-        row = QHBoxLayout()
-        row.addWidget(edit)
-        row.addWidget(browse)
-        return row
-
-    def _changed(self) -> None:
-        if hasattr(self, "buttons"):
-            self.line.setPlainText(shown(self._line()))
-            ready = all(self._value(field) for field in self._action.fields if field.needed)
-            self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
-
-    def _line(self) -> str:
-        return self._logchain.line(*(word for word in self.words() if word != "--json"))

@@ -8,9 +8,10 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox
 
-from logchain.gui.actions import Action, Options, choose
+from logchain.gui.actions import Action, choose
 from logchain.gui.checks import first_bad
 from logchain.gui.job import Job
+from logchain.gui.options import Options
 from logchain.gui.plain import message, shown
 from logchain.gui.timeline_view import BUCKETS
 
@@ -55,7 +56,7 @@ class Doing(QObject):
         """Ask for an action's options, and run it."""
         logs = self._window.logs.chosen()
         known = self._window.model.logs.all()
-        if action.chooses == "logs" and not logs:
+        if action.takes_logs and not logs:
             message(self._window, "Choose one or more logs in the list first.").open()
             return
         if not known:
@@ -68,9 +69,8 @@ class Doing(QObject):
 
     def run(self, action: Action, words: Sequence[str]) -> Job:
         """Run a command of an action, in a dialog of its own."""
-        title = action.name.replace("&", "").rstrip(" …")
         as_json = self._take_report if "--json" in words else None
-        job = Job(self._window.logchain, title, words, self._window, results=dict(action.results), as_json=as_json)
+        job = Job(self._window.logchain, action.title, words, self._window, results=action.results, as_json=as_json)
         return self._show(job)
 
     def preview(self) -> None:

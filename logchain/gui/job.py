@@ -1,6 +1,6 @@
 """The dialog of a command that runs: its progress, its questions, what it says, and how it ended."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
@@ -50,14 +50,14 @@ class Job(QDialog):
         words: Sequence[str],
         parent: QWidget | None = None,
         *,
-        results: dict[int, str] | None = None,
+        results: Mapping[int, str] | None = None,
         as_json: Callable[[dict[str, Any]], str] | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(shown(title))
         self.resize(980, 480)
         self.code: int | None = None
-        self._results, self._as_json = _RESULTS | (results or {}), as_json
+        self._results, self._as_json = _RESULTS | dict(results or {}), as_json
         self._size, self._waiting = 0, list[str]()
         self.line = logchain.line(*words)
         self.heading = label(title)

@@ -18,9 +18,10 @@ from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from logchain.gui.actions import ACTIONS, Action, Options
+from logchain.gui.actions import ACTIONS, Action
 from logchain.gui.app import make_window
 from logchain.gui.colours import set_scheme
+from logchain.gui.options import Options
 from logchain.gui.window import Window
 from tests.gui.picture_store import make_week
 

@@ -13,8 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from logchain.gui.actions import ACTIONS, Action, Options, also_taken
+from logchain.gui.actions import ACTIONS, Action, also_taken
 from logchain.gui.job import Job
+from logchain.gui.options import Options
 from logchain.gui.window import Window
 from tests.gui.conftest import Open, column, names
 

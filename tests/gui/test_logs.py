@@ -220,4 +220,5 @@ def test_commands_as_a_person_types_them(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "sudo").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and bool(mode))
+    assert Logchain.of(tmp_path, None).sudo
     assert not Logchain.of(tmp_path / "none", None).sudo

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 import logchain.gui
-from logchain.gui.actions import ACTIONS, Options
+from logchain.gui.actions import ACTIONS
 from logchain.gui.gaps import Mark
 from logchain.gui.logs_model import LogsModel
+from logchain.gui.options import Options
 from logchain.gui.plain import label, message, shown, tip
 from logchain.gui.process import objects
 from logchain.gui.records import Log

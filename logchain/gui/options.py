@@ -1,0 +1,157 @@
+"""The dialog before an action: it asks for the options, and shows the command that they make."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from logchain.gui.actions import Action, Field, also_taken, choose
+from logchain.gui.command import Logchain
+from logchain.gui.plain import label, line_edit, set_tip, shown, text_box
+from logchain.gui.records import Log
+
+__all__ = ["Options"]
+
+_MOST_NAMES = 12  # of logs that are named one by one
+_WHY_ALSO = "the command takes these streams of all these qubes. Choose logs of one qube to leave them out."
+
+
+class Options(QDialog):
+    """Asks for an action's options. `logs` are selected, `known` are all; `values` are there at first, by option."""
+
+    def __init__(
+        self,
+        logchain: Logchain,
+        action: Action,
+        logs: Sequence[Log],
+        known: Sequence[Log],
+        values: Mapping[str, str],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(action.title)
+        self._logchain, self._action, self._logs = logchain, action, logs
+        self._widgets: dict[str, QLineEdit | QComboBox | QCheckBox] = {}
+        self.line = text_box()
+        self.line.setAccessibleName("The command")
+        self.line.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
+        self.line.setFixedHeight(4 * self.line.fontMetrics().height())
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        if action.takes_logs:
+            form.addRow("Logs", label(_names(logs)))
+            if others := also_taken(logs, known):
+                form.addRow("▲ Also", label(f"{_names(others)}: {_WHY_ALSO}"))
+        vms = sorted({log.vm for log in (logs or known)})
+        for field in action.fields:
+            self._add(form, field, vms, values)
+        copy = QPushButton("&Copy")
+        copy.setAutoDefault(False)
+        set_tip(copy, "Copy the command, to be run in a terminal")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._line()))
+        row = QHBoxLayout()
+        row.addWidget(self.line)
+        row.addWidget(copy)
+        form.addRow("Command", row)
+        layout = QVBoxLayout(self)
+        layout.addWidget(label(action.told))
+        layout.addLayout(form)
+        layout.addWidget(self.buttons)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(720, self.sizeHint().height())
+        self._changed()
+
+    def words(self) -> list[str]:
+        """Return the command's words."""
+        found = list(self._action.command)
+        if self._action.takes_logs:
+            found += choose(self._logs)
+        for field in self._action.fields:
+            value = self._value(field)
+            if value:
+                found.append(field.option if field.kind == "check" else f"{field.option}={value}")
+        return found
+
+    def _value(self, field: Field) -> str:
+        widget = self._widgets[field.option]
+        if isinstance(widget, QCheckBox):
+            return "yes" if widget.isChecked() else ""
+        if isinstance(widget, QComboBox):
+            return str(widget.currentData() or "")
+        return widget.text().strip()
+
+    def _add(self, form: QFormLayout, field: Field, vms: Sequence[str], values: Mapping[str, str]) -> None:
+        row: QWidget | QHBoxLayout
+        made: QLineEdit | QComboBox | QCheckBox
+        if field.kind == "check":
+            row = made = QCheckBox(field.name)
+            made.toggled.connect(self._changed)
+        elif field.kind == "qube":
+            row = made = QComboBox()
+            if not field.needed:
+                made.addItem("the whole store", "")
+            elif len(vms) != 1 or not self._logs:
+                made.addItem("choose one", "")  # nothing is removed because it stood first
+            for vm in vms:
+                made.addItem(shown(vm), vm)
+            if len(vms) == 1 and self._logs:
+                made.setCurrentIndex(made.count() - 1)
+            made.currentIndexChanged.connect(self._changed)
+        else:
+            row = made = line_edit(field.told, field.name)
+            made.setText(values.get(field.option, ""))
+            made.textChanged.connect(self._changed)
+            if field.kind == "new file" and self._logchain.sudo:
+                made.setPlaceholderText("it will belong to root, as all that sudo makes")
+            if "file" in field.kind:
+                row = self._with_browser(made, new=field.kind == "new file")
+        made.setAccessibleName(field.name)
+        made.setAccessibleDescription(field.told)
+        self._widgets[field.option] = made
+        form.addRow("" if field.kind == "check" else field.name, row)
+
+    def _with_browser(self, edit: QLineEdit, *, new: bool) -> QHBoxLayout:
+        browse = QPushButton("&Browse …")
+        browse.setAutoDefault(False)
+        ask: Callable[..., tuple[str, str]] = QFileDialog.getSaveFileName if new else QFileDialog.getOpenFileName
+
+        def choose_file() -> None:
+            path, _ = ask(self, "logchain")
+            if path:
+                edit.setText(path)
+
+        browse.clicked.connect(choose_file)
+        row = QHBoxLayout()
+        row.addWidget(edit)
+        row.addWidget(browse)
+        return row
+
+    def _changed(self) -> None:
+        self.line.setPlainText(shown(self._line()))
+        ready = all(self._value(field) for field in self._action.fields if field.needed)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
+
+    def _line(self) -> str:
+        return self._logchain.line(*(word for word in self.words() if word != "--json"))
+
+
+def _names(logs: Sequence[Log]) -> str:
+    names = ", ".join(f"{log.vm}/{log.stream}" for log in logs[:_MOST_NAMES])
+    more = f" and {len(logs) - _MOST_NAMES:,} more" if len(logs) > _MOST_NAMES else ""
+    return f"{names}{more}"
