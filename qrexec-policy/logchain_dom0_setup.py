@@ -145,7 +145,7 @@ def _property(logvm: str, name: str) -> str:
 
 
 def _creation(logvm: str) -> str:
-    return f"qvm-create --class AppVM --label black --prop netvm='' --prop autostart=True {logvm}"
+    return f"qvm-create --class AppVM --label black --property netvm= --property autostart=True {logvm}"
 
 
 def _put(target: Path, data: bytes, *, check: bool = False) -> None:
