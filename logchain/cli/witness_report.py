@@ -48,11 +48,14 @@ def witness_lines(witness: WitnessReport | None, entries: int) -> Iterator[str]:
         yield f"witness  NOT WITNESSED. {_NO_WITNESS}"
         return
     now = int(time.time())
+    ago = f"{format_ago(1_000_000 * (now - witness.time))} ago"
     yield (
         f"witness  {witness.entries:,} of {entries:,} entries were signed at "
-        f"{format_local(witness.time * 1_000_000, None)}, {format_ago(1_000_000 * max(0, now - witness.time))} ago."
+        f"{format_local(witness.time * 1_000_000, None)}, {'A TIME TO COME' if witness.is_to_come(now) else ago}."
     )
-    if witness.is_stale(now):
+    if witness.is_to_come(now):
+        yield f"         A clock is or was wrong, and nobody can tell how old that is. {_NO_WITNESS}"
+    elif witness.is_stale(now):
         yield f"         NOT WITNESSED SINCE. {_NO_WITNESS}"
 
 

@@ -136,6 +136,9 @@ class AskWitness:
                 break
             data += piece
         if not data:
-            code = process.wait(_PATIENCE)
+            try:
+                code = process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired as error:
+                raise _NoAnswer("the command that asks it said nothing, and does not end") from error
             raise _NoAnswer(_CANNOT.get(code, f"the command that asks it ended with exit code {code}"))
         return data

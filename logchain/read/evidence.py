@@ -151,7 +151,9 @@ class _Check:
             self._find(f"the checkpoint: {error}")
             return None
         self.report.checkpoint = checkpoint.size
-        if self._policy:
+        if self._policy and self._policy.logs and genesis.log not in self._policy.logs:
+            self._find("the policy on witnesses is for other logs than this one")
+        elif self._policy:
             try:
                 self.report.witness = signed_note(parse_note(data, MAX_CHECKPOINT), checkpoint.size, self._policy)
             except SignatureError as error:

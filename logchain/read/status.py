@@ -294,6 +294,8 @@ def _attention(status: Status) -> Iterator[str]:
     witness = status.witness
     if witness and witness.time is None:
         yield "the witness has signed nothing yet: see above, and docs/guides/witness.md"
+    elif witness and witness.is_to_come(status.now / 1_000_000):
+        yield "the witness signed at a time to come: the clock here is wrong, or that of its qube is or was"
     elif witness and witness.is_stale(status.now / 1_000_000):
         yield "the witness has signed nothing for over an hour: docs/guides/witness.md tells what to look at"
     if status.cap is not None and status.total >= status.cap:

@@ -405,6 +405,25 @@ def test_the_cosigned_checkpoint_of_another_store(scene: Scene, tmp_path: Path) 
     assert "they are of another log" in scene.said()
 
 
+def test_an_older_copy_under_another_origin(scene: Scene) -> None:
+    """Whoever has another log at the witness has the old ledger signed there, and adds this log's signature to it."""
+    scene.go_on()
+    assert scene.ask() == ""
+    scene.roll_back()
+    root_of = tree(scene.leaves()).root()
+    name, seed = "logchain/" + "66" * 16, b"\x66" * 32
+    scene.vault.state.keep(Log(Key(name, public_key(name, seed).key, LOG), "evil"))
+    text = format_checkpoint(Checkpoint(name, len(scene.leaves()), root_of))
+    found, _ = answer(scene.vault.state, format_add_checkpoint(0, [], sign(text, name, seed)), "evil")
+    assert found.startswith(b"200")
+    stolen = log_key_name(scene.store.audit.store_id)
+    own = parse_log_key((scene.store.path / "keys" / "log").read_bytes()).seed
+    note = sign(text, stolen, own) + found.partition(b"\n")[2]
+    (scene.store.path / "ledger" / "witnessed").write_bytes(note)
+    assert scene.layers() == (INTACT, INTACT, DAMAGED)
+    assert "they are of another log" in scene.said()
+
+
 def test_a_restore_that_nobody_told_the_witness_of(scene: Scene) -> None:
     """Root signs `restored` in the ledger; the witness still refuses, and has no such thing on record."""
     scene.roll_back()

@@ -129,11 +129,37 @@ def test_not_witnessed_since(witnessed: Witnessed, run: Run) -> None:
     assert status.returncode == 3
 
 
-def test_a_time_to_come(witnessed: Witnessed) -> None:
+def test_a_time_to_come(witnessed: Witnessed, run: Run) -> None:
     """A cosignature of the future is told of: one of the clocks is wrong."""
     sign_at(witnessed, 4_000_000_000)
     code, report = witnessed.verify()
-    assert (code, findings(report)) == (0, "a witness signed at a time to come, by the clock here")
+    assert (code, findings(report)) == (
+        0,
+        "a witness signed at a time to come, by the clock here: how old that is, nobody can tell",
+    )
+    assert isinstance(report["witness"], dict)
+    assert report["witness"]["stale"] is True
+    told = run("logchain", "verify", "--audit-secret", "audit", "--witness", witnessed.key).stdout
+    assert b"A TIME TO COME" in told
+    assert b" ago" not in told
+    status = run("logchain", "status", "--config", "conf")
+    assert b"! the witness signed at a time to come" in status.stdout
+    assert status.returncode == 3
+
+
+@pytest.mark.parametrize("seconds", [253_402_300_800, 2**63 - 1])
+def test_a_time_that_no_calendar_has(witnessed: Witnessed, run: Run, seconds: int) -> None:
+    """The form allows times behind the year 9999: one line, and no traceback."""
+    sign_at(witnessed, seconds)
+    for command in (
+        ["verify", "--audit-secret", "audit", "--witness", witnessed.key],
+        ["verify", "--audit-secret", "audit", "--witness", witnessed.key, "--json"],
+        ["status", "--config", "conf"],
+        ["status", "--config", "conf", "--json"],
+    ):
+        done = run("logchain", *command)
+        assert done.returncode == (3 if command[0] == "status" else 0), done.stderr
+        assert b"9999-12-31" in done.stdout or command[0] == "status"
 
 
 def test_a_changed_cosignature(witnessed: Witnessed) -> None:

@@ -160,6 +160,16 @@ def test_no_command(store: Store, working: Working, vault: Vault) -> None:
     assert not (store.path / "ledger" / "witnessed").exists()
 
 
+def test_it_says_nothing_and_stays(
+    store: Store, working: Working, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that closes its output and does not end is given up like any other that has no answer."""
+    monkeypatch.setattr("logchain.compress.witness._PATIENCE", 0.5)
+    working.round(vault.settings._replace(witness_command=("/bin/sh", "-c", "exec >&-; exec sleep 60")))
+    assert "said nothing, and does not end" in working.logged[-1]
+    assert not (store.path / "ledger" / "witnessed").exists()
+
+
 def test_another_witness_answers(store: Store, working: Working, vault: Vault, tmp_path: Path) -> None:
     """A cosignature of a key that is not the one in the settings is not kept."""
     (tmp_path / "other").mkdir()

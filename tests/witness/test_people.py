@@ -3,12 +3,16 @@
 import json
 import os
 import shutil
+import subprocess
+import sysconfig
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from logchain.format.signed_note import format_vkey
+from logchain_witness.answer import answer
 from tests.witness.conftest import ORIGIN, Forest, Witness
 
 
@@ -155,3 +159,41 @@ def test_what_root_does_belongs_to_the_service(witness: Witness, forest: Forest)
             os.chown(path, 65534, 65534)
         assert theirs.run("pin", format_vkey(forest.vkey), "--qube", "other").returncode == 0
         assert {path.stat().st_uid for path in theirs.path.rglob("*")} == {65534}
+
+
+def test_a_clock_that_was_put_back(witness: Witness, forest: Forest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was refused behind the latest cosignature is told, also where that has a later time: and that it has."""
+    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
+    assert answer(witness.state, forest.question(0, 5), "sys-log")[0].startswith(b"200")
+    monkeypatch.undo()
+    assert witness.run("status").returncode == 3
+    assert witness.ask(forest.question(0, 3))[0] == 409
+    done = witness.run("status")
+    assert (done.returncode, b"\n! refused a checkpoint" in done.stdout) == (1, True)
+    assert b"! the latest was cosigned at a time to come" in done.stdout
+    assert witness.ask(forest.question(5, 5))[0] == 200
+    done = witness.run("status")
+    assert (done.returncode, b"\nrefused a checkpoint" in done.stdout) == (0, True)
+
+
+def test_nobody_asked_for_long(witness: Witness, forest: Forest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has the LogVM can stop asking: `status` says so, and of a retired log it does not."""
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0)
+    assert answer(witness.state, forest.question(0, 5), "sys-log")[0].startswith(b"200")
+    monkeypatch.undo()
+    done = witness.run("status")
+    assert (done.returncode, b"! nothing was cosigned for over an hour" in done.stdout) == (3, True)
+    assert witness.run("retire", ORIGIN).returncode == 0
+    assert witness.run("status").returncode == 0
+
+
+def test_odd_words_and_closed_streams(witness: Witness) -> None:
+    """Bytes that are no text, and streams that are not there: a line, and no traceback."""
+    done = witness.run("retire", "x\udcff\x1b[31m")
+    assert (done.returncode, done.stderr.count(b"\n"), b"\x1b" in done.stderr) == (2, 1, False)
+    assert witness.run("keygen", "--name", "\x9bred/w").returncode == 2
+    program = f"{sysconfig.get_path('scripts')}/logchain-witness"
+    for closed in ("<&-", ">&-", ">&- 2>&-"):
+        command = ["/bin/sh", "-c", f'"$0" --state "$1" status {closed}', program, str(witness.path)]
+        shut = subprocess.run(command, capture_output=True, check=False)
+        assert (shut.returncode, b"Traceback" in shut.stderr) == (3, False), closed

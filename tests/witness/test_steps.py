@@ -140,3 +140,29 @@ def test_rolled_back_itself(witness: Witness, forest: Forest) -> None:
     assert witness.ask(fork.question(4, 9))[0] == 409
     record.write_bytes(backup)
     assert witness.ask(fork.question(4, 9))[0] == 200
+
+
+def test_a_size_that_fell_to_nothing(witness: Witness, forest: Forest) -> None:
+    """One bit makes 0 of 1 entry, and anything goes on from nothing: so the log's signature is looked at again."""
+    assert witness.ask(forest.question(0, 1))[0] == 200
+    (record,) = (witness.path / "logs").iterdir()
+    record.write_bytes(record.read_bytes().replace(b"\n1\n", b"\n0\n"))
+    fork = Forest([bytes(32)] * 40)
+    assert witness.ask(fork.question(0, 4)) == (500, b"")
+
+
+@pytest.mark.parametrize("odd", ["directory", "pipe", "link"])
+def test_an_odd_file(witness: Witness, forest: Forest, odd: str) -> None:
+    """What is no file where one should be stops nobody, and nothing is signed."""
+    assert witness.ask(forest.question(0, 3))[0] == 200
+    (record,) = (witness.path / "logs").iterdir()
+    moved = record.rename(witness.path / "moved")
+    if odd == "directory":
+        record.mkdir()
+    elif odd == "pipe":
+        os.mkfifo(record)
+    else:
+        record.symlink_to(moved)
+    assert witness.ask(forest.question(3, 5)) == (500, b"")
+    done = witness.run("status")
+    assert (done.returncode, done.stderr.count(b"\n"), b"Traceback" in done.stderr) == (3, 1, False)

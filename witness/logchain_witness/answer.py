@@ -73,12 +73,12 @@ def _compare(state: State, log: Log, question: Question, new: Checkpoint) -> Non
         raise _Refusal(400)
     if latest and (new.size < size or (new.size == size and new.root != latest.root)):
         kind = "it is older than" if new.size < size else "it is of the same size, and another than"
-        state.remember_refused(log.key.name, f"{kind} the latest, of {size} entries", question.note)
+        state.remember_refused(log, f"{kind} the latest, of {size} entries", question.note)
         raise _Refusal(409, b"%d\n" % size)
     if question.old != size:
         raise _Refusal(409, b"%d\n" % size)
     try:
         check_growth(latest, new, question.proof)
     except ProofError as error:
-        state.remember_refused(log.key.name, f"{error}, from {size} entries", question.note)
+        state.remember_refused(log, f"{error}, from {size} entries", question.note)
         raise _Refusal(422) from error

@@ -22,6 +22,9 @@ _PATIENCE = 20.0  # s for a question to arrive
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     given = _command_line().parse_args(arguments)
+    if not sys.stdin or not sys.stdout:
+        say("standard input or output is closed")
+        return 3
     state = State(given.state)
     try:
         _become_owner(given.state)

@@ -3,19 +3,23 @@
 import argparse
 import json
 import sys
+import time
 from typing import Any
 
 from logchain_witness.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from logchain_witness.errors import FormatError, SignatureError, StateError, UsageError
-from logchain_witness.note import LOG, MAX_NOTE, Key, cosigned_at, parse_key, parse_note, verify
+from logchain_witness.note import LOG, MAX_NOTE, Key, check_name, cosigned_at, parse_key, parse_note, verify
 from logchain_witness.state import Log, State, check_qube, stamp
 from logchain_witness.terminal import printable, say, show
 
+_SILENT = 3_600  # s: a LogVM asks every five minutes
 _VERDICTS = {"same": 0, "older": 1, "fork": 1, "cannot-tell": 3}  # of `check`, with its exit code
 
 
 def keygen(state: State, given: argparse.Namespace) -> int:
     """Make the key, once, and show its public half."""
+    if printable(check_name(given.name)) != given.name:
+        raise UsageError("take a name of ASCII for the key: it is shown, and copied, in many places")
     show(str(state.create(given.name)))
     say("that is the public key: put it into /etc/logchain.toml of the LogVM, and keep it for 'logchain verify'")
     return 0
@@ -67,7 +71,7 @@ def restored(state: State, given: argparse.Namespace) -> int:
     show("Whoever has the LogVM gains from this: an older ledger is accepted, once.")
     if not given.yes:
         show("Did you bring the store back from a backup yourself? [y/N]")
-        if sys.stdin.readline().strip() != "y":
+        if sys.stdin.buffer.readline().strip() != b"y":
             raise UsageError("nothing was done")
     with state.locked():
         log = _find(state, given.origin)
@@ -87,6 +91,8 @@ def check(state: State, given: argparse.Namespace) -> int:
         with open(0 if given.file == "-" else given.file, "rb") as file:
             note = parse_note(file.read(MAX_NOTE + 1))
         handed = parse_checkpoint(note.text)
+    except PermissionError as error:
+        raise UsageError(f"{given.file}: {error.strerror}; try 'logchain-witness check - < FILE'") from error
     except OSError as error:
         raise UsageError(f"{given.file}: {error.strerror}") from error
     except FormatError as error:
@@ -152,7 +158,7 @@ def list_logs(state: State, given: argparse.Namespace) -> int:
 def status(state: State, given: argparse.Namespace) -> int:
     """Tell whether all is well; 1 where the last heard of a log contradicts what is remembered, 3 without a log."""
     key, _ = state.key()
-    logs, code = state.logs(), 0
+    logs, code, now = state.logs(), 0, time.time()
     rows, lines = [], []
     for log in logs:
         row, refused = _row(log, key), state.refused(log.key.name)
@@ -161,8 +167,16 @@ def status(state: State, given: argparse.Namespace) -> int:
         rows.append(row)
         age = f", cosigned {cosigned}" if cosigned else ", nothing cosigned yet"
         lines.append(f"{log.key.name}: {row['state']} for {log.qube}, {row['entries']} entries{age}")
+        if cosigned and not log.retired and not -_SILENT <= now - row["cosigned"] <= _SILENT:
+            code = code or 3
+            when = (
+                "nothing was cosigned for over an hour"
+                if row["cosigned"] < now
+                else "the latest was cosigned at a time to come"
+            )
+            lines.append(f"! {when}: does the LogVM ask, and is the clock right?")
         if refused:
-            since = refused.time >= cosigned
+            since = not cosigned or refused.latest == cosigned  # not by their times: a clock may be put back
             code = 1 if since else code
             lines.append(f"{'! ' if since else ''}refused a checkpoint at {refused.time}: {refused.reason}")
     if not logs:

@@ -16,8 +16,20 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from logchain_witness.checkpoint import Checkpoint, parse_checkpoint
-from logchain_witness.errors import FormatError, StateError, UsageError
-from logchain_witness.note import LOG, MAX_NOTE, Key, Note, check_name, format_line, parse_key, parse_note, public_key
+from logchain_witness.errors import FormatError, SignatureError, StateError, UsageError
+from logchain_witness.note import (
+    LOG,
+    MAX_NOTE,
+    Key,
+    Note,
+    check_name,
+    cosigned_at,
+    format_line,
+    parse_key,
+    parse_note,
+    public_key,
+    verify,
+)
 
 DEFAULT = "/var/lib/logchain-witness"
 _KEY, _LOCK, _LOGS, _REFUSED = "key", "lock", "logs", "refused"
@@ -26,7 +38,9 @@ _FIRST, _REFUSED_FIRST = "logchain witness log v1", "logchain witness refused v1
 _QUBE = re.compile(r"\A[A-Za-z][A-Za-z0-9_.-]{0,30}\Z", re.ASCII)
 _EVENT = re.compile(r"\A[0-9TZ:-]{20} [ -~]{1,300}\Z")
 _FILE = re.compile(r"\A[0-9a-f]{64}\Z")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAX_RECORD = MAX_NOTE + 64 * 1024
+_LATEST = 253_402_300_799  # s since 1970, the end of the year 9999: only what is damaged has a later time
 _WAIT = 20.0  # s for the lock: an answer takes milliseconds
 
 
@@ -60,13 +74,14 @@ class Refused:
     """A checkpoint that a log's key signed and that does not go on from the latest one."""
 
     time: str
+    latest: str  # when the one was cosigned that it did not go on from, or never
     reason: str
     note: bytes
 
 
 def stamp(seconds: float) -> str:
     """Return a time, s since 1970, as `2026-11-23T03:00:00Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(seconds, _LATEST)))
 
 
 def check_qube(name: str) -> str:
@@ -129,7 +144,7 @@ class State:
             log = _parse_log(self._read(f"{_LOGS}/{_file(origin)}"))
         except FileNotFoundError:
             return None
-        except (FormatError, UnicodeDecodeError) as error:
+        except (FormatError, SignatureError, UnicodeDecodeError) as error:
             raise StateError(f"{self.path}/{_LOGS}/{_file(origin)} is damaged: {error}") from error
         if log.key.name != origin:
             raise StateError(f"{self.path}/{_LOGS}/{_file(origin)} is of another log")
@@ -147,16 +162,17 @@ class State:
         for name in names:
             try:
                 found.append(_parse_log(self._read(f"{_LOGS}/{name}")))
-            except (FormatError, UnicodeDecodeError) as error:
+            except (FormatError, SignatureError, UnicodeDecodeError) as error:
                 raise StateError(f"{self.path}/{_LOGS}/{name} is damaged: {error}") from error
         return sorted(found, key=lambda log: log.key.name)
 
-    def remember_refused(self, origin: str, reason: str, note: Note) -> None:
+    def remember_refused(self, log: Log, reason: str, note: Note) -> None:
         """Keep the last checkpoint that did not go on from the latest: evidence, if there is room for it."""
         lines = b"".join(format_line(*signature) for signature in note.signatures)
-        head = f"{_REFUSED_FIRST}\ntime {stamp(time.time())}\nreason {reason}\n\n".encode()
+        latest = stamp(cosigned_at(parse_note(log.note), self.key()[0])) if log.note else "never"
+        head = f"{_REFUSED_FIRST}\ntime {stamp(time.time())}\nlatest {latest}\nreason {reason}\n\n".encode()
         with suppress(StateError):
-            self._put(f"{_REFUSED}/{_file(origin)}", head + note.text + b"\n" + lines)
+            self._put(f"{_REFUSED}/{_file(log.key.name)}", head + note.text + b"\n" + lines)
 
     def refused(self, origin: str) -> Refused | None:
         """Return the last checkpoint of a log that was refused, None where none was."""
@@ -165,19 +181,20 @@ class State:
         except FileNotFoundError:
             return None
         lines = head.decode("ascii", "replace").split("\n")
-        if len(lines) != 3 or lines[0] != _REFUSED_FIRST:
+        words = [line.partition(" ")[::2] for line in lines]
+        if lines[0] != _REFUSED_FIRST or [word for word, _ in words[1:]] != ["time", "latest", "reason"]:
             raise StateError(f"{self.path}/{_REFUSED}/{_file(origin)} is damaged")
-        return Refused(lines[1].removeprefix("time "), lines[2].removeprefix("reason "), note)
+        return Refused(words[1][1], words[2][1], words[3][1], note)
 
     def _read(self, name: str) -> bytes:
         try:
-            fd = os.open(f"{self.path}/{name}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(f"{self.path}/{name}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(fd, "rb") as file:  # a pipe that was put there is empty, and does not stop us
+                data = file.read(_MAX_RECORD + 1)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise StateError(f"{self.path}/{name} cannot be read: {error.strerror}") from error
-        with os.fdopen(fd, "rb") as file:
-            data = file.read(_MAX_RECORD + 1)
         if len(data) > _MAX_RECORD:
             raise StateError(f"{self.path}/{name} is too long")
         return data
@@ -186,7 +203,7 @@ class State:
         """Put a file in place whole: written beside it, synced, renamed, and the directory synced."""
         path = f"{self.path}/{name}"
         with _refusals(path):
-            fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = os.open(f"{path}.new", _NEW, 0o600)
             try:
                 rest = memoryview(data)
                 while rest:
@@ -219,7 +236,7 @@ def _lock(fd: int) -> bool:
 
 
 def _file(origin: str) -> str:
-    return sha256(origin.encode()).hexdigest()  # an origin may have any characters
+    return sha256(origin.encode(errors="surrogateescape")).hexdigest()  # an origin may have any characters
 
 
 def _format_log(log: Log) -> bytes:
@@ -240,4 +257,6 @@ def _parse_log(data: bytes) -> Log:
         raise FormatError("it is not canonical")
     if log.checkpoint and log.checkpoint.origin != log.key.name:
         raise FormatError("its checkpoint is of another log")
+    if note:  # a bit that fell over in its size would make us take what does not go on
+        verify(parse_note(note), log.key)
     return log

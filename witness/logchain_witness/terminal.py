@@ -10,7 +10,8 @@ def printable(text: str) -> str:
 
 def say(message: str) -> None:
     """Print one line on standard error."""
-    sys.stderr.write(f"logchain-witness: {printable(message)}\n")
+    if sys.stderr:  # whoever closed it wants to hear nothing
+        sys.stderr.write(f"logchain-witness: {printable(message)}\n")
 
 
 def show(line: str) -> None:
