@@ -145,13 +145,14 @@ class _Check:
         """Return the checkpoint; None where the key that has to sign it is not known, or it is not signed by it."""
         if not self._ledger.genesis:
             return None
+        log = self._ledger.genesis.log
         try:
-            checkpoint = open_checkpoint(data, self._ledger.genesis.log)
+            checkpoint = open_checkpoint(data, log)
         except (FormatError, SignatureError) as error:
             self._find(f"the checkpoint: {error}")
             return None
         self.report.checkpoint = checkpoint.size
-        if self._policy and self._policy.logs and genesis.log not in self._policy.logs:
+        if self._policy and self._policy.logs and log not in self._policy.logs:
             self._find("the policy on witnesses is for other logs than this one")
         elif self._policy:
             try:

@@ -251,6 +251,10 @@ def test_evidence_carries_the_cosignature(witnessed: Witnessed, run: Run) -> Non
     Path("bad.tar").write_bytes(data.replace(line, changed))
     done = run("logchain", "verify", "bad.tar", "--witness", witnessed.key)
     assert (done.returncode, b"what a witness signed was changed" in done.stdout) == (1, True)
+    other = example("checkpoint.md", 1).decode().strip()
+    Path("policy").write_text(f"log {other}\nwitness w {witnessed.key}\nquorum w\n")
+    done = run("logchain", "verify", "file.tar", "--witness-policy", "policy")
+    assert (done.returncode, b"the policy on witnesses is for other logs" in done.stdout) == (1, True)
 
 
 def test_a_restore_says_that_the_witness_has_to_be_told(witnessed: Witnessed, run: Run) -> None:
