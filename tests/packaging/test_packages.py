@@ -124,7 +124,9 @@ def test_no_package_removes_evidence() -> None:
 def test_scripts_are_shell() -> None:
     """The scripts that a package runs are well-formed."""
     text = (PACKAGING / "rpm" / "logchain.spec.in").read_text()
-    for script in re.findall(r"^%(?:post|preun|postun)\b[^\n]*\n(.*?)(?=^%)", text, re.M | re.S):
+    scripts = re.findall(r"^%(?:post|preun|postun)\b[^\n]*\n(.*?)(?=^%)", text, re.M | re.S)
+    assert len(scripts) == len(re.findall(r"^%(?:post|pre(?!p)|trans)", text, re.M))
+    for script in scripts:
         subprocess.run(["sh", "-n"], input=script.encode(), check=True)
     for path in (PACKAGING / "build", *(PACKAGING / "debian").glob("*.postrm")):
         subprocess.run(["bash", "-n", path], check=True)

@@ -1,37 +1,35 @@
 """What the witness's package brings, and what the LogVM's compressor needs to reach it."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_units import PACKAGING, settings
+from tests.packaging.test_units import PACKAGING, complaints, exposure, settings
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is missing: apt install systemd")
 XEN = {f"/dev/xen/{name} rw" for name in ("evtchn", "gntalloc", "gntdev", "hypercall", "privcmd", "xenbus")}
 
 
-def analysed(directory: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Ask systemd-analyze about the compressor's unit with the drop-in."""
+def installed(directory: Path) -> Path:
+    """Return the compressor's unit with the drop-in beside it."""
     unit = directory / "log-compressor.service"
     text = (PACKAGING / "log-compressor.service").read_text().replace("/usr/bin/log-compressor", "/bin/true")
     unit.write_text(text)
     (directory / f"{unit.name}.d").mkdir(exist_ok=True)
     shutil.copy(PACKAGING / "witness.conf", directory / f"{unit.name}.d")
-    return subprocess.run(["systemd-analyze", *words, unit], capture_output=True, text=True, check=False)
+    return unit
 
 
 def test_the_drop_in(tmp_path: Path) -> None:
     """systemd understands all of it; it opens Xen's devices and no others; the unit stays confined."""
-    done = analysed(tmp_path, "verify", "--recursive-errors=yes", "--man=no")
-    assert (done.returncode, done.stderr) == (0, "")
+    unit = installed(tmp_path)
+    assert complaints(unit) == ""
+    assert exposure(unit) <= 3.0
     service = settings(PACKAGING / "witness.conf", "Service")
     assert (service["DevicePolicy"], set(service["DeviceAllow"])) == (["closed"], XEN)
-    done = analysed(tmp_path, "security", "--offline=true", "--threshold=30", "--no-pager")
-    assert done.returncode == 0, re.findall("Overall.*", done.stdout)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
@@ -45,13 +43,6 @@ def test_its_user_and_directory(tmp_path: Path) -> None:
     subprocess.run(["systemd-tmpfiles", "--create", f"--root={tmp_path}", tmpfiles], check=True)
     place = tmp_path / "var" / "lib" / "logchain-witness"
     assert (place.stat().st_mode & 0o777, str(place.stat().st_uid)) == (0o700, line.split(":")[2])
-
-
-def test_what_an_appvm_keeps() -> None:
-    """What it remembers lies on the private volume: else each start would roll the witness back."""
-    script = f"source {PACKAGING / 'logchain-witness.bind-dirs'}; printf '%s\\n' \"${{binds[@]}}\""
-    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["/var/lib/logchain-witness"]
 
 
 def test_the_service_is_that_user_s() -> None:
