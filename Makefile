@@ -41,6 +41,11 @@ fuzz: $(READY) ## let a fuzzer loose on every parser, SECONDS (600) each, and ke
 	set -e; for target in $$($(BIN)/python -m tests.fuzz.run); do \
 		echo "$$target"; $(BIN)/python -m tests.fuzz.run "$$target" -max_total_time=$(or $(SECONDS),600) -verbosity=0 -print_final_stats=1; done
 
+mutants: $(READY) ## change format/ in thousands of ways, and see which its tests do not notice (an hour)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 check: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
