@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QPixmap
 
+from logchain.gui.below import words_below
 from logchain.gui.colours import warning_colour
 from logchain.gui.plain import shown, tip
 from logchain.gui.records import COLUMNS, Filter, Log, Logs
@@ -35,7 +36,7 @@ _TOP = QModelIndex()
 class LogsModel(QAbstractItemModel):
     """Logs, and below each its segments and sessions. An index has the number of the log that it is below, 0: none."""
 
-    wanted = Signal(str, str)  # what is below this log: VM and stream
+    opened = Signal(str, str)  # what is below this log has to be read: VM and stream
 
     def __init__(self, logs: Logs, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -45,8 +46,9 @@ class LogsModel(QAbstractItemModel):
         self._filter = Filter()
         self._below: dict[int, Sequence[tuple[str, ...]]] = {}  # by the log's number; empty: asked for
 
-    def wanted_now(self) -> Filter:
-        """Return the filter."""
+    @property
+    def filter(self) -> Filter:
+        """Which logs are shown."""
         return self._filter
 
     def log(self, index: Index) -> Log | None:
@@ -108,7 +110,7 @@ class LogsModel(QAbstractItemModel):
                     self.endRemoveRows()
                 kept = rows[:_MOST_CHILDREN]
                 if len(rows) > len(kept):
-                    kept = [*kept, (*[""] * (len(COLUMNS) - 1), f"and {len(rows) - len(kept):,} more")]
+                    kept = [*kept, words_below(f"and {len(rows) - len(kept):,} more")]
                 self.beginInsertRows(parent, 0, len(kept) - 1)
                 self._below[number] = kept
                 self.endInsertRows()
@@ -158,7 +160,7 @@ class LogsModel(QAbstractItemModel):
         log = self.log(parent)
         if log:
             self._below[self._number(parent)] = ()
-            self.wanted.emit(log.vm, log.stream)
+            self.opened.emit(log.vm, log.stream)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""

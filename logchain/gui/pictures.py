@@ -80,7 +80,7 @@ class Pictures(QObject):
 
     def _wanted(self) -> Filter:
         """Return the filter without its times."""
-        return self._window.model.wanted_now()._replace(since=0, until=MAX_TIME)
+        return self._window.model.filter._replace(since=0, until=MAX_TIME)
 
     def timeline_words(self) -> list[str]:
         """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""

@@ -2,19 +2,18 @@
 
 import time
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from logchain.format.limits import MAX_TIME
-from logchain.gui.below import rows_below, words_below
 from logchain.gui.checks import Checks, store_key
 from logchain.gui.command import Logchain
 from logchain.gui.doing import Doing
-from logchain.gui.feed import Feed, Objects
+from logchain.gui.feed import Feed
 from logchain.gui.filter_bar import FilterBar
+from logchain.gui.listing import Listing
 from logchain.gui.logs_model import LogsModel
 from logchain.gui.logs_view import LogsView
 from logchain.gui.menus import Menus
@@ -23,15 +22,13 @@ from logchain.gui.plain import label, shown
 from logchain.gui.quota_view import QuotaView
 from logchain.gui.records import Filter, Logs
 from logchain.gui.sessions_view import SessionsView
-from logchain.gui.states import as_log
 from logchain.gui.timeline_view import TimelineView
 from logchain.read.amounts import format_size
 
 __all__ = ["Window"]
 
-_QUIET_EVERY = 30_000  # ms until senders that fell silent are looked for
 _ARRANGE_EVERY = 500  # ms at least; more where it takes long
-_SHARE = 20
+_SHARE = 20  # or so many times what it takes: it may cost a twentieth of a core
 _EMPTY = """\
 No qube has sent anything yet.
 
@@ -78,78 +75,32 @@ class Window(QMainWindow):
         self.statusBar().addPermanentWidget(label(str(logchain.store), wrap=False))
         self.doing = Doing(self)
         self._labels = f"labels-{store_key(logchain.store)}"
-        self._told: set[tuple[str, str]] = set()  # names that the list told, until it has told all
-        self._connected: dict[tuple[str, str], dict[str, Any]] = {}
-        self._throttled: set[str] = set()
-        self._listed = False
+        self._arranging = QTimer(self, interval=_ARRANGE_EVERY, singleShot=True)
+        self._arranging.timeout.connect(self.arrange)
+        self.listing = Listing(self.model, self.feed, checks, self)
+        self.listing.arrived.connect(self._take_arrival)
+        self.listing.completed.connect(self._take_all)
+        self.listing.left.connect(self._keep_only)
         self.pictures = Pictures(self)
-        self.pictures.throttled.connect(self._throttle)
-        self._arranging = self._timer(_ARRANGE_EVERY, self.arrange, once=True)
-        self._timer(_QUIET_EVERY, self._put_connected)
+        self.pictures.throttled.connect(self.listing.throttle)
         self.menus = Menus(self)
         self.bar.changed.connect(self.filter)
         self.timeline.chosen.connect(self._choose_time)
-        self.model.wanted.connect(self._read_below)
         self.logs.pressed.connect(self._press_page)
         self.logs.labelled.connect(self._label)
-        self.feed.rows.connect(self._take_rows)
         self.feed.failed.connect(self._fail)
         self._restore()
 
-    def _timer(self, pause: int, call: Any, *, once: bool = False) -> QTimer:
-        timer = QTimer(self)
-        timer.setInterval(pause)
-        timer.setSingleShot(once)
-        timer.timeout.connect(call)
-        if not once:
-            timer.start()
-        return timer
-
-    # the list
-
-    def _take_rows(self, rows: Objects) -> None:
-        """Take in what the list told: logs, new or changed or gone; and that all were told."""
-        now = time.time_ns() // 1000
-        logs = []
-        for row in rows:
-            key = str(row.get("vm")), str(row.get("stream"))
-            if "listed" in row:
-                continue
-            if row.get("state") == "gone":
-                self._remove([key])
-                continue
-            if not self._listed:
-                self._told.add(key)
-            if row.get("connected"):
-                self._connected[key] = row
-            else:
-                self._connected.pop(key, None)
-            integrity = self.checks.of(*key, str(row.get("id", "")))
-            logs.append(as_log(row, self._throttled, now, integrity))
-        self.model.put(logs)
+    def _take_arrival(self) -> None:
         self.pictures.note_arrival()
-        if any("listed" in row for row in rows):
-            self._all_listed()
         if not self._arranging.isActive():
             self._arranging.start()
 
-    def _all_listed(self) -> None:
-        known = [log[:2] for log in self.model.logs.all()]
-        self._remove([name for name in known if name not in self._told])  # while nobody told us
-        self._told, self._listed = set(), True
-        self._forget_names({vm for vm, _ in known})
+    def _take_all(self) -> None:
         self._arranging.start(0)
         self.refresh()
 
-    def _remove(self, names: Sequence[tuple[str, str]]) -> None:
-        """Leave out logs that are gone, and with the last of a qube what we know of it."""
-        for name in names:
-            self.model.logs.remove(*name)
-            self._connected.pop(name, None)
-        if names:
-            self._forget_names({log.vm for log in self.model.logs.all()})
-
-    def _forget_names(self, vms: Collection[str]) -> None:
+    def _keep_only(self, vms: Collection[str]) -> None:
         """Keep nothing of qubes but of these: one that was forgotten leaves no trace here."""
         labels = {vm: name for vm, name in self.model.labels.items() if vm in vms}
         if labels != self.model.labels:
@@ -175,7 +126,7 @@ class Window(QMainWindow):
             self.logs.show_tree()
         elif count:
             self.logs.show_page("No log passes the filter.", "&Show all")
-        elif self._listed:
+        elif self.listing.is_complete:
             self.logs.show_page(_EMPTY, "&Try again")
 
     def filter(self, wanted: Filter) -> None:
@@ -187,7 +138,6 @@ class Window(QMainWindow):
         self.pictures.change()
 
     def _fail(self, why: str) -> None:
-        self._listed = False
         self.statusBar().showMessage("The list of logs stands still; it is tried again.", 4_000)
         if not self.model.logs.sums()[0]:
             self.logs.show_page(f"There is no list of logs:\n\n{why}\n\n{self.logchain.line('list')}", "&Try again")
@@ -199,32 +149,6 @@ class Window(QMainWindow):
             self.bar.show_all()
         else:
             self.feed.follow()
-
-    def _throttle(self, vms: set[str]) -> None:
-        self._throttled = vms
-        self._put_connected()
-
-    def _put_connected(self) -> None:
-        """Tell anew how the logs stand whose senders are connected: one may have fallen silent."""
-        now = time.time_ns() // 1000
-        rows = self._connected.items()
-        ids = {key: str(row.get("id", "")) for key, row in rows}
-        self.model.put([as_log(row, self._throttled, now, self.checks.of(*key, ids[key])) for key, row in rows])
-
-    def _read_below(self, vm: str, stream: str) -> None:
-        """Ask for the segments and sessions of a log that was opened."""
-        names = [f"--vm={vm}", f"--stream={stream}", "--json"]
-        segments: Objects = []
-
-        def take_sessions(found: Objects, words: str) -> None:
-            self.model.set_below(vm, stream, rows_below(segments, found, words))
-
-        def take_segments(found: Objects, words: str) -> None:
-            segments.extend(found)
-            self.model.set_below(vm, stream, [*rows_below(found, (), words), words_below("reading the sessions …")])
-            self.feed.ask(f"sessions {vm} {stream}", ["sessions", *names], take_sessions)
-
-        self.feed.ask(f"segments {vm} {stream}", ["list", "--segments", *names], take_segments)
 
     def _label(self, vm: str, name: str) -> None:
         labels = self.model.labels

@@ -1,0 +1,106 @@
+"""Keeps the list of logs current: takes in what `logchain list --follow` tells, and asks for what is below a log."""
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from logchain.gui.below import rows_below, words_below
+from logchain.gui.checks import Checks
+from logchain.gui.feed import Feed, Objects
+from logchain.gui.logs_model import LogsModel
+from logchain.gui.records import Log
+from logchain.gui.states import as_log
+
+__all__ = ["Listing"]
+
+_QUIET_EVERY = 30_000  # ms until senders that fell silent are looked for
+
+Name: TypeAlias = tuple[str, str]  # VM and stream
+
+
+class Listing(QObject):
+    """Fills a model from a feed, with what is known of each log's integrity."""
+
+    arrived = Signal()  # something is new; it is shown after the model's `arrange`
+    completed = Signal()  # all logs that there are were told
+    left = Signal(object)  # the VMs that still have logs, after others may have gone
+
+    def __init__(self, model: LogsModel, feed: Feed, checks: Checks, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._model, self._feed, self._checks = model, feed, checks
+        self.is_complete = False
+        self._told: set[Name] = set()  # names that the list told, until it is complete
+        self._connected: dict[Name, dict[str, Any]] = {}
+        self._throttled: Collection[str] = ()
+        quiet = QTimer(self)
+        quiet.timeout.connect(self._put_connected)
+        quiet.start(_QUIET_EVERY)
+        feed.rows.connect(self._take)
+        feed.failed.connect(self._begin_anew)
+        model.opened.connect(self._read_below)
+
+    def throttle(self, vms: Collection[str]) -> None:
+        """Show these qubes as throttled, and no others."""
+        self._throttled = vms
+        self._put_connected()
+
+    def _begin_anew(self) -> None:
+        self.is_complete = False
+
+    def _take(self, rows: Objects) -> None:
+        """Take in logs, new or changed or gone; and that all were told."""
+        logs = []
+        for row in rows:
+            if "listed" in row:
+                continue
+            name = str(row.get("vm")), str(row.get("stream"))
+            if row.get("state") == "gone":
+                self._remove([name])
+                continue
+            if not self.is_complete:
+                self._told.add(name)
+            if row.get("connected"):
+                self._connected[name] = row
+            else:
+                self._connected.pop(name, None)
+            logs.append(self._log(name, row))
+        self._model.put(logs)
+        self.arrived.emit()
+        if any("listed" in row for row in rows):
+            self._complete()
+
+    def _complete(self) -> None:
+        self._remove([log[:2] for log in self._model.logs.all() if log[:2] not in self._told])  # while nobody told us
+        self._told, self.is_complete = set(), True
+        self.completed.emit()
+
+    def _remove(self, names: Sequence[Name]) -> None:
+        for name in names:
+            self._model.logs.remove(*name)
+            self._connected.pop(name, None)
+        self.left.emit({log.vm for log in self._model.logs.all()})
+
+    def _put_connected(self) -> None:
+        """Tell anew how the logs stand whose senders are connected: one may have fallen silent."""
+        self._model.put([self._log(name, row) for name, row in self._connected.items()])
+
+    def _log(self, name: Name, row: dict[str, Any]) -> Log:
+        integrity = self._checks.of(*name, str(row.get("id", "")))
+        return as_log(row, self._throttled, time.time_ns() // 1000, integrity)
+
+    def _read_below(self, vm: str, stream: str) -> None:
+        """Ask for the segments and sessions of a log that was opened."""
+        names = [f"--vm={vm}", f"--stream={stream}", "--json"]
+        segments: Objects = []
+
+        def take_sessions(found: Objects, words: str) -> None:
+            self._model.set_below(vm, stream, rows_below(segments, found, words))
+
+        def take_segments(found: Objects, words: str) -> None:
+            segments.extend(found)
+            self._model.set_below(vm, stream, [*rows_below(found, (), words), words_below("reading the sessions …")])
+            self._feed.ask(f"sessions {vm} {stream}", ["sessions", *names], take_sessions)
+
+        self._feed.ask(f"segments {vm} {stream}", ["list", "--segments", *names], take_segments)
