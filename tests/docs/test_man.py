@@ -17,8 +17,8 @@ from tests.docs.pages import ROOT
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The pages, by name."""
     place = tmp_path_factory.mktemp("man")
-    for program in ("generate.py", "witness.py"):
-        subprocess.run([sys.executable, ROOT / "packaging/man" / program, place], check=True)
+    for words in (["generate.py"], ["program.py", "logchain-witness=logchain_witness.main"]):
+        subprocess.run([sys.executable, ROOT / "packaging/man" / words[0], place, *words[1:]], check=True)
     return {path.name: path.read_text("utf-8") for path in place.iterdir()}
 
 
