@@ -98,9 +98,10 @@ class AskWitness:
     def _keep(self, key: Vkey, note: bytes, untrusted_lines: bytes) -> None:
         """Keep the checkpoint with the lines of this witness, once they hold."""
         found = parse_note(note + untrusted_lines, MAX_CHECKPOINT)
-        if cosigned_at(found, key) is None:
+        kept = note + b"".join(map(format_signature, found.by(key)))  # no line of another's, and no blank one
+        if cosigned_at(parse_note(kept, MAX_CHECKPOINT), key) is None:
             raise FormatError("what it signed is not signed by the key in the settings")
-        put_witnessed(self._store, note + b"".join(map(format_signature, found.by(key))))
+        put_witnessed(self._store, kept)
 
     def _call(self, command: tuple[str, ...], question: bytes) -> Answer:
         """Ask once, with the command as a thin edge; _NoAnswer, FormatError."""

@@ -7,13 +7,21 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
 from logchain.format.cosignature import cosigned_at
 from logchain.format.ledger import split_entries
 from logchain.format.limits import MAX_CHECKPOINT
 from logchain.format.merkle import leaf_hash, root
 from logchain.format.settings import Settings, parse_settings
-from logchain.format.signed_note import COSIGNATURE, parse_note, parse_vkey
+from logchain.format.signed_note import (
+    COSIGNATURE,
+    Signature,
+    format_signature,
+    parse_note,
+    parse_vkey,
+    public_key,
+)
 from logchain.store.layout import open_store
 from logchain.store.witnessed import Growth, read_checkpoint, witnessed_size
 from logchain_witness.checkpoint import check_growth, parse_checkpoint
@@ -167,6 +175,23 @@ def test_it_says_nothing_and_stays(
     monkeypatch.setattr("logchain.compress.witness._PATIENCE", 0.5)
     working.round(vault.settings._replace(witness_command=("/bin/sh", "-c", "exec >&-; exec sleep 60")))
     assert "said nothing, and does not end" in working.logged[-1]
+    assert not (store.path / "ledger" / "witnessed").exists()
+
+
+def test_a_witness_that_signs_another_text(store: Store, working: Working, tmp_path: Path) -> None:
+    """With a blank line in its answer the text that it signed is another: what is kept has to hold by itself."""
+    store.log(b"one")
+    seed, name = bytes(range(32)), "vault/logchain-witness"
+    key = public_key(name, seed)._replace(kind=COSIGNATURE)
+    with open_store(store.path) as directory:
+        working.round(Settings())
+        note, _ = read_checkpoint(directory)
+    signature = SigningKey(seed).sign(b"cosignature/v1\ntime 1800000000\n" + note).signature
+    line = format_signature(Signature(name, key.key_id, (1_800_000_000).to_bytes(8, "big") + signature))
+    assert cosigned_at(parse_note(note + b"\n" + line, MAX_CHECKPOINT), key) == 1_800_000_000
+    (tmp_path / "answer").write_bytes(b"200\n\n" + line)
+    working.round(Settings(witness=key, witness_command=("cat", str(tmp_path / "answer"))))
+    assert "the witness could not be asked, or did not answer as it should" in working.logged[-1]
     assert not (store.path / "ledger" / "witnessed").exists()
 
 
