@@ -88,7 +88,7 @@ def measure_list() -> None:
 
     from logchain.gui.logs_model import LogsModel
     from logchain.gui.logs_view import LogsView
-    from logchain.gui.records import Filter, Log, Logs
+    from logchain.gui.logs import Filter, Log, Logs
 
     app = QApplication(["logchain"])
     model = LogsModel(Logs())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from logchain.gui.records import Log
+from logchain.gui.logs import Log
 
 __all__ = ["ACTIONS", "Action", "Field", "also_taken", "choose"]
 

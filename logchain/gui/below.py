@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from logchain.gui.states import as_time
-from logchain.read.amounts import format_second, format_size, format_span
+from logchain.gui.answers import as_span, as_time, event_sign
+from logchain.read.amounts import format_second, format_size
 
 __all__ = ["rows_below", "words_below"]
 
@@ -44,10 +44,10 @@ def _segment(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _session(row: Mapping[str, Any]) -> tuple[str, ...]:
     if row.get("kind") != "session":
-        sign = "! gap" if row.get("kind") == "gap" else "# note"
-        return (sign, "", format_second(as_time(row.get("time"))), "", "", "", "", "", str(row.get("message")))
-    end, before = as_time(row.get("end")), row.get("silence_before")
-    quiet = "" if before is None else f"after a silence of {format_span(round(float(before) * 1_000_000))}"
+        sign, when = event_sign(row.get("kind")), format_second(as_time(row.get("time")))
+        return (sign, "", when, "", "", "", "", "", str(row.get("message")))
+    end, before = as_time(row.get("end")), as_span(row.get("silence_before"))
+    quiet = f"after a silence of {before}" if before else ""
     name = f"session {str(row.get('session'))[:8] or '-'}"
     times = format_second(end) if end else "connected", format_second(as_time(row.get("start")))
     return (name, "", *times, f"{row.get('lines') or 0:,}", "", "", str(row.get("why")), quiet)

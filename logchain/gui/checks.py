@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from logchain.gui.states import as_time
+from logchain.gui.answers import as_time
 from logchain.read.amounts import format_second
 
 __all__ = ["Checks", "first_bad", "store_key"]

@@ -111,7 +111,7 @@ class Doing(QObject):
         elif view is self._window.sessions:
             words = ["sessions", *self._window.bar.times(), *choose(self._window.logs.chosen())]
         elif self._window.timeline.hasFocus():
-            words = ["timeline", f"--buckets={BUCKETS}", *self._window.pictures.timeline_words()]
+            words = ["timeline", f"--buckets={BUCKETS}", *self._window.refresher.timeline_words()]
         else:
             chosen = self._window.logs.chosen()
             words = ["show", *self._window.bar.times(), *choose(chosen)] if chosen else ["list"]

@@ -1,16 +1,14 @@
 """Where what the window shows comes from: a command that goes on, and others that are run when asked."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from logchain.gui.answers import Objects, objects
 from logchain.gui.command import Logchain
-from logchain.gui.process import Process, objects
+from logchain.gui.process import Process
 
-__all__ = ["Feed", "Objects"]
-
-Objects: TypeAlias = list[dict[str, Any]]
+__all__ = ["Feed"]
 
 _AGAIN = 5_000  # ms until a list that ended is tried again
 

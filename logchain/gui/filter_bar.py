@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QW
 
 from logchain.format.errors import UsageError
 from logchain.format.limits import MAX_TIME
+from logchain.gui.logs import Filter
 from logchain.gui.plain import label, line_edit, set_tip
-from logchain.gui.records import Filter
 from logchain.gui.states import PROBLEMS
 from logchain.read.amounts import format_second
 from logchain.read.times import parse_when

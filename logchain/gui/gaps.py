@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from logchain.gui.states import as_time
+from logchain.gui.answers import as_time
 
 __all__ = ["MARKS", "Mark", "marks_of", "silences"]
 

@@ -16,9 +16,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from logchain.gui.answers import objects
 from logchain.gui.command import Logchain
 from logchain.gui.plain import label, line_edit, shown, text_box
-from logchain.gui.process import Process, objects
+from logchain.gui.process import Process
 
 __all__ = ["Job"]
 

@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from logchain.gui.answers import Objects
 from logchain.gui.below import rows_below, words_below
 from logchain.gui.checks import Checks
-from logchain.gui.feed import Feed, Objects
+from logchain.gui.feed import Feed
+from logchain.gui.logs import Log
 from logchain.gui.logs_model import LogsModel
-from logchain.gui.records import Log
 from logchain.gui.states import as_log
 
 __all__ = ["Listing"]

@@ -8,8 +8,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPainter
 
 from logchain.gui.below import words_below
 from logchain.gui.colours import warning_colour
+from logchain.gui.logs import COLUMNS, Filter, Log, Logs
 from logchain.gui.plain import shown, tip
-from logchain.gui.records import COLUMNS, Filter, Log, Logs
 from logchain.gui.states import PROBLEMS, SIGNS, STATES
 from logchain.read.amounts import format_second, format_size
 

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from logchain.gui.logs import Log
 from logchain.gui.logs_model import HEADINGS, LABELS, LogsModel
 from logchain.gui.plain import label, mnemonic, shown
-from logchain.gui.records import Log
 
 __all__ = ["LogsView"]
 

@@ -30,8 +30,8 @@ class Menus:
         self._window = window
         bar = window.menuBar()
         self.log = bar.addMenu("&Log")
-        for action in ACTIONS:
-            if action.danger and not self._separated():
+        for before, action in zip((None, *ACTIONS), ACTIONS, strict=False):
+            if before and action.danger > before.danger:
                 self.log.addSeparator()
             self._add(self.log, action.name, lambda _=False, action=action: window.doing.act(action), action.shortcut)
         self.log.addSeparator()
@@ -39,7 +39,7 @@ class Menus:
         self.preview.setEnabled(False)
         self._add(self.log, "Copy as &command", lambda: window.doing.copy_command(), "Ctrl+Shift+C")
         self.log.addSeparator()
-        self._add(self.log, "Close", lambda: window.close(), "Ctrl+Q")
+        self._close = self._add(self.log, "Close", lambda: window.close(), "Ctrl+Q")
         view = bar.addMenu("&View")
         self._add(view, "&Refresh", lambda: window.refresh(), "F5")
         for place, name in enumerate(("&Logs", "S&essions", "&Quotas")):
@@ -59,19 +59,15 @@ class Menus:
         self._schemes.actions()[0].setChecked(True)
         view.addSeparator()
         self.previews = self._check(view, "Allow &previews of log text", self._allow)
-        told = bar.addMenu("&Help")
-        self._add(told, "What the &signs mean", self._tell_signs, "F1")
-        self._add(told, "&About logchain", self._tell_version)
+        help_menu = bar.addMenu("&Help")
+        self._add(help_menu, "What the &signs mean", self._tell_signs, "F1")
+        self._add(help_menu, "&About logchain", self._tell_version)
         window.logs.menu_wanted.connect(self._pop_up)
-
-    def _separated(self) -> bool:
-        return any(entry.isSeparator() for entry in self.log.actions())
 
     def _add(self, menu: QMenu, name: str, call: object, shortcut: str = "") -> QAction:
         entry = menu.addAction(name)
         entry.triggered.connect(call)
-        if shortcut:
-            entry.setShortcut(QKeySequence(shortcut))
+        entry.setShortcut(QKeySequence(shortcut))
         return entry
 
     def _check(self, menu: QMenu, name: str, call: object, shortcut: str = "", *, on: bool = False) -> QAction:
@@ -79,13 +75,12 @@ class Menus:
         entry.setCheckable(True)
         entry.setChecked(on)
         entry.toggled.connect(call)
-        if shortcut:
-            entry.setShortcut(QKeySequence(shortcut))
+        entry.setShortcut(QKeySequence(shortcut))
         return entry
 
     def _pop_up(self, at: QPoint) -> None:
         menu = QMenu(self._window)
-        menu.addActions([entry for entry in self.log.actions() if entry.text() != "Close"])
+        menu.addActions([entry for entry in self.log.actions() if entry is not self._close])
         menu.addMenu(self._window.logs.label_menu())
         menu.exec(at)
 

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 
 from logchain.gui.actions import Action, Field, also_taken, choose
 from logchain.gui.command import Logchain
+from logchain.gui.logs import Log
 from logchain.gui.plain import label, line_edit, set_tip, shown, text_box
-from logchain.gui.records import Log
 
 __all__ = ["Options"]
 

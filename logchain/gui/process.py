@@ -1,13 +1,14 @@
 """A command that runs beside the window: what it prints comes in portions, so that the window never waits for it."""
 
-import json
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QTimer, Signal
 
-__all__ = ["Process", "objects"]
+from logchain.gui.answers import objects
+
+__all__ = ["Process"]
 
 _PAUSE = 50  # ms between two portions: twenty a second
 _PORTION = 1_000  # lines
@@ -143,16 +144,3 @@ def _kind(line: bytes) -> str:
     if not line.startswith(b"{"):
         return "words"
     return "front end" if line.startswith((b'{"progress": ', b'{"ask": ')) else "objects"
-
-
-def objects(lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Return the JSON objects of lines; what is none is left out."""
-    found = []
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    return found

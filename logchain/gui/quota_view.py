@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from logchain.gui.answers import as_time
 from logchain.gui.plain import label, shown
-from logchain.gui.states import as_time
 from logchain.read.amounts import format_ago, format_size
 
 __all__ = ["QuotaView"]

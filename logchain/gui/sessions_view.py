@@ -6,17 +6,16 @@ from typing import Any, TypeAlias
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout, QWidget
 
+from logchain.gui.answers import as_span, as_time, event_sign
+from logchain.gui.logs import Filter
 from logchain.gui.plain import label, shown, tip
-from logchain.gui.records import Filter
-from logchain.gui.states import as_time
-from logchain.read.amounts import format_second, format_span
+from logchain.read.amounts import format_second
 
 __all__ = ["SessionsView", "session_cells"]
 
 _HEADINGS = ("Qube", "Stream", "Session", "Start", "End", "Before", "Duration", "Longest silence", "Lines", "Why")
 _RIGHT = range(5, 9)
 _WIDTHS = (110, 110, 90, 150, 150, 90, 90, 110, 80, 300)
-_SECOND = 1_000_000
 _MOST = 20_000  # rows
 _TOP = QModelIndex()
 
@@ -27,12 +26,20 @@ def session_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of a row of `logchain sessions --json`."""
     names = shown(str(row.get("vm"))), shown(str(row.get("stream")))
     if row.get("kind") != "session":
-        sign = "! gap" if row.get("kind") == "gap" else "# note"
-        return (*names, sign, format_second(as_time(row.get("time"))), "", "", "", "", "", _words(row))
-    spans = [row.get(name) for name in ("silence_before", "duration", "longest_silence")]
-    told = ["" if span is None else format_span(round(float(span) * _SECOND)) for span in spans]
+        return (
+            *names,
+            event_sign(row.get("kind")),
+            format_second(as_time(row.get("time"))),
+            "",
+            "",
+            "",
+            "",
+            "",
+            _words(row),
+        )
+    spans = [as_span(row.get(name)) for name in ("silence_before", "duration", "longest_silence")]
     times = [format_second(as_time(row.get(name))) for name in ("start", "end")]
-    return (*names, shown(str(row.get("session"))[:8]), *times, *told, f"{int(row.get('lines') or 0):,}", _words(row))
+    return (*names, shown(str(row.get("session"))[:8]), *times, *spans, f"{int(row.get('lines') or 0):,}", _words(row))
 
 
 def _words(row: Mapping[str, Any]) -> str:

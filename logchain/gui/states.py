@@ -3,13 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from logchain.format.errors import FormatError
-from logchain.format.record import parse_time
-from logchain.gui.records import Log
+from logchain.gui.answers import as_time
+from logchain.gui.logs import Log
 
-__all__ = ["PROBLEMS", "SIGNS", "STATES", "as_log", "as_time", "state_of"]
+__all__ = ["PROBLEMS", "SIGNS", "STATES", "as_log", "state_of"]
 
-SILENT = 3_600_000_000  # µs without a line of a connected sender
+_SILENT = 3_600_000_000  # µs without a line of a connected sender
 
 STATES = {  # what each means, for the help
     "live": "a sender is connected",
@@ -39,16 +38,6 @@ SIGNS = {  # before the word: a state is told by its sign and word, never by col
 } | dict.fromkeys(("damaged", "broken", "gave up", "no access"), "▲")
 
 
-def as_time(told: object) -> int:
-    """Return a time of a command's JSON, µs since 1970; 0 for none."""
-    if not isinstance(told, str):
-        return 0
-    try:
-        return parse_time(told.encode())
-    except FormatError:
-        return 0
-
-
 def as_log(row: Mapping[str, Any], throttled: Collection[str], now: int, integrity: str) -> Log:
     """Return a log as the list shows it, from a row of `logchain list --json`."""
     last = as_time(row.get("last"))
@@ -65,7 +54,7 @@ def state_of(row: Mapping[str, Any], throttled: bool, quiet: int) -> str:
     if told not in ("open", "closed"):
         return told
     if row.get("connected"):
-        return "throttled" if throttled else "silent" if quiet > SILENT else "live"
+        return "throttled" if throttled else "silent" if quiet > _SILENT else "live"
     count = row.get("segments", 0)
     if told == "closed" and count and row.get("sealed") == count:
         return "compressed" if row.get("compressed") == count else "sealed"

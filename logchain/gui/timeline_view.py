@@ -7,9 +7,9 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from logchain.gui.answers import as_time
 from logchain.gui.gaps import MARKS, Mark
 from logchain.gui.plain import shown, tip
-from logchain.gui.states import as_time
 from logchain.read.amounts import format_second
 
 __all__ = ["BUCKETS", "TimelineView"]

@@ -14,13 +14,13 @@ from logchain.gui.doing import Doing
 from logchain.gui.feed import Feed
 from logchain.gui.filter_bar import FilterBar
 from logchain.gui.listing import Listing
+from logchain.gui.logs import Filter, Logs
 from logchain.gui.logs_model import LogsModel
 from logchain.gui.logs_view import LogsView
 from logchain.gui.menus import Menus
-from logchain.gui.pictures import Pictures
 from logchain.gui.plain import label, shown
 from logchain.gui.quota_view import QuotaView
-from logchain.gui.records import Filter, Logs
+from logchain.gui.refresher import Refresher
 from logchain.gui.sessions_view import SessionsView
 from logchain.gui.timeline_view import TimelineView
 from logchain.read.amounts import format_size
@@ -81,8 +81,8 @@ class Window(QMainWindow):
         self.listing.arrived.connect(self._take_arrival)
         self.listing.completed.connect(self._take_all)
         self.listing.left.connect(self._keep_only)
-        self.pictures = Pictures(self)
-        self.pictures.throttled.connect(self.listing.throttle)
+        self.refresher = Refresher(self)
+        self.refresher.throttled.connect(self.listing.throttle)
         self.menus = Menus(self)
         self.bar.changed.connect(self.filter)
         self.timeline.chosen.connect(self._choose_time)
@@ -92,7 +92,7 @@ class Window(QMainWindow):
         self._restore()
 
     def _take_arrival(self) -> None:
-        self.pictures.note_arrival()
+        self.refresher.note_arrival()
         if not self._arranging.isActive():
             self._arranging.start()
 
@@ -135,7 +135,7 @@ class Window(QMainWindow):
         self.sessions.put(wanted=wanted)
         if not (wanted.since or wanted.until < MAX_TIME):
             self.timeline.clear_choice()
-        self.pictures.change()
+        self.refresher.change()
 
     def _fail(self, why: str) -> None:
         self.statusBar().showMessage("The list of logs stands still; it is tried again.", 4_000)
@@ -161,7 +161,7 @@ class Window(QMainWindow):
 
     def refresh(self) -> None:
         """Read all of it anew, but for the list, which is current."""
-        self.pictures.refresh()
+        self.refresher.refresh()
 
     def show_banner(self, lines: Sequence[str]) -> None:
         """Show what needs a person, in short."""

@@ -26,10 +26,10 @@ def format_size(count: float) -> str:
 def format_ago(span: int) -> str:
     """Return a span of µs in its largest unit: `12 s`, `5 min`, `3 h`, `12 d`; nothing is less than no time."""
     seconds = max(0, span // 1_000_000)
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+    for size, unit in _SPANS:
         if seconds >= size:
             return f"{seconds // size:,} {unit}"
-    return f"{seconds} s"
+    return "0 s"
 
 
 def format_span(span: int) -> str:

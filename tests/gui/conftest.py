@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.app import make_window
+from logchain.gui.logs import Logs
 from logchain.gui.logs_model import LogsModel
-from logchain.gui.records import Logs
 from logchain.gui.window import Window
 from tests.cli.conftest import SCRIPTS, run_in, stock
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QTreeView
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.command import Logchain
+from logchain.gui.logs import Filter, Log
 from logchain.gui.logs_model import HEADINGS, LogsModel
-from logchain.gui.records import Filter, Log
 from logchain.gui.states import state_of
 from logchain.gui.window import Window
 from tests.cli.conftest import run_in
@@ -71,12 +71,12 @@ def test_a_list_that_ended_comes_back(window: Window, qtbot: QtBot, room: Path) 
 def test_the_timeline_is_of_what_is_shown(window: Window, qtbot: QtBot) -> None:
     """Words choose what it counts, a time range does not; where nothing passes it is empty."""
     window.bar.words.setText("dom0")
-    qtbot.waitUntil(lambda: window.pictures.timeline_words() == ["--vm=dom0", "--stream=journal"])
+    qtbot.waitUntil(lambda: window.refresher.timeline_words() == ["--vm=dom0", "--stream=journal"])
     window.bar.until.setCurrentText("2020-01-01")
     qtbot.waitUntil(lambda: window.model.rowCount() == 0)
-    assert window.pictures.timeline_words() == ["--vm=dom0", "--stream=journal"]
+    assert window.refresher.timeline_words() == ["--vm=dom0", "--stream=journal"]
     window.menus.zoom.setChecked(True)
-    assert window.pictures.timeline_words() == ["--until=2020-01-01", "--vm=dom0", "--stream=journal"]
+    assert window.refresher.timeline_words() == ["--until=2020-01-01", "--vm=dom0", "--stream=journal"]
     window.bar.words.setText("nobody")
     qtbot.waitUntil(lambda: window.timeline.told() == "There are no records in this time", timeout=20_000)
 

@@ -10,12 +10,12 @@ from pytestqt.qtbot import QtBot
 
 import logchain.gui
 from logchain.gui.actions import ACTIONS
+from logchain.gui.answers import objects
 from logchain.gui.gaps import Mark
+from logchain.gui.logs import Log
 from logchain.gui.logs_model import LogsModel
 from logchain.gui.options import Options
 from logchain.gui.plain import label, message, shown, tip
-from logchain.gui.process import objects
-from logchain.gui.records import Log
 from logchain.gui.sessions_view import SessionsView
 from logchain.gui.timeline_view import BUCKETS, TimelineView
 from logchain.gui.window import Window

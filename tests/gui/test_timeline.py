@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from logchain.format.record import parse_time
 from logchain.gui.gaps import Mark, marks_of, silences
-from logchain.gui.records import Filter
+from logchain.gui.logs import Filter
 from logchain.gui.sessions_view import SessionsView
 from logchain.gui.timeline_view import BUCKETS, TimelineView
 from logchain.gui.window import Window

@@ -1,4 +1,4 @@
-"""What the window reads now and then: status, timeline, sessions; when something arrived, or when it is asked."""
+"""Reads status, timeline and sessions anew: now and then where something arrived, or when it is asked."""
 
 import time
 from typing import TYPE_CHECKING
@@ -7,24 +7,24 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from logchain.format.limits import MAX_TIME
 from logchain.gui.actions import choose
-from logchain.gui.feed import Objects
+from logchain.gui.answers import Objects
 from logchain.gui.gaps import marks_of, silences
+from logchain.gui.logs import Filter
 from logchain.gui.plain import shown
-from logchain.gui.records import Filter
 from logchain.gui.timeline_view import BUCKETS
 
 if TYPE_CHECKING:
     from logchain.gui.window import Window
 
-__all__ = ["Pictures"]
+__all__ = ["Refresher"]
 
 _STATUS_EVERY = 30_000  # ms, if anything arrived
 _SLOWLY = 10  # times that, if nothing did
-_PICTURE_EVERY = 60_000  # ms: timeline and sessions, if anything changed
-_MOST_NAMES = 500  # of logs that are chosen one by one; behind that the timeline leaves them out
+_REDRAW_EVERY = 60_000  # ms: timeline and sessions, if anything changed
+_MOST_NAMES = 500  # of logs that are chosen one by one; beyond that the timeline leaves them out
 
 
-class Pictures(QObject):
+class Refresher(QObject):
     """Keeps timeline, sessions and quotas of a window up to date, while somebody can see it."""
 
     throttled = Signal(object)  # the names of qubes that are over their quota, where they are others than before
@@ -35,7 +35,7 @@ class Pictures(QObject):
         self._changed = self._arrived = False  # since timeline, and status, were read
         self._ticks = 0
         self._throttled: set[str] = set()
-        for pause, call in ((_STATUS_EVERY, self._tick), (_PICTURE_EVERY, self._redraw)):
+        for pause, call in ((_STATUS_EVERY, self._tick), (_REDRAW_EVERY, self._redraw)):
             timer = QTimer(self)
             timer.timeout.connect(call)
             timer.start(pause)
