@@ -86,9 +86,9 @@ def measure_list() -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QApplication
 
+    from logchain.gui.logs import Filter, Log, Logs
     from logchain.gui.logs_model import LogsModel
     from logchain.gui.logs_view import LogsView
-    from logchain.gui.logs import Filter, Log, Logs
 
     app = QApplication(["logchain"])
     model = LogsModel(Logs())
