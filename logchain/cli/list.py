@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -92,8 +93,8 @@ class _Following:
         self._changes, self._catalog = Changes(store), read_catalog(store)
         self._shown: dict[tuple[str, str], StreamRow] = {}
 
-    def run(self) -> None:
-        """Print; ended by a signal, or when nobody reads it any more."""
+    def run(self) -> NoReturn:
+        """Print, until a signal ends it or nobody reads it any more."""
         self._changes.changed()
         self._look(list(self._selection.names(self._store)))
         click.echo(json.dumps({"listed": len(self._shown)}))

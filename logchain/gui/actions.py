@@ -48,7 +48,7 @@ ACTIONS = (
     Action(
         ("open",),
         "&Open in a disposable …",
-        "The lines go as one text file, escaped, to a disposable, view-only; nothing of it stays here. At most 16 MiB.",
+        "Shows the lines in a disposable, as one escaped text file, view-only. No copy stays here. At most 16 MiB.",
         (
             _SINCE,
             _UNTIL,
@@ -61,22 +61,22 @@ ACTIONS = (
     Action(
         ("export",),
         "&Export evidence …",
-        "One file that proves what the lines are, anywhere, to whoever has the store's fingerprint. What is not sealed "
-        "yet is sealed first, and the ledger gets an entry that says what was taken out.",
+        "One file that proves what the lines are to anyone who has the store's fingerprint. What is not sealed yet is "
+        "sealed first, and the ledger records what was exported.",
         (Field("--output", "New file", "new file", needed=True), _SINCE, _UNTIL, _KEY),
         shortcut="Ctrl+E",
     ),
     Action(
         ("export", "--to-qube"),
         "Copy evidence to another &qube …",
-        "As an export; dom0 asks for the qube that gets the file. Nothing of it stays here.",
+        "Makes an evidence file, as Export does; dom0 asks which qube gets it. No copy stays here.",
         (_SINCE, _UNTIL, _KEY),
         shortcut="Ctrl+Shift+E",
     ),
     Action(
         ("export", "--to-dispvm"),
         "Open e&vidence in a disposable …",
-        "As an export; the file is opened in a disposable. Nothing of it stays here.",
+        "Makes an evidence file, as Export does, and opens it in a disposable. No copy stays here.",
         (_SINCE, _UNTIL, Field("--dispvm", "Disposable template", told="empty: that of the settings")),
     ),
     Action(
@@ -93,7 +93,7 @@ ACTIONS = (
                 "--audit-secret",
                 "Audit secret",
                 "file",
-                "only on a copy of the store, in an offline disposable: in a LogVM it is a secret no more",
+                "only on a copy of the store, in an offline disposable: in a LogVM it would not stay secret",
             ),
         ),
         takes_logs=False,
@@ -107,19 +107,19 @@ ACTIONS = (
     Action(
         ("seal",),
         "&Seal now …",
-        "Closes and signs now what nobody writes. What a connected qube writes cannot be sealed.",
+        "Closes and signs the segments that no connected qube writes to.",
         (Field("--vm", "Segments of", "qube"),),
         takes_logs=False,
     ),
     Action(
         ("delete",),
         "&Delete old segments …",
-        "Removes whole sealed segments, for good; the ledger keeps an entry for each. The command shows exactly what "
-        "goes, and asks, before anything is done.",
+        "Removes whole sealed segments, for good; the ledger keeps an entry for each. The command first shows exactly "
+        "what it will remove, and asks.",
         (
             Field("--vm", "Of qube", "qube", needed=True),
             Field("--stream", "Only this stream", told="empty: all of its streams"),
-            _UNTIL._replace(needed=True, told="what was received at this time or earlier: now, -30d, 2026-11-01"),
+            _UNTIL._replace(needed=True, told="received at this time or earlier: now, -30d, 2026-11-01"),
         ),
         takes_logs=False,
         danger=True,
@@ -127,8 +127,8 @@ ACTIONS = (
     Action(
         ("forget",),
         "&Forget a qube …",
-        "Removes all that a qube ever logged, and its name, for good. The command shows exactly what goes, and asks "
-        "for the qube's name, before anything is done. End the qube's senders first.",
+        "Removes all that a qube ever logged, and its name, for good. The command first shows exactly what it will "
+        "remove, and asks for the qube's name. Stop the qube's senders first.",
         (Field("--vm", "Qube", "qube", needed=True),),
         takes_logs=False,
         danger=True,

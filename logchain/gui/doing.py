@@ -1,4 +1,4 @@
-"""What a person does in the window: actions with their dialogs, previews, commands to copy."""
+"""Does what a person asks for in the window: actions with their dialogs, previews, commands to copy."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Doing(QObject):
         return any(job.code is None for job in self.jobs)
 
     def ask_to_end(self) -> None:
-        """Ask whether what runs shall end; if so, end it, and close the window then."""
+        """Ask whether to cancel what runs; if so, cancel it, and close the window when it has ended."""
         keep, end = QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close
         box = message(
             self._window,
@@ -96,7 +96,7 @@ class Doing(QObject):
         try:
             self._window.checks.take(report, time.time_ns() // 1000, ids)
         except OSError as error:
-            self._window.statusBar().showMessage(shown(f"What was found could not be kept: {error}"), 10_000)
+            self._window.statusBar().showMessage(shown(f"The result could not be kept: {error}"), 10_000)
         self._window.model.put(
             [log._replace(integrity=self._window.checks.of(log.vm, log.stream, log.id)) for log in logs]
         )

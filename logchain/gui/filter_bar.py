@@ -22,7 +22,7 @@ _QUICK = (  # name, states, what for
     ("Connected", ("live", "silent", "throttled"), "Only logs whose sender is connected"),
     ("Silent", ("silent",), "Only logs whose sender is connected, and sent nothing for over an hour"),
     ("Unsealed", ("live", "silent", "throttled", "open", "closed"), "Only logs of which something is not sealed yet"),
-    ("Problems", PROBLEMS, "Only logs that are damaged, broken, throttled, or may not be looked into"),
+    ("Problems", PROBLEMS, "Only logs that are damaged, broken, throttled, or that you may not read"),
 )
 
 
@@ -70,7 +70,7 @@ class FilterBar(QWidget):
         QShortcut(QKeySequence("Escape"), self, self.show_all)
 
     def show_all(self) -> None:
-        """Take all back."""
+        """Clear every filter."""
         self.words.clear()
         for box in (self.since, self.until):
             box.setCurrentText("")

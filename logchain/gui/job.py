@@ -36,7 +36,7 @@ _RESULTS = {
 
 
 class Job(QDialog):
-    """Runs one command, and stays open until the person closes it; nothing is waited for meanwhile.
+    """Runs one command without waiting for it, and stays open until the person closes it.
 
     `results` are the words for its exit codes where they are others than usual. Where `as_json` is given, it is
     called with the JSON object that is printed, and returns the text to be shown for it.
@@ -104,7 +104,7 @@ class Job(QDialog):
             self.accept()
             return
         self.process.cancel()
-        self.heading.setText("Ending it …")
+        self.heading.setText("Cancelling …")
         self.button.setText("&Kill")
 
     def _take(self, lines: list[bytes]) -> None:

@@ -107,7 +107,7 @@ class Options(QDialog):
             if not field.needed:
                 made.addItem("the whole store", "")
             elif len(vms) != 1 or not self._logs:
-                made.addItem("choose one", "")  # nothing is removed because it stood first
+                made.addItem("choose one", "")  # so that nothing is removed only because it stood first
             for vm in vms:
                 made.addItem(shown(vm), vm)
             if len(vms) == 1 and self._logs:

@@ -21,9 +21,9 @@ STATES = {  # what each means, for the help
     "restored": "the store came back from a backup, and no line came since",
     "empty": "no line was ever committed",
     "gave up": "the disk refused a write",
-    "broken": "the key state was lost once: what is before cannot be followed to what is behind",
-    "damaged": "something that should be there is not, or cannot be read: verify it",
-    "no access": "it may not be looked into",
+    "broken": "the key state was lost once: nothing links what came before it to what came after",
+    "damaged": "something is missing or cannot be read: verify it",
+    "no access": "you may not read it",
 }
 PROBLEMS = ("damaged", "broken", "gave up", "no access", "throttled")
 SIGNS = {  # before the word: a state is told by its sign and word, never by colour alone

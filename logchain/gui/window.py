@@ -33,7 +33,7 @@ _EMPTY = """\
 No qube has sent anything yet.
 
 Switch the exporter on in a qube, from dom0:  qvm-service QUBE log-exporter on
-What is sent appears here by itself."""
+Its logs then appear here by themselves."""
 
 
 class Window(QMainWindow):
@@ -138,7 +138,7 @@ class Window(QMainWindow):
         self.refresher.change()
 
     def _fail(self, why: str) -> None:
-        self.statusBar().showMessage("The list of logs stands still; it is tried again.", 4_000)
+        self.statusBar().showMessage("The list of logs is not kept current now; trying again.", 4_000)
         if not self.model.logs.sums()[0]:
             self.logs.show_page(f"There is no list of logs:\n\n{why}\n\n{self.logchain.line('list')}", "&Try again")
         else:
