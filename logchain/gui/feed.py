@@ -31,11 +31,11 @@ class Feed(QObject):
     def follow(self) -> None:
         """Read the list, and go on as it changes."""
         self._again.stop()
-        process, words = self._begin("list", ["list", "--json", "--follow"])
+        process, said = self._begin("list", ["list", "--json", "--follow"])
         process.lines.connect(lambda lines: self.rows.emit(objects(lines)))
 
         def ended(code: int) -> None:
-            self.failed.emit("\n".join(words) or f"'logchain list' ended with {code}")
+            self.failed.emit("\n".join(said) or f"'logchain list' ended with {code}")
             self._again.start()
 
         process.ended.connect(ended)
@@ -43,13 +43,13 @@ class Feed(QObject):
 
     def ask(self, name: str, command: Sequence[str], answer: Callable[[Objects, str], None]) -> None:
         """Run a command, and call `answer` with the objects that it printed, and with what it said of errors."""
-        process, words = self._begin(name, command)
+        process, said = self._begin(name, command)
         found: Objects = []
         process.lines.connect(lambda lines: found.extend(objects(lines)))
 
         def ended(code: int) -> None:  # noqa: ARG001 (3 is an answer too: what it says counts)
             self._running.pop(name).deleteLater()
-            answer(found, "\n".join(words))
+            answer(found, "\n".join(said))
 
         process.ended.connect(ended)
         process.start()
@@ -72,8 +72,8 @@ class Feed(QObject):
         before = self._running.pop(name, None)
         if before:
             before.discard()
-        words: list[str] = []
+        said: list[str] = []
         process = Process(self._logchain.program(*command), self)
-        process.words.connect(words.append)
+        process.said.connect(said.append)
         self._running[name] = process
-        return process, words
+        return process, said

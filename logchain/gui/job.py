@@ -86,7 +86,7 @@ class Job(QDialog):
         self._timer.timeout.connect(self._write)
         self.process = Process(logchain.program(*words), self)
         self.process.lines.connect(self._take)
-        self.process.words.connect(self._say)
+        self.process.said.connect(self._say)
         self.process.progress.connect(self._progress)
         self.process.asked.connect(self._ask)
         self.process.ended.connect(self._end)

@@ -96,12 +96,12 @@ class Listing(QObject):
         names = [f"--vm={vm}", f"--stream={stream}", "--json"]
         segments: Objects = []
 
-        def take_sessions(found: Objects, words: str) -> None:
-            self._model.set_below(vm, stream, rows_below(segments, found, words))
+        def take_sessions(found: Objects, said: str) -> None:
+            self._model.set_below(vm, stream, rows_below(segments, found, said))
 
-        def take_segments(found: Objects, words: str) -> None:
+        def take_segments(found: Objects, said: str) -> None:
             segments.extend(found)
-            self._model.set_below(vm, stream, [*rows_below(found, (), words), words_below("reading the sessions …")])
+            self._model.set_below(vm, stream, [*rows_below(found, (), said), words_below("reading the sessions …")])
             self._feed.ask(f"sessions {vm} {stream}", ["sessions", *names], take_sessions)
 
         self._feed.ask(f"segments {vm} {stream}", ["list", "--segments", *names], take_segments)

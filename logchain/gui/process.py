@@ -25,7 +25,7 @@ class Process(QObject):
     """
 
     lines = Signal(list)  # JSON objects, bytes
-    words = Signal(str)  # lines for the person, with newlines between them
+    said = Signal(str)  # lines for the person, with newlines between them
     progress = Signal(int, str)  # percents, of what
     asked = Signal(str, str, bool)  # a question, the word that agrees, whether the answer is a secret
     ended = Signal(int)  # exit code; 130: cancelled; -1: it could not be run, or crashed
@@ -110,10 +110,10 @@ class Process(QObject):
         """Tell each line to whom it is for, in their order."""
         for kind, group in groupby(found, _kind):
             lines = list(group)
-            if kind == "words":
+            if kind == "said":
                 text = b"".join(lines).decode("utf-8", "replace").rstrip("\n")
                 if text:
-                    self.words.emit(text)
+                    self.said.emit(text)
             elif kind == "objects":
                 self.lines.emit(lines)
             else:
@@ -129,7 +129,7 @@ class Process(QObject):
     def _failed(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
             self._code = -1
-            self.words.emit(f"{self._program[0]} cannot be run")
+            self.said.emit(f"{self._program[0]} cannot be run")
             self._plan()
 
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
@@ -142,5 +142,5 @@ class Process(QObject):
 def _kind(line: bytes) -> str:
     """Tell for whom a line is; no line of a log, nor of a table, begins with a brace."""
     if not line.startswith(b"{"):
-        return "words"
+        return "said"
     return "front end" if line.startswith((b'{"progress": ', b'{"ask": ')) else "objects"

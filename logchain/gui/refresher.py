@@ -88,22 +88,22 @@ class Refresher(QObject):
         wanted = self._wanted()
         return words if wanted == Filter() else [*words, *choose(self._window.model.logs.some(wanted, _MOST_NAMES))]
 
-    def _draw(self, found: Objects, words: str) -> None:
+    def _draw(self, found: Objects, said: str) -> None:
         if found:
             self._window.timeline.set_counts(found[0])
-        self._tell(words)
+        self._tell(said)
 
-    def _tell(self, words: str) -> None:
-        if words:
-            self._window.statusBar().showMessage(shown(words.replace("\n", " ")), 10_000)
+    def _tell(self, said: str) -> None:
+        if said:
+            self._window.statusBar().showMessage(shown(said.replace("\n", " ")), 10_000)
 
     def _read_sessions(self) -> None:
         self._window.feed.ask("sessions", ["sessions", "--json"], self._take_sessions)
 
-    def _take_sessions(self, found: Objects, words: str) -> None:
+    def _take_sessions(self, found: Objects, said: str) -> None:
         self._window.sessions.put(found)
         self._draw_gaps()
-        self._tell(words)
+        self._tell(said)
 
     def _draw_gaps(self) -> None:
         rows = self._window.sessions.of_words()
@@ -112,9 +112,9 @@ class Refresher(QObject):
     def _read_status(self) -> None:
         self._window.feed.ask("status", ["status", "--json"], self._take_status)
 
-    def _take_status(self, found: Objects, words: str) -> None:
+    def _take_status(self, found: Objects, said: str) -> None:
         if not found:
-            self._window.show_banner(words.splitlines())
+            self._window.show_banner(said.splitlines())
             return
         status = found[0]
         self._window.quota.put(status)

@@ -76,7 +76,7 @@ def test_a_flood_of_lines_comes_in_portions(qtbot: QtBot) -> None:
     portions: list[list[bytes]] = []
     words: list[str] = []
     process.lines.connect(portions.append)
-    process.words.connect(words.append)
+    process.said.connect(words.append)
     process.start()
     qtbot.waitUntil(lambda: sum(map(len, portions)) == 20_000, timeout=20_000)
     assert max(map(len, portions)) <= 1_000
@@ -90,7 +90,7 @@ def test_a_program_that_is_not_there(qtbot: QtBot) -> None:
     """It ends as one that could not be run, and says so."""
     process = Process(["/none/logchain"])
     words: list[str] = []
-    process.words.connect(words.append)
+    process.said.connect(words.append)
     with qtbot.waitSignal(process.ended, timeout=20_000) as ended:
         process.start()
     assert (ended.args, words) == ([-1], ["/none/logchain cannot be run"])
