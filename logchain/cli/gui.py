@@ -1,5 +1,6 @@
 """logchain gui: the window."""
 
+import os
 from pathlib import Path
 
 import click
@@ -8,6 +9,8 @@ from logchain.cli.options import config_option, store_option
 from logchain.format.errors import UsageError
 
 __all__ = ["command"]
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")  # Qt aborts where none of them tells one
 
 
 @click.command("gui")
@@ -26,4 +29,6 @@ def command(store: Path, config: str | None) -> int:
             f"the window cannot be shown ({error}): install PySide6, in the template 'apt install "
             "python3-pyside6.qtwidgets' or 'dnf install python3-pyside6', elsewhere 'pip install logchain[gui]'"
         ) from error
+    if not any(os.environ.get(name) for name in _SCREENS):
+        raise UsageError("there is no screen here to show a window on: start it in the qube's desktop, or see 'list'")
     return run(store, config)

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,7 +13,7 @@ import click
 from logchain.cli.options import json_option, store_option
 from logchain.cli.selection import check_known, read_selection, stream_option, vm_option
 from logchain.cli.table import json_time, print_table
-from logchain.format.errors import UsageError
+from logchain.format.errors import StoreError, UsageError
 from logchain.read.amounts import format_second, format_size
 from logchain.read.catalog import read_catalog
 from logchain.read.changes import Changes
@@ -49,7 +50,7 @@ def command(
         if is_restoring(directory):
             click.echo("logchain: 'logchain restored' was cut short: nobody can write; run it again", err=True)
         if following:
-            _Following(directory, selection).run()
+            _Following(store, directory, selection).run()
         names = list(selection.names(directory))
         if segments:
             _print(as_json, list_segments(directory, names, read_catalog(directory)), _OF_SEGMENTS, _segment_cells)
@@ -88,7 +89,8 @@ def _segment_cells(row: SegmentInfo) -> tuple[str, ...]:
 class _Following:
     """Prints all logs, then one again whenever it changed, for ever. Only what changed is read."""
 
-    def __init__(self, store: Directory, selection: Selection) -> None:
+    def __init__(self, path: Path, store: Directory, selection: Selection) -> None:
+        self._path = path
         self._store, self._selection = store, selection
         self._changes, self._catalog = Changes(store), read_catalog(store)
         self._shown: dict[tuple[str, str], StreamRow] = {}
@@ -102,6 +104,7 @@ class _Following:
         while True:
             time.sleep(max(_OFTEN, rest))
             began = time.monotonic()
+            self._see_that_it_is_there()
             self._look([name for name in self._changes.changed() if self._selection.has(*name)])
             rest = _SHARE * (time.monotonic() - began)
             if self._stamp() != stamp and began >= again:  # the compressor ended a round: sealed, compressed, evicted
@@ -112,6 +115,13 @@ class _Following:
                     del self._shown[vm, stream]
                     click.echo(json.dumps({"vm": vm, "stream": stream, "state": "gone"}))
                 again = time.monotonic() + _SHARE * (time.monotonic() - began)
+
+    def _see_that_it_is_there(self) -> None:
+        """Raise StoreError where the store's path has become another's: who reads us would never know."""
+        with suppress(OSError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._store.fd)):
+                return
+        raise StoreError(f"{self._path} was removed, or another store put in its place")
 
     def _look(self, names: list[tuple[str, str]]) -> None:
         for row in list_streams(self._store, self._catalog, names):

@@ -31,7 +31,7 @@ class Checks:
             with path.open("rb") as file:
                 told = json.loads(file.read(_MOST))
             self._found = {str(name): str(words) for name, words in dict(told).items()}
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             pass  # none yet, or none that we wrote: then nothing was checked
 
     def of(self, vm: str, stream: str, id_: str) -> str:

@@ -30,6 +30,7 @@ class Doing(QObject):
         super().__init__(window)
         self._window = window
         self.jobs: list[Job] = []
+        self._asking = False  # whether what runs shall end
 
     def is_busy(self) -> bool:
         """Tell whether a command still runs."""
@@ -38,19 +39,26 @@ class Doing(QObject):
     def ask_to_end(self) -> None:
         """Ask whether to cancel what runs; if so, cancel it, and close the window when it has ended."""
         keep, end = QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close
+        if self._asking:
+            return
+        self._asking = True
         box = message(
             self._window,
             "A command still runs. If the window closes now it is cancelled; what was opened in a disposable goes too.",
             buttons=(keep, end),
         )
         box.button(end).clicked.connect(self._end_all)
+        box.finished.connect(self._asked)
         box.open()
+
+    def _asked(self) -> None:
+        self._asking = False
 
     def _end_all(self) -> None:
         for job in self.jobs:
             if job.code is None:
                 job.done_with.connect(lambda _: self.is_busy() or self._window.close())
-                job.process.cancel()
+                job.cancel()
 
     def act(self, action: Action) -> None:
         """Ask for an action's options, and run it."""

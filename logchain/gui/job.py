@@ -25,13 +25,15 @@ __all__ = ["Job"]
 
 _MOST = 256 << 10  # bytes of text that are shown
 _PAUSE = 50  # ms between two writes into the box
+_PATIENCE = 3_000  # ms for a command that was told to end, before it can be killed: no double click does that
 _RESULTS = {
     0: "✔ Done.",
     1: "▲ There is evidence of tampering or loss: see below.",
     2: "▲ It could not be done as asked: see below.",
     3: "▲ Not all is well, or it cannot be told: see below.",
     130: "✕ Cancelled. What was done before stays done; the command says so below if anything was.",
-    -1: "▲ The command could not be run, or was killed.",
+    -1: "▲ The command could not be run, or was killed. What it had in memory to be opened or copied may still be "
+    "in /dev/shm: the next command that opens or copies something clears it away.",
 }
 
 
@@ -59,6 +61,7 @@ class Job(QDialog):
         self.resize(980, 480)
         self.code: int | None = None
         self._results, self._as_json = _RESULTS | dict(results or {}), as_json
+        self._ending = self._killed = self._full = False
         self._size, self._waiting = 0, list[str]()
         self.line = logchain.line(*words)
         self.heading = label(title)
@@ -84,6 +87,10 @@ class Job(QDialog):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE)
         self._timer.timeout.connect(self._write)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(_PATIENCE)
+        self._patience.timeout.connect(self._offer_kill)
         self.process = Process(logchain.program(*words), self)
         self.process.lines.connect(self._take)
         self.process.said.connect(self._say)
@@ -95,17 +102,33 @@ class Job(QDialog):
     def reject(self) -> None:
         """Close it; a command that runs is told to end first."""
         if self.code is None:
-            self._press()
+            self.cancel()
         else:
             super().reject()
+
+    def cancel(self) -> None:
+        """Tell the command to end; only where it then does not, it can be killed."""
+        if self.code is None and not self._ending:
+            self._ending = True
+            self.process.cancel()
+            self.heading.setText("Cancelling …")
+            self.question.setEnabled(False)
+            self.button.setEnabled(False)
+            self._patience.start()
+
+    def _offer_kill(self) -> None:
+        if self.code is None:
+            self.button.setText("&Kill")
+            self.button.setEnabled(True)
 
     def _press(self) -> None:
         if self.code is not None:
             self.accept()
-            return
-        self.process.cancel()
-        self.heading.setText("Cancelling …")
-        self.button.setText("&Kill")
+        elif self._ending:
+            self._killed = True
+            self.process.kill()
+        else:
+            self.cancel()
 
     def _take(self, lines: list[bytes]) -> None:
         if self._as_json:
@@ -113,14 +136,15 @@ class Job(QDialog):
                 self._say(self._as_json(told))
 
     def _say(self, text: str) -> None:
-        if self._size < _MOST:
-            kept = text[: _MOST - self._size]
+        kept = text[: _MOST - self._size]
+        if kept and not self._full:
             self._waiting.append(kept)
-            if len(kept) < len(text):
-                self._waiting.append("… and more, which is not shown here: run the command in a terminal")
-            self._size += len(kept) + 1
-            if not self._timer.isActive():
-                self._timer.start()
+            self._size += len(kept)
+        if len(kept) < len(text) and not self._full:
+            self._full = True
+            self._waiting.append("… and more, which is not shown here: run the command in a terminal")
+        if not self._timer.isActive():
+            self._timer.start()
 
     def _write(self) -> None:
         if self._waiting:
@@ -144,13 +168,16 @@ class Job(QDialog):
 
     def _end(self, code: int) -> None:
         self._write()
+        code = -1 if self._killed else code
         self.code = code
+        self._patience.stop()
         self.question.hide()
         self.bar.setRange(0, 1)
         self.bar.setValue(1 if code == 0 else 0)
         self.bar.setVisible(False)
         self.heading.setText(shown(self._results.get(code, f"▲ It ended with exit code {code}.")))
         self.button.setText("&Close")
+        self.button.setEnabled(True)
         self.button.setFocus()
         self.done_with.emit(code)
 

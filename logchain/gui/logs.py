@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from logchain.format.limits import MAX_TIME
+from logchain.format.limits import MAX_NUMBER, MAX_TIME
 
 __all__ = ["COLUMNS", "Filter", "Log", "Logs"]
 
@@ -27,6 +27,9 @@ class Log(NamedTuple):
     id: str = ""
 
 
+_FIELDS = ", ".join(Log._fields)
+
+
 class Filter(NamedTuple):
     """Which logs are shown: with all these words, with records between two times, in one of these states."""
 
@@ -41,18 +44,24 @@ class Logs:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect(":memory:", isolation_level=None)
-        self._database.execute(f"CREATE TABLE logs ({', '.join(Log._fields)}, UNIQUE (vm, stream))")
+        numbered = "number INTEGER PRIMARY KEY AUTOINCREMENT"  # one that is gone lends its number to no other
+        self._database.execute(f"CREATE TABLE logs ({numbered}, {_FIELDS}, UNIQUE (vm, stream))")
         self._pages: dict[int, list[Log]] = {}
         self.order: list[int] = []
         self.places: dict[int, int] = {}  # by number
 
     def put(self, logs: Iterable[Log]) -> list[int]:
-        """Take in logs, new or changed; return the numbers of those that are shown. New ones are after `sort`."""
+        """Take in logs, new or changed; return the numbers of those that are shown. New ones are after `sort`.
+
+        A count that no store can have, which only a forged catalog tells, is cut to MAX_NUMBER; half a character, as a
+        file's name that is not UTF-8 may have, becomes a question mark.
+        """
         values = ",".join(["?"] * len(Log._fields))
         changed = ", ".join(f"{name} = excluded.{name}" for name in Log._fields[2:])
-        query = f"INSERT INTO logs VALUES ({values}) ON CONFLICT DO UPDATE SET {changed} RETURNING rowid"
+        query = f"INSERT INTO logs ({_FIELDS}) VALUES ({values}) ON CONFLICT DO UPDATE SET {changed} RETURNING number"
+        rows = [list(map(_storable, log)) for log in logs]
         self._database.execute("BEGIN")
-        numbers = [self._database.execute(query, log).fetchone()[0] for log in logs]
+        numbers = [self._database.execute(query, row).fetchone()[0] for row in rows]
         self._database.execute("COMMIT")
         shown = [number for number in numbers if number in self.places]
         for number in shown:
@@ -72,7 +81,7 @@ class Logs:
         assert column in COLUMNS
         where, values = _where(wanted)
         way = "DESC" if descending else "ASC"
-        query = f"SELECT rowid FROM logs WHERE {where} ORDER BY {column} {way}, vm, stream"
+        query = f"SELECT number FROM logs WHERE {where} ORDER BY {column} {way}, vm, stream"
         order = [number for (number,) in self._database.execute(query, values)]
         if order == self.order:
             return False
@@ -88,7 +97,7 @@ class Logs:
                 self._pages.clear()
             numbers = self.order[page * _PAGE : (page + 1) * _PAGE]
             marks = ",".join("?" * len(numbers))
-            rows = self._database.execute(f"SELECT rowid, * FROM logs WHERE rowid IN ({marks})", numbers).fetchall()
+            rows = self._database.execute(f"SELECT * FROM logs WHERE number IN ({marks})", numbers).fetchall()
             found = {number: Log._make(row) for number, *row in rows}
             # one that was removed, and not sorted out yet, is shown as it may still be
             self._pages[page] = [found.get(number, Log("", "", 0, 0, 0, 0, 0, "gone", "")) for number in numbers]
@@ -101,10 +110,8 @@ class Logs:
 
     def sums(self) -> tuple[int, int, int, int]:
         """Return how many logs there are, shown or not, and their records, bytes of text and bytes on the disk."""
-        found: tuple[int, int, int, int] = self._database.execute(
-            "SELECT count(*), ifnull(sum(records), 0), ifnull(sum(size), 0), ifnull(sum(room), 0) FROM logs"
-        ).fetchone()
-        return found
+        found = self._database.execute("SELECT count(*), total(records), total(size), total(room) FROM logs").fetchone()
+        return int(found[0]), int(found[1]), int(found[2]), int(found[3])
 
     def all(self) -> list[Log]:
         """Return all logs, by VM and stream."""
@@ -113,8 +120,15 @@ class Logs:
     def some(self, wanted: Filter, most: int) -> list[Log]:
         """Return so many logs that pass a filter, by VM and stream; all of them where `most` is negative."""
         where, values = _where(wanted)
-        query = f"SELECT * FROM logs WHERE {where} ORDER BY vm, stream LIMIT ?"
+        query = f"SELECT {_FIELDS} FROM logs WHERE {where} ORDER BY vm, stream LIMIT ?"
         return [Log._make(row) for row in self._database.execute(query, [*values, most])]
+
+
+def _storable(value: Any) -> str | int:
+    """Return what SQLite takes for a value."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    return int(max(-MAX_NUMBER, min(value, MAX_NUMBER)))
 
 
 def _where(wanted: Filter) -> tuple[str, list[Any]]:

@@ -1,5 +1,6 @@
 """The dialog before an action: it asks for the options, and shows the command that they make."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Qt
@@ -28,6 +29,8 @@ __all__ = ["Options"]
 
 _MOST_NAMES = 12  # of logs that are named one by one
 _WHY_ALSO = "the command takes these streams of all these qubes. Choose logs of one qube to leave them out."
+
+_WITHOUT_ASKING = QFileDialog.Option.DontConfirmOverwrite  # no command replaces a file, so nobody is asked whether to
 
 
 class Options(QDialog):
@@ -94,7 +97,8 @@ class Options(QDialog):
             return "yes" if widget.isChecked() else ""
         if isinstance(widget, QComboBox):
             return str(widget.currentData() or "")
-        return widget.text().strip()
+        value = widget.text().strip()
+        return os.path.expanduser(value) if "file" in field.kind else value  # no shell does it for us
 
     def _add(self, form: QFormLayout, field: Field, vms: Sequence[str], values: Mapping[str, str]) -> None:
         row: QWidget | QHBoxLayout
@@ -132,7 +136,7 @@ class Options(QDialog):
         ask: Callable[..., tuple[str, str]] = QFileDialog.getSaveFileName if new else QFileDialog.getOpenFileName
 
         def choose_file() -> None:
-            path, _ = ask(self, "logchain")
+            path, _ = ask(self, "logchain", options=_WITHOUT_ASKING)
             if path:
                 edit.setText(path)
 

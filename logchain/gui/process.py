@@ -59,11 +59,14 @@ class Process(QObject):
         self._process.write(text.replace("\n", " ").encode() + b"\n")
 
     def cancel(self) -> None:
-        """Tell it to end; told a second time it is ended at once."""
-        if self._cancelled:
-            self._process.kill()
+        """Tell it to end; it clears away first what is not to stay."""
         self._cancelled = True
         self._process.closeWriteChannel()
+
+    def kill(self) -> None:
+        """End it at once, whatever it leaves behind."""
+        self._cancelled = True
+        self._process.kill()
 
     def discard(self) -> None:
         """End it without waiting; nothing is told any more, and this object goes when it has ended."""
@@ -72,8 +75,7 @@ class Process(QObject):
             self.deleteLater()
             return
         self._process.finished.connect(self.deleteLater)
-        self.cancel()
-        self.cancel()
+        self.kill()
 
     def stop(self) -> None:
         """End it, and wait until it has; nothing is told any more."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -83,6 +83,8 @@ class Window(QMainWindow):
         self.listing.left.connect(self._keep_only)
         self.refresher = Refresher(self)
         self.refresher.throttled.connect(self.listing.throttle)
+        self._stale = ""  # why what is shown is no longer current
+        self._attention: Sequence[str] = ()
         self.menus = Menus(self)
         self.bar.changed.connect(self.filter)
         self.timeline.chosen.connect(self._choose_time)
@@ -97,6 +99,7 @@ class Window(QMainWindow):
             self._arranging.start()
 
     def _take_all(self) -> None:
+        self._stale = ""
         self._arranging.start(0)
         self.refresh()
 
@@ -142,7 +145,8 @@ class Window(QMainWindow):
         if not self.model.logs.sums()[0]:
             self.logs.show_page(f"There is no list of logs:\n\n{why}\n\n{self.logchain.line('list')}", "&Try again")
         else:
-            self.show_banner([f"what is shown is no longer current: {why}"])
+            self._stale = f"what is shown is no longer current: {why}"
+            self.show_banner(self._attention)
 
     def _press_page(self) -> None:
         if self.model.logs.sums()[0]:
@@ -164,7 +168,9 @@ class Window(QMainWindow):
         self.refresher.refresh()
 
     def show_banner(self, lines: Sequence[str]) -> None:
-        """Show what needs a person, in short."""
+        """Show what needs a person, in short; above all, that what is shown is old."""
+        self._attention = lines
+        lines = [self._stale, *lines] if self._stale else lines
         more = f"\nand {len(lines) - 3} more: see Quotas" if len(lines) > 3 else ""
         self.banner.setText(shown("\n".join(f"▲ {line}" for line in lines[:3]) + more))
         self.banner.setVisible(bool(lines))
@@ -187,7 +193,8 @@ class Window(QMainWindow):
             ("columns", self.logs.tree.header().restoreState),
             ("sessions", self.sessions.table.horizontalHeader().restoreState),
         ):
-            if state := settings.value(name):
+            state = settings.value(name)
+            if isinstance(state, QByteArray):  # whatever else stands there was not written by us
                 restore(state)
         kept = settings.value(self._labels) or []
         pairs = [str(one).partition("=") for one in ([kept] if isinstance(kept, str) else kept)]  # one is no list

@@ -22,7 +22,7 @@ def start(stocked: Run, tmp_path: Path) -> Iterator[Start]:
     processes: list[subprocess.Popen[str]] = []
 
     def started(*words: str) -> "subprocess.Popen[str]":
-        environment = os.environ | {"LOGCHAIN_STORE": str(tmp_path / "store")}
+        environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict", "LOGCHAIN_STORE": str(tmp_path / "store")}
         process = subprocess.Popen(
             [f"{SCRIPTS}/logchain", "--frontend", *words],
             env=environment,
@@ -109,3 +109,31 @@ def test_a_locked_secret_is_asked_for(start: Start, tmp_path: Path) -> None:
     answer(process, "correct horse")
     assert process.stdout
     assert "INTACT: every record above" in process.stdout.read()
+
+
+def test_an_answer_that_came_before_the_question(start: Start, tmp_path: Path) -> None:
+    """It answers nothing: what was not shown yet cannot have been agreed to."""
+    process = start("delete", "--vm", "work", "--until", "now")
+    for _ in range(3):
+        answer(process, "yes")
+    assert told(process)["word"] == "yes"
+    answer(process, "no")
+    assert process.wait(30) == 2
+    assert (tmp_path / "store/sealed/work/journal/00000001.manifest").exists()
+
+
+def test_an_answer_in_no_encoding(start: Start) -> None:
+    """It is an answer like another, which does not agree; and the end of the input still ends the command."""
+    process = start("delete", "--vm", "work", "--until", "now")
+    told(process)
+    os.write(process.stdin.fileno() if process.stdin else -1, b"\xff\xfe\n")
+    assert process.wait(30) == 2
+    process = start("list", "--json", "--follow")
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    os.write(process.stdin.fileno(), b"\xff\xfe\n")
+    process.stdout.readline()
+    process.stdin.close()
+    assert process.wait(30) == 130
+    assert not process.stderr.read().strip()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -14,7 +15,8 @@ from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit, QMessageBo
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.actions import ACTIONS, Action, also_taken
-from logchain.gui.job import Job
+from logchain.gui.command import Logchain
+from logchain.gui.job import _MOST, Job
 from logchain.gui.options import Options
 from logchain.gui.window import Window
 from tests.gui.conftest import Open, column, names
@@ -209,6 +211,10 @@ def test_to_close_the_window_over_a_command(window: Window, qtbot: QtBot, qubes:
         if button == QMessageBox.StandardButton.Cancel:
             assert window.isVisible()
             assert path.exists()
+            assert not window.close()
+            assert not window.close()  # it asks once
+            assert len([one for one in window.findChildren(QMessageBox) if one.isVisible()]) == 1
+            window.findChildren(QMessageBox)[-1].button(button).click()
     (qubes / "viewer").unlink()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
     assert not path.exists()
@@ -224,6 +230,62 @@ def test_a_command_that_is_killed(window: Window, qtbot: QtBot, qubes: Path) -> 
     (qubes / "viewer").unlink()
     ended(qtbot, job)
     assert (job.code, job.heading.text()[0]) == (-1, "▲")
+    left = Path((qubes / "called").read_text().split()[-1])
+    assert left.exists() == ("/dev/shm" in job.heading.text())
+    shutil.rmtree(left.parent)
+
+
+def test_a_double_click_on_cancel(window: Window, qtbot: QtBot, qubes: Path) -> None:
+    """It is one click: a command is killed by a second press only if it did not end, and then that is told."""
+    (qubes / "viewer").touch()
+    window.logs.choose("work", "web")
+    job = window.doing.run(action("open"), options(window, action("open")).words())
+    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
+    path = Path((qubes / "called").read_text().split()[-1])
+    job.button.click()
+    job.button.click()
+    job.reject()
+    job.reject()
+    (qubes / "viewer").unlink()
+    ended(qtbot, job)
+    assert (job.code, job.heading.text()[:11]) == (130, "✕ Cancelled")
+    assert not path.exists()
+
+
+def test_a_command_that_does_not_end(qtbot: QtBot, room: Path) -> None:
+    """After a while it can be killed, and is not called cancelled then."""
+    (room / "python").write_text("#!/bin/bash\necho begun\nwhile :; do sleep 0.1; done\n")
+    (room / "python").chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.executable", str(room / "python"))
+        patch.setattr("logchain.gui.job._PATIENCE", 200)
+        job = Job(Logchain(room / "store"), "Stubborn", ["list"])
+        qtbot.addWidget(job)
+        qtbot.waitUntil(lambda: job.text.toPlainText() == "begun", timeout=20_000)
+        job.button.click()
+        qtbot.waitUntil(lambda: job.button.text() == "&Kill" and job.button.isEnabled(), timeout=20_000)
+        job.button.click()
+        ended(qtbot, job)
+    assert (job.code, job.heading.text()[0], job.button.isEnabled()) == (-1, "▲", True)
+
+
+def test_text_that_is_cut_is_told_to_be(qtbot: QtBot, room: Path) -> None:
+    """Also where a portion ends exactly at the limit, and more comes behind it."""
+    job = Job(Logchain(room / "store"), "Much", ["list"])
+    qtbot.addWidget(job)
+    ended(qtbot, job)
+    for text in ("x" * (_MOST - job._size), "behind it", "and more"):
+        job._say(text)
+    job._write()
+    assert job.text.toPlainText().count("which is not shown here") == 1
+    assert "behind it" not in job.text.toPlainText()
+
+
+def test_files_in_the_home_directory(window: Window, monkeypatch: pytest.MonkeyPatch, room: Path) -> None:
+    """A person types ~ as in a shell."""
+    monkeypatch.setenv("HOME", str(room))
+    window.logs.choose("work", "web")
+    assert f"--output={room}/a.tar" in options(window, action("export"), output="~/a.tar").words()
 
 
 def test_a_disposable_of_choice_and_a_refusal(window: Window, qtbot: QtBot, qubes: Path) -> None:

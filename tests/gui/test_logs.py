@@ -222,3 +222,25 @@ def test_commands_as_a_person_types_them(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and bool(mode))
     assert Logchain.of(tmp_path, None).sudo
     assert not Logchain.of(tmp_path / "none", None).sudo
+
+
+def test_a_number_is_never_lent_again(model: LogsModel) -> None:
+    """A log that is gone hands its number, and with it that it is selected, to no other."""
+    model.put([Log("work", "web", 1, 1, 1, 1, 1, "open", "")])
+    model.arrange()
+    before = model.logs.order[0]
+    model.logs.remove("work", "web")
+    model.put([Log("vault", "web", 1, 1, 1, 1, 1, "open", "")])
+    model.arrange()
+    assert model.logs.order[0] != before
+
+
+def test_counts_of_a_forged_catalog(model: LogsModel) -> None:
+    """Numbers beyond what SQLite takes stop nothing, nor do their sums."""
+    forged = [Log(f"vm{n}", "web", 1, 1, -(1 << 70), 1 << 63, (1 << 70) + n, "open", "\ud800") for n in range(3)]
+    model.put(forged)
+    model.put([Log("work", "web", 1, 1, 1, 1, 1, "open", "")])
+    model.arrange()
+    assert model.rowCount() == 4
+    assert model.logs.sums()[0] == 4
+    assert all(model.data(model.index(row, column)) for row in range(4) for column in range(8))

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from logchain.gui.checks import store_key
 from logchain.gui.colours import is_dark, set_scheme
 from logchain.gui.process import Process
 from logchain.gui.window import Window
@@ -119,3 +121,44 @@ def test_without_pyside(room: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "install PySide6" in done.stderr
+
+
+def test_settings_that_another_hand_wrote(open_window: Open, room: Path) -> None:
+    """They are left alone: the window opens all the same."""
+    (room / "config/logchain").mkdir(parents=True)
+    (room / "config/logchain/window.ini").write_text(
+        "[General]\ngeometry=wide\nsplitter=1, 2\ncolumns=all\nsessions=5\ncolours=mauve\npreviews=maybe\n"
+    )
+    window = open_window(room / "store", logs=4)
+    assert not window.menus.previews.isChecked()
+
+
+def test_what_is_known_of_checks_may_be_anything(open_window: Open, room: Path) -> None:
+    """A file that nests without end, or has half a character, stops no window."""
+    for text in ("[" * 100_000, '{"work/web": "\\ud800"}', '{"a": 1e999}'):
+        (room / "state/logchain").mkdir(parents=True, exist_ok=True)
+        (room / f"state/logchain/window-{store_key(room / 'store')}.json").write_text(text)
+        open_window(room / "store", logs=4).close()
+
+
+def test_a_store_that_is_taken_away(window: Window, room: Path, qtbot: QtBot) -> None:
+    """What is shown is told to be old, whatever else is told; what comes in its place is shown by itself."""
+    (room / "store").rename(room / "aside")
+    qtbot.waitUntil(lambda: "no longer current" in window.banner.text(), timeout=20_000)
+    assert window.model.rowCount() == 4
+    window.show_banner(["something else"])
+    assert "no longer current" in window.banner.text()
+    assert "something else" in window.banner.text()
+    (room / "aside").rename(room / "store")
+    window.feed.follow()
+    qtbot.waitUntil(lambda: "no longer current" not in window.banner.text(), timeout=20_000)
+
+
+@pytest.mark.usefixtures("room")
+def test_no_screen() -> None:
+    """Qt would abort; a line tells it."""
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    environment = {name: value for name, value in os.environ.items() if name not in screens}
+    done = subprocess.run(["logchain", "gui", "--store", "store"], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"no screen" in done.stderr
