@@ -16,7 +16,7 @@ _AGAIN = 5_000  # ms until a list that ended is tried again
 class Feed(QObject):
     """Runs the commands. A question that is asked anew under the same name replaces the one before."""
 
-    rows = Signal(object)  # a list of objects (Qt would convert a list, and stumbles over large numbers), `logchain list --json --follow`, as they come
+    rows = Signal(object)  # of `logchain list --json --follow`, as they come; Qt would stumble over large numbers
     failed = Signal(str)  # why there is no list; it is tried again by and by
 
     def __init__(self, logchain: Logchain, parent: QObject | None = None) -> None:

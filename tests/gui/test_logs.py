@@ -244,3 +244,10 @@ def test_counts_of_a_forged_catalog(model: LogsModel) -> None:
     assert model.rowCount() == 4
     assert model.logs.sums()[0] == 4
     assert all(model.data(model.index(row, column)) for row in range(4) for column in range(8))
+
+
+def test_numbers_of_a_forged_catalog_pass_the_feed(window: Window, qtbot: QtBot) -> None:
+    """Qt cannot take them; what came with them is shown all the same."""
+    row = {"vm": "new", "stream": "web", "state": "open", "room": (1 << 63) + 8_192, "records": 1 << 70}
+    window.feed.rows.emit([row])
+    qtbot.waitUntil(lambda: "new/web" in names(window), timeout=20_000)
