@@ -1,6 +1,7 @@
 """What the tests of every room share: a small real store, a clock that does as it is told, a collector process."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from logchain.store.opening import open_stream
 from logchain.store.stream import DEFAULT_ROLLING, Rolling, StreamWriter
 
 VM, STREAM = "work", "main"
+
+# Who runs the tests in the background of a shell may ignore Ctrl-C: the commands that they start must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

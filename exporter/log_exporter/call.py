@@ -104,6 +104,9 @@ class Call:
                 self._deadline = min(self._deadline, time.monotonic() + self._timing.last_words)
             self._fill()
             if self._finished():
+                if not self._stopping:  # who carries the call stays until the collector has stored its end
+                    events = {self._link.ended: select.POLLIN, self._stop.fileno(): select.POLLIN}
+                    yield Wait(events, self._timing.last_words)
                 return
             yield from self._turn()
 

@@ -129,7 +129,7 @@ def _prepare(store: Directory, live: Directory, vm: str, stream: str) -> bool:
         try:
             lock = _enter(store, directory)
         except Busy:
-            if RATCHET in directory.names():
+            if RATCHET in directory.names() or is_restoring(store):
                 raise
             return False
         try:
