@@ -10,7 +10,6 @@ from logchain.format.limits import SEGMENT_ROOM
 from logchain.read.catalog import Catalog
 from logchain.read.gone import Gone
 from logchain.read.live import is_connected
-from logchain.read.room import directory_room
 from logchain.read.sealed import SealedText
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
 from logchain.store.layout import TIERS, Directory, sealed_name, segments
@@ -76,7 +75,7 @@ def _row(files: StreamFiles, vm: str, stream: str, gone: Gone, catalog: Catalog)
     rows = catalog.rows(vm, stream, files.sealed)  # after live/: a segment is in sealed/ before it goes from there
     known = {row.segment: row for row in rows or ()}
     room, sealed, compressed = _sealed(files, rows)
-    room += directory_room(files.live)
+    room += files.live.room() if files.live else 0
     numbers = sorted({*live, *(files.sealed_numbers() if rows is None else known)})
     if state:
         numbers = [number for number in numbers if number <= state.segment]
@@ -115,7 +114,7 @@ def _sealed(files: StreamFiles, rows: list[SegmentRow] | None) -> tuple[int, int
     assert files.sealed
     names = frozenset(files.sealed.names())
     texts = [[sealed_name(number, tier) in names for tier in TIERS] for number in files.sealed_numbers()]
-    return directory_room(files.sealed), len(texts), sum(1 for plain, *packed in texts if any(packed) and not plain)
+    return files.sealed.room(), len(texts), sum(1 for plain, *packed in texts if any(packed) and not plain)
 
 
 def _extent(

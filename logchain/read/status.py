@@ -19,7 +19,6 @@ from logchain.format.settings import UNLIMITED, Settings
 from logchain.read.catalog import Catalog, read_catalog
 from logchain.read.head import Head, read_head
 from logchain.read.live import is_connected, open_segment
-from logchain.read.room import directory_room
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
 from logchain.read.witnessed import WitnessReport, signed_by
@@ -169,7 +168,7 @@ class _Look:
                 state, _ = files.try_state()
                 live = segments(files.live) if files.live else []  # before sealed/, where they go
                 before = budget.used
-                budget.used += directory_room(files.live)
+                budget.used += files.live.room() if files.live else 0
                 sealed = self._sealed(files, budget, vm, stream)
                 if sealed and budget.used - before > self._largest.get(name, 0):  # as compress/quota chooses
                     self._largest[name] = budget.used - before
@@ -192,7 +191,7 @@ class _Look:
             room = sum(row.room for row in rows) + SEGMENT_ROOM * len(rows)
         else:
             assert files.sealed
-            found, room = {}, directory_room(files.sealed)
+            found, room = {}, files.sealed.room()
             for number in files.sealed_numbers():
                 with suppress(FileNotFoundError):  # evicted since
                     outline = peek(files.sealed, number)
@@ -246,7 +245,7 @@ class _Look:
 
 def _ledger_room(store: Directory) -> int:
     with suppress(FileNotFoundError, OddFile, StoreError), store.directory(LEDGER) as directory:
-        return directory_room(directory)
+        return directory.room()
     return 0
 
 

@@ -34,7 +34,7 @@ from types import TracebackType
 from typing import Self
 
 from logchain.format.errors import Full, OddFile, StoreError, UsageError, WriteFailed
-from logchain.format.limits import MAX_ENTRIES, MAX_SEGMENT
+from logchain.format.limits import MAX_ENTRIES, MAX_SEGMENT, SEGMENT_ROOM
 from logchain.format.names import check_stream, check_vm
 
 __all__ = [
@@ -155,6 +155,27 @@ class Directory:
     def allocated(self, name: str) -> int:
         """Return the bytes that a file in it takes on the disk; FileNotFoundError where there is none."""
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_blocks * 512  # stat(2), whatever the block size
+
+    def room(self) -> int:
+        """Return the bytes that its files take, and those one level below, as they count against a quota.
+
+        Nobody is weighed wrong for what went meanwhile, or cannot be looked at; OSError where that is all of it.
+        """
+        size = 0
+        with os.scandir(self.fd) as entries:
+            for entry in entries:
+                with suppress(OSError, OddFile, StoreError):
+                    if entry.is_dir(follow_symlinks=False):
+                        with self.directory(entry.name) as inner:
+                            size += sum(inner._allocated(name) for name in inner.names())
+                    else:
+                        size += self._allocated(entry.name) + (SEGMENT_ROOM if ".log" in entry.name else 0)
+        return size
+
+    def _allocated(self, name: str) -> int:
+        with suppress(FileNotFoundError):
+            return self.allocated(name)
+        return 0
 
     def holds(self, name: str, fd: int) -> bool:
         """Tell whether the file of this name, or directory, is the one that is open as `fd`."""
