@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -158,6 +159,20 @@ def clock(store: Store) -> FakeClock:
 def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Syncs cost nothing and do nothing: for tests whose crash is not the machine's."""
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+@contextmanager
+def disk_of(mebibytes: int, place: Path) -> Iterator[Path]:
+    """Mount a new file system of this size."""
+    if os.geteuid():
+        pytest.skip("mounting a small file system takes root")
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "none", place], check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
 
 
 Collector = Callable[..., "subprocess.Popen[bytes]"]

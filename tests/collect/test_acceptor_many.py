@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from bench.processes import pss
 from logchain.read.verify import Verdict
 from tests.collect.conftest import Doors
 from tests.collect.door import Door, DoorCall, descriptors, until
-from tests.conftest import Store
+from tests.conftest import Store, disk_of
 
 
 def test_nothing_adds_up(store: Store, new_door: Doors) -> None:
@@ -139,14 +138,8 @@ def test_something_else_in_a_streams_place(store: Store, door: Door, tmp_path: P
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 3 MiB."""
-    if os.geteuid():
-        pytest.skip("mounting a small file system takes root")
-    place = tmp_path / "small"
-    place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with disk_of(3, tmp_path / "small") as place:
+        yield place
 
 
 def fill(place: Path) -> Path:

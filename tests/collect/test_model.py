@@ -6,7 +6,6 @@ in the environment it tries for longer.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from logchain.read.verify import Verdict
 from tests.collect.killable import Collector
 from tests.collect.place import Place
 from tests.collect.stored import read_segments
-from tests.conftest import Store
+from tests.conftest import Store, disk_of
 
 LONG = bool(os.environ.get("LOGCHAIN_LONG"))
 STREAMS = [("work", "main"), ("work", "journal"), ("work", "qubes.Log"), ("web", "main"), ("web", "qubes.Log")]
@@ -246,14 +245,9 @@ class CallsOnASmallDisk(Calls):
 @pytest.fixture(scope="module")
 def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A file system of 24 MiB."""
-    if os.geteuid():
-        pytest.skip("mounting a small file system takes root")
-    place = tmp_path_factory.mktemp("small")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", place], check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    CallsOnASmallDisk.directory = str(place)
-    yield
-    subprocess.run(["umount", "-l", place], check=True)
+    with disk_of(24, tmp_path_factory.mktemp("small") / "disk") as place:
+        CallsOnASmallDisk.directory = str(place)
+        yield
 
 
 PROFILE = settings(

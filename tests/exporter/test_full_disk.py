@@ -3,12 +3,12 @@
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import disk_of
 from tests.exporter.daemon import Daemon
 
 STREAMS = """
@@ -28,14 +28,8 @@ listen = ["unix:{}/log"]
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB."""
-    if os.geteuid():
-        pytest.skip("mounting a small file system takes root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", disk], check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with disk_of(8, tmp_path / "disk") as disk:
+        yield disk
 
 
 def fill(disk: Path) -> None:
