@@ -104,6 +104,7 @@ EVENTS: dict[str, list[tuple[str, Check]]] = {
     "recovered": [("end", number()), ("cut", number()), ("reason", one_of("torn", "io"))],
     "broken": [("reason", one_of("keys", "id", "text", "restored"))],
     "session-start": [("session", hex_of(8)), ("service", anything)],
+    "throttled": [("reason", one_of("rate", "quota", "reserve", "full")), ("rate", number())],
     "session-end": [
         ("session", hex_of(8)),
         ("reason", one_of("eof", "stop", "superseded", "error")),
@@ -274,6 +275,9 @@ def good() -> list[Vector]:
     for reason in ("keys", "id", "text", "restored"):
         noted(f"broken, {reason}", "note", "broken", ("reason", reason))
     noted("session-start", "note", "session-start", ("session", SESSION), ("service", "logchain.Append"))
+    for reason, rate in (("rate", "4194304"), ("quota", "65536"), ("quota", "0"), ("reserve", "0"), ("full", "0")):
+        noted(f"throttled, {reason}, {rate}", "note", "throttled", ("reason", reason), ("rate", rate))
+    noted("throttled, each limit", "note", "throttled", ("reason", "rate"), ("rate", str(2**63 - 1)))
     for reason in ("eof", "stop", "superseded", "error"):
         ended = ("session", SESSION), ("reason", reason), ("lines", "128")
         noted(f"session-end, {reason}", "note", "session-end", *ended)
@@ -480,6 +484,14 @@ def bad() -> list[Vector]:
     wrong("session too short", "note-value", "session-start", ("session", SESSION[1:]), service)
     wrong("service missing", "note-field-missing", "session-start", ("session", SESSION))
     left: list[Field] = [("session", SESSION), ("reason", "eof"), ("lines", "1")]
+    slow = ("reason", "rate"), ("rate", "4194304")
+    wrong("rate missing", "note-field-missing", "throttled", slow[0])
+    wrong("no reason", "note-field-missing", "throttled", slow[1])
+    wrong("rate before reason", "note-field-order", "throttled", slow[1], slow[0])
+    wrong("another reason", "note-value", "throttled", ("reason", "burst"), slow[1])
+    wrong("a rate with a unit", "number-form", "throttled", slow[0], ("rate", "4MiB"))
+    wrong("a rate below zero", "number-form", "throttled", slow[0], ("rate", "-1"))
+    wrong("a rate beyond", "number-range", "throttled", slow[0], ("rate", str(2**63)))
     wrong("lines missing", "note-field-missing", "session-end", *left[:2])
     wrong("another reason", "note-value", "session-end", left[0], ("reason", "timeout"), left[2])
     wrong("lines beyond", "number-range", "session-end", *left[:2], ("lines", str(2**63)))
