@@ -449,6 +449,9 @@ class Check:
         counts = self.ledger.counts
         for event in ("recover", "broken", "evict", "delete", "forget", "restored", "config", "export"):
             self.notices += [f"the ledger has entries '{event}': {counts[event]}"] if counts[event] else []
+        for stream, n in self.ledger.broken:
+            if (stream, n + 1) in self.ledger.gone and stream not in self.ledger.forgotten:
+                self.damage.append(f"ledger: stream {stream} began anew behind segment {n}, and what said so went since")
         if counts["restored"] > self.restored:
             self.unknown.append(f"the ledger says more often than --restored {self.restored} that a backup came back")
         if self.beyond:
@@ -478,6 +481,7 @@ class Ledger:
         self.forgotten: dict[str, int] = {}
         self.heads: list[tuple[int, str, list[tuple[str, int]]]] = []
         self.restored: list[int] = []
+        self.broken: list[tuple[str, int]] = []  # stream, and the segment behind which it began anew
         self.top: dict[str, int] = {}  # of each stream: the highest segment that was sealed
 
     def read(self, file: BinaryIO) -> None:
@@ -546,6 +550,8 @@ class Ledger:
         elif event == "heads":
             good = all(b in births and at >= births[b][1] for b, at in what.heads)
             self.heads.append((entry.index, what.sha, [(births[b][0], at) for b, at in what.heads if b in births]))
+        elif event == "broken":
+            self.broken.append(place)
         elif event == "restored":
             self.restored.append(what.birth)
         elif event == "export":

@@ -126,6 +126,8 @@ def tell_gone(
     """Yield a notice of all that went on purpose and was young: root can sign that too. `now`: s since 1970.
 
     Of a stream that is not there any more nobody knows the name, and so the longest that any VM's is kept counts.
+    Where a stream had to begin anew, and the segment that says so went, that is damage still (ADR 0004): else a flood
+    that has it evicted would wash away what somebody did.
     """
 
     def kept(stream_id: bytes) -> int:
@@ -148,10 +150,11 @@ def tell_gone(
     for number, _ in ledger.restored:
         yield Finding(False, "the store came back from a backup: what was logged since then is not in it", entry=number)
     for number, broken in ledger.broken:
-        if ledger.of(broken.stream_id).is_gone(broken.segment + 1):
+        history = ledger.of(broken.stream_id)
+        if history.forgotten is None and history.is_gone(broken.segment + 1):
             where = "/".join(names.get(broken.stream_id, ())) or f"stream {broken.stream_id.hex()}"
             text = f"{where} had to begin anew behind segment {broken.segment} ({broken.reason}), and that went since"
-            yield Finding(False, text, entry=number)
+            yield Finding(True, text, entry=number)
 
 
 def _span(seconds: int) -> str:

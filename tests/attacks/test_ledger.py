@@ -218,12 +218,14 @@ def test_a_removal_that_root_signs_is_listed(store: Pinned) -> None:
     assert any("was forgotten" in text for text in store.notices())
 
 
-def test_a_break_whose_segment_went_is_still_told(store: Pinned) -> None:
-    """`broken` stands in the ledger when its segment does not any more."""
+def test_a_break_whose_segment_went_is_damage_for_ever(store: Pinned) -> None:
+    """`broken` stands in the ledger when its segment does not any more; until the whole stream is forgotten."""
     vault = bytes.fromhex((store.directory("vault") / "id").read_text().split()[-1])
     with store.ledger() as (_, ledger):
         ledger.append(Broken(vault, 1, "text"))
-    assert any("vault/main had to begin anew behind segment 1 (text)" in text for text in store.notices())
+    assert any("vault/main had to begin anew behind segment 1 (text)" in text for text in store.damage())
+    store.forget("vault")
+    assert not store.damage()
 
 
 def test_another_ledger_from_its_first_entry_is_found(store: Pinned, tmp_path: Path) -> None:
@@ -435,3 +437,16 @@ def test_the_audit_secret_does_not_make_up_for_the_ledger(store: Pinned) -> None
         assert store.damage(audited=True)
         assert store.damage(pinned=False, audited=True)
     assert split_entries(store.entries.read_bytes())[0] == entries
+
+
+def test_a_checkpoint_torn_in_place_is_damage_until_the_ledger_is_opened(store: Pinned) -> None:
+    """Written over the old one on a full disk, and cut off by a crash: nothing but opening the ledger mends it."""
+    path = store.path / "ledger" / "checkpoint"
+    good = path.read_bytes()
+    for cut in (0, 1, 40, len(good) // 2, len(good) - 1):
+        path.write_bytes(good[:cut])
+        assert any("the checkpoint: " in text for text in store.damage()), cut
+        with store.ledger():
+            pass
+        assert path.read_bytes() == good, cut
+        assert not store.damage(audited=True)
