@@ -451,7 +451,9 @@ class Check:
             self.notices += [f"the ledger has entries '{event}': {counts[event]}"] if counts[event] else []
         for stream, n in self.ledger.broken:
             if (stream, n + 1) in self.ledger.gone and stream not in self.ledger.forgotten:
-                self.damage.append(f"ledger: stream {stream} began anew behind segment {n}, and what said so went since")
+                self.damage.append(
+                    f"ledger: stream {stream} began anew behind segment {n}, and what said so went since"
+                )
         if counts["restored"] > self.restored:
             self.unknown.append(f"the ledger says more often than --restored {self.restored} that a backup came back")
         if self.beyond:
