@@ -24,6 +24,9 @@ demo: $(READY) ## collect this machine's own logs, verify them, tamper, and see 
 test: $(READY) ## run all tests
 	$(BIN)/pytest -n auto
 
+quick: check ## format, lint, types, and the tests that take seconds
+	$(BIN)/pytest -n auto tests/test_imports.py tests/format
+
 interop: $(READY) ## compare notes, proofs, cosignatures and the witness with Go's sumdb and PyPI's aics-witness (needs both)
 	@command -v go >/dev/null && [ -d /usr/share/gocode/src/golang.org/x/mod ] || { echo 'make interop needs Go and its x/mod; on Debian: apt install golang-go golang-golang-x-mod-dev'; exit 1; }
 	$(BIN)/python -m tests.interop.compare go
