@@ -13,11 +13,11 @@ from logchain.cli.options import config_option, json_option, store_option
 from logchain.cli.progress import Progress
 from logchain.cli.secret_files import read_audit_secret, read_segment_key
 from logchain.cli.segment_report import print_segments
+from logchain.cli.selection import read_selection, stream_option, vm_option
 from logchain.cli.table import json_time
 from logchain.cli.witness_report import witness_lines, witness_object, witness_policy
 from logchain.format.errors import UsageError
 from logchain.format.ledger import parse_fingerprint
-from logchain.format.names import check_vm
 from logchain.read.accepted import Accepted, read_accepted, write_accepted
 from logchain.read.display import escape_text
 from logchain.read.findings import StreamReport
@@ -47,7 +47,8 @@ _KEYS = {
 @click.command("verify")
 @click.argument("evidence", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
 @store_option
-@click.option("--vm", metavar="NAME", help="Check the records of this qube only.")
+@vm_option
+@stream_option
 @click.option(
     "--fingerprint",
     metavar="HEX",
@@ -94,7 +95,8 @@ _KEYS = {
 def command(
     evidence: Path | None,
     store: Path,
-    vm: str | None,
+    vms: tuple[str, ...],
+    wanted: tuple[str, ...],
     fingerprint: str | None,
     witness: str | None,
     policy_file: Path | None,
@@ -110,17 +112,22 @@ def command(
     With FILE, a file that 'logchain export' made is checked by itself: no store is needed, only --fingerprint, and
     --witness if you like.
 
+    With --vm or --stream the records of these logs are checked. Ledger, births, and that nothing is missing, are
+    checked in the whole store all the same; what another log has on its disk is not read.
+
     Exit code 0: intact. 1: damaged. 3: cannot tell. Collectors and the compressor may go on meanwhile.
     """
     if evidence is not None:
-        if vm is not None or secret_file or key_files or restored is not None:
-            raise UsageError("FILE is checked by itself: leave out --vm, --audit-secret, --segment-key and --restored")
+        if vms or wanted or secret_file or key_files or restored is not None:
+            others = "--vm, --stream, --audit-secret, --segment-key and --restored"
+            raise UsageError(f"FILE is checked by itself: leave out {others}")
         settings = read_settings(config)
         pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
         policy = witness_policy(witness, policy_file, settings.witness)
         return verify_evidence(evidence, pinned, policy, as_json=as_json)
     if key_files:
-        if vm is not None or fingerprint is not None or secret_file or witness or policy_file or restored is not None:
+        others = vms or wanted or secret_file or witness or policy_file
+        if others or fingerprint is not None or restored is not None:
             raise UsageError("--segment-key checks its segment alone: leave out the other options")
         keys = [read_segment_key(path) for path in key_files]
         with open_store(store) as directory:
@@ -128,17 +135,17 @@ def command(
     settings = read_settings(config)
     pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
     policy = witness_policy(witness, policy_file, settings.witness)
-    only = None if vm is None else check_vm(vm)
+    selection = read_selection(vms, wanted, None, None, utc=False)
     audit = read_audit_secret(secret_file) if secret_file else None
     with open_store(store) as directory:
         rows = list(list_streams(directory))
         if audit and any(row.connected for row in rows):
             click.echo(_WARNING, err=True)
-        with Progress("verifying", sum(row.size for row in rows if only in (None, row.vm))) as progress:
+        with Progress("verifying", sum(row.size for row in rows if selection.has(row.vm, row.stream))) as progress:
             report = verify_store(
                 directory,
                 audit,
-                only,
+                selection,
                 progress.add,
                 fingerprint=pinned,
                 restored=settings.restored if restored is None else restored,
@@ -169,6 +176,12 @@ def _remember(store_id: bytes, accepted: Accepted) -> None:
 def _told(report: Report) -> Iterator[str]:
     """Yield the lines that tell a person what a check came to."""
     yield f"store {report.store_id.hex()}"
+    yield from _told_findings(report)
+    yield from _summary(report)
+
+
+def _told_findings(report: Report) -> Iterator[str]:
+    """Yield a line for each stream, and what was found, with its place."""
     for stream in report.streams:
         upto = f" up to {format_local(stream.time, None)}" if stream.time else ""
         yield f"  {stream.vm}/{stream.stream}: {stream.records:,} records good{upto}: {_state(report, stream)}"
@@ -176,6 +189,10 @@ def _told(report: Report) -> Iterator[str]:
             yield f"    {finding_line(finding)}"
     for finding in report.findings:
         yield f"  {finding_line(finding)}"
+
+
+def _summary(report: Report) -> Iterator[str]:
+    """Yield the verdict, and what each layer of evidence came to."""
     yield _verdict(report)
     for text in (*_ratchet(report), *_ledger(report), *witness_lines(report.witness, report.ledger.entries)):
         yield f"  {text}".replace("\n", "\n  ")
@@ -278,4 +295,5 @@ def _as_json(report: Report) -> dict[str, object]:
         "witness": report.witness and witness_object(report.witness),
         "findings": [asdict(finding) for finding in report.findings],
         "told": "\n".join(_told(report)),
+        "summary": "\n".join(_summary(report)),
     }

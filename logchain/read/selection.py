@@ -11,7 +11,7 @@ from logchain.read.grep import Pattern
 from logchain.read.segments import all_streams
 from logchain.store.layout import Directory
 
-__all__ = ["Selection"]
+__all__ = ["EVERYTHING", "Selection"]
 
 _MUNDANE = ("segment", "session-start", "session-end", "end")  # notes that tell of nothing unusual
 
@@ -48,6 +48,9 @@ class Selection(NamedTuple):
         if entry.kind == Kind.NOTE:
             return not self.pattern and (self.notes or parse_note(entry.untrusted_payload).event not in _MUNDANE)
         return not self.pattern or self.pattern.matches(entry.untrusted_payload)
+
+
+EVERYTHING = Selection()
 
 
 def _is_one(name: str, patterns: tuple[str, ...]) -> bool:

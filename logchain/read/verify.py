@@ -28,6 +28,7 @@ from logchain.read.accepted import Accepted
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.live import read_store_id, reason
 from logchain.read.segments import all_streams
+from logchain.read.selection import EVERYTHING, Selection
 from logchain.read.verify_births import Births
 from logchain.read.verify_keys import Secrets
 from logchain.read.verify_store import StoreCheck
@@ -94,7 +95,7 @@ class Report:
 def verify_store(
     store: Directory,
     audit: AuditSecret | None = None,
-    vm: str | None = None,
+    wanted: Selection = EVERYTHING,
     progress: Callable[[int], None] = lambda _: None,
     *,
     fingerprint: str | None = None,
@@ -104,10 +105,10 @@ def verify_store(
     accepted: Accepted | None = None,
     policy: Policy | None = None,
 ) -> Report:
-    """Check a store, or one VM's streams in it, and return what was found.
+    """Check a store, or the streams of it that are wanted, and return what was found.
 
     `progress` is told the bytes of text as they are read. Ledger, births, and that nothing is missing are checked in
-    the whole store, whatever `vm` says. `fingerprint` is the one that a person kept, 64 hex; `jobs` processes share the
+    the whole store, whatever is wanted. `fingerprint` is the one that a person kept, 64 hex; `jobs` processes share the
     work. What went on purpose though the settings would have kept it is told, and whether the ledger goes on from what
     was `accepted` before, and how far the witnesses of a `policy` signed it. Raises StoreError where there is no store,
     SecretError where the secret is another store's.
@@ -123,7 +124,7 @@ def verify_store(
     check.read_ledger(fingerprint)
     if accepted:
         check.compare(accepted)
-    report.streams += check.run(all_streams(store), vm, jobs, progress)
+    report.streams += check.run(all_streams(store), wanted, jobs, progress)
     after = _read_births(store, report) if before else None
     check.finish(before, after)
     if before and after:
@@ -132,7 +133,7 @@ def verify_store(
         report.witness = check.check_witnessed(policy)
     report.findings += check.findings
     report.ledger = check.ledger_report()
-    if report.ledger.pinned and vm is None:
+    if report.ledger.pinned and wanted == EVERYTHING:
         report.acceptance = check.acceptance()
     return report
 

@@ -12,6 +12,7 @@ from logchain.read.accepted import Accepted
 from logchain.read.findings import Finding, LedgerReport, StreamReport
 from logchain.read.ledger import Ledger
 from logchain.read.live import read_keystate
+from logchain.read.selection import Selection
 from logchain.read.verify_births import Births
 from logchain.read.verify_heads import HeadsLists, lines
 from logchain.read.verify_jobs import Checker, Result, Task, run_tasks
@@ -52,9 +53,9 @@ class StoreCheck:
         self._lists.read()
 
     def run(
-        self, names: Iterable[tuple[str, str]], vm: str | None, jobs: int, progress: Callable[[int], None]
+        self, names: Iterable[tuple[str, str]], wanted: Selection, jobs: int, progress: Callable[[int], None]
     ) -> Iterator[StreamReport]:
-        """Check streams, or those of one VM, and yield what was found in each; of the others it is seen what is there.
+        """Check streams that are wanted, and yield what was found in each; of the others it is seen what is there.
 
         Raises StoreError where something may not be read.
         """
@@ -62,10 +63,10 @@ class StoreCheck:
         plans = [planner.plan(*name) for name in names]
         for plan in plans:
             self._names.update(dict.fromkeys(plan.ids, (plan.vm, plan.stream)))
-        wanted = [plan for plan in plans if vm in (None, plan.vm)]
-        results = run_tasks(self._store, self._secrets, _tasks(wanted), jobs, progress)
+        checked = [plan for plan in plans if wanted.has(plan.vm, plan.stream)]
+        results = run_tasks(self._store, self._secrets, _tasks(checked), jobs, progress)
         for plan in plans:
-            if vm in (None, plan.vm):
+            if wanted.has(plan.vm, plan.stream):
                 yield self._finish_stream(plan, results)
             else:
                 self._see(plan)

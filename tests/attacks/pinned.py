@@ -14,6 +14,7 @@ from logchain.format.ledger_keys import LedgerKeys, read_ledger_keys
 from logchain.format.record import LINE
 from logchain.format.signed_note import public_key, sign
 from logchain.read.findings import Finding
+from logchain.read.selection import EVERYTHING, Selection
 from logchain.read.verify import Report, Verdict, verify_store
 from logchain.store.layout import open_store
 from tests.conftest import FakeClock
@@ -32,7 +33,10 @@ class Pinned(Archive):
         """Verify the store as it is now, with what this person has."""
         with open_store(self.path) as store:
             return verify_store(
-                store, self.audit if audited else None, vm, fingerprint=self.fingerprint if pinned else None
+                store,
+                self.audit if audited else None,
+                EVERYTHING if vm is None else Selection(vms=(vm,)),
+                fingerprint=self.fingerprint if pinned else None,
             )
 
     def damage(self, *, pinned: bool = True, audited: bool = False, vm: str | None = None) -> list[str]:

@@ -17,6 +17,7 @@ from logchain.format.keystate import (
     parse_keystate,
 )
 from logchain.format.slots import WIPED, format_slot, format_slots, newest
+from logchain.read.selection import Selection
 from logchain.read.verify import Verdict, verify_store
 from logchain.store.layout import open_store
 from tests.attacks.conftest import Auditor
@@ -122,7 +123,7 @@ def test_births_are_not_claimed_by_what_cannot_show_them(store: Auditor) -> None
     (vault / "00000009.log").write_bytes(note + b"\n")
     (vault / "00000009.tags").write_bytes(bytes(40))
     with open_store(store.path) as directory:
-        assert verify_store(directory, store.audit, "work").verdict == Verdict.DAMAGED
+        assert verify_store(directory, store.audit, Selection(vms=("work",))).verdict == Verdict.DAMAGED
 
 
 @pytest.mark.parametrize("name", ["births", "live/work/main/ratchet", "live/work/main/id"])

@@ -111,3 +111,25 @@ def test_commands_know_a_stream_that_is_sealed_only(stocked: Run, pin: str) -> N
     assert b"first of work" in done.stdout
     assert done.returncode == 1  # the key state is a gap
     assert stocked("logchain", "sessions", "--vm", "work").returncode == 1
+
+
+def test_one_log_alone(stocked: Run, pin: str) -> None:
+    """`--vm` and `--stream` choose whose contents are read; what is missing elsewhere is found all the same."""
+    stocked("log-collector", "--stdio", "web", vm="work", stdin=b"GET /\n")
+    path = Path("store/live/work/web/00000001.log")
+    path.write_bytes(path.read_bytes().replace(b"GET /", b"PUT /"))
+    for words, logs, code in (
+        (["--vm", "work", "--stream", "journal"], ["work/journal"], 0),
+        (["--vm", "w*", "--stream", "journal", "--stream", "web"], ["work/journal", "work/web"], 1),
+        (["--stream", "web"], ["work/web"], 1),
+    ):
+        done = stocked("logchain", "verify", "--audit-secret", "audit", "--fingerprint", pin, "--json", *words)
+        report = json.loads(done.stdout)
+        assert ([f"{row['vm']}/{row['stream']}" for row in report["streams"]], done.returncode) == (logs, code)
+        assert report["told"].endswith(report["summary"])
+        assert report["summary"].startswith(("INTACT: ", "DAMAGED: "))
+    Path("store/live/vault").rename("elsewhere")
+    done = stocked("logchain", "verify", "--fingerprint", pin, "--vm", "work", "--stream", "journal")
+    assert done.returncode == 1
+    assert re.search("\n  BAD  .*(is gone|are missing)", done.stdout.decode())
+    assert stocked("logchain", "verify", "--stream", "../web").returncode == 2

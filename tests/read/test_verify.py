@@ -11,6 +11,7 @@ from logchain.format.errors import SecretError, StoreError
 from logchain.format.identity import format_stream
 from logchain.format.record import LINE
 from logchain.read.listing import list_streams
+from logchain.read.selection import Selection
 from logchain.read.verify import Report, Verdict, verify_store
 from logchain.store.clock import SystemClock
 from logchain.store.creation import create_store, new_secrets
@@ -103,17 +104,17 @@ def test_one_vm_is_checked_but_all_births_are_accounted_for(store: Directory, au
     """`--vm` reads one qube's records; a removed stream of another is still found."""
     _log(store)
     _log(store, "vault")
-    report = verify_store(store, audit, "work")
+    report = verify_store(store, audit, Selection(vms=("work",)))
     assert report.verdict == Verdict.INTACT
     assert [stream.vm for stream in report.streams] == ["work"]
     Path(store.path, "live", "vault").rename(Path(store.path).parent / "gone")
-    assert "births are missing" in _told(verify_store(store, audit, "work"))[0]
+    assert "births are missing" in _told(verify_store(store, audit, Selection(vms=("work",))))[0]
 
 
 def test_a_qube_that_never_logged_cannot_be_judged(store: Directory, audit: AuditSecret) -> None:
     """Nothing to check is no good news."""
     _log(store)
-    assert verify_store(store, audit, "nobody").verdict == Verdict.CANNOT_TELL
+    assert verify_store(store, audit, Selection(vms=("nobody",))).verdict == Verdict.CANNOT_TELL
 
 
 def test_another_stores_secret_is_refused(store: Directory) -> None:

@@ -18,12 +18,15 @@ from logchain.format.settings import Settings, VmSettings
 from logchain.read import verify_jobs
 from logchain.read import verify_store as checking
 from logchain.read.findings import Finding
+from logchain.read.selection import EVERYTHING, Selection
 from logchain.read.verify import Report, Verdict, verify_store
 from logchain.read.verify_heads import Line, Prefix
 from logchain.store.layout import open_store
 from tests.read.archived import Archive
 
 ROOT = Path(__file__).parents[2]
+
+VAULT = Selection(vms=("vault",))
 
 
 @pytest.fixture
@@ -36,10 +39,10 @@ def archive(tmp_path: Path) -> Archive:
         store.clock.go(1)
     store.seal()
     store.log(b"line of an open one")
-    store.log(b"another", vm="vault")
+    store.log(b"another", wanted=VAULT)
     store.roll("vault")
     store.seal("vault", tier=".xz")
-    store.log(b"open there", vm="vault")
+    store.log(b"open there", wanted=VAULT)
     store.log(b"never sealed", vm="lone")
     store.list_heads()
     return store
@@ -116,7 +119,10 @@ def test_a_birth_whose_segments_went_is_accounted_for(archive: Archive) -> None:
     archive.evict(4)
     for audit in (False, True):
         assert verify(archive, audit=audit).verdict == Verdict.INTACT
-        assert verify(archive, audit=audit, vm="work").verdict in (Verdict.CANNOT_TELL, Verdict.INTACT)
+        assert verify(archive, audit=audit, wanted=Selection(vms=("work",))).verdict in (
+            Verdict.CANNOT_TELL,
+            Verdict.INTACT,
+        )
     archive.forget()
     for audit in (False, True):
         assert verify(archive, audit=audit).verdict == Verdict.INTACT
@@ -143,24 +149,24 @@ def test_progress_counts_what_list_shows(archive: Archive) -> None:
         size = sum(row.size for row in list_streams(directory))
         for jobs in (1, 2):
             counted: list[int] = []
-            verify_store(directory, None, None, counted.append, jobs=jobs)
+            verify_store(directory, None, EVERYTHING, counted.append, jobs=jobs)
             assert sum(counted) == size
 
 
 def test_one_vm_is_checked_and_nothing_may_be_missing(archive: Archive) -> None:
     """Contents of one, presence of all."""
-    report = verify(archive, vm="vault", audit=True)
+    report = verify(archive, wanted=VAULT, audit=True)
     assert report.verdict == Verdict.INTACT
     assert [stream.vm for stream in report.streams] == ["vault"]
     path = archive.text(1)
     path.chmod(0o600)
     data = path.read_bytes()
     path.write_bytes(bytes(len(data)))
-    assert not bad(verify(archive, vm="vault"))
+    assert not bad(verify(archive, wanted=VAULT))
     path.unlink()
-    assert bad(verify(archive, vm="vault")) == ["work/main: the text is missing"]
+    assert bad(verify(archive, wanted=VAULT)) == ["work/main: the text is missing"]
     shutil.rmtree(archive.sealed())
-    assert len(bad(verify(archive, vm="vault"))) == 3
+    assert len(bad(verify(archive, wanted=VAULT))) == 3
 
 
 # what happens while verify looks
