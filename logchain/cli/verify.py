@@ -119,8 +119,8 @@ def command(
     """
     if evidence is not None:
         if vms or wanted or secret_file or key_files or restored is not None:
-            others = "--vm, --stream, --audit-secret, --segment-key and --restored"
-            raise UsageError(f"FILE is checked by itself: leave out {others}")
+            options = "--vm, --stream, --audit-secret, --segment-key and --restored"
+            raise UsageError(f"FILE is checked by itself: leave out {options}")
         settings = read_settings(config)
         pinned = settings.fingerprint if fingerprint is None else parse_fingerprint(fingerprint)
         policy = witness_policy(witness, policy_file, settings.witness)

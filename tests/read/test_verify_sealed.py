@@ -39,10 +39,10 @@ def archive(tmp_path: Path) -> Archive:
         store.clock.go(1)
     store.seal()
     store.log(b"line of an open one")
-    store.log(b"another", wanted=VAULT)
+    store.log(b"another", vm="vault")
     store.roll("vault")
     store.seal("vault", tier=".xz")
-    store.log(b"open there", wanted=VAULT)
+    store.log(b"open there", vm="vault")
     store.log(b"never sealed", vm="lone")
     store.list_heads()
     return store
