@@ -9,9 +9,10 @@ from contextlib import suppress
 from log_exporter.errors import SourceError
 from log_exporter.messages import printable
 from log_exporter.setup import current_boot_id
-from log_exporter.sources import Gap, Piece, Place, cursor
+from log_exporter.sources import Gap, Piece, Place
 from log_exporter.sources.entry import FIELDS, LONGEST_READ, MESSAGE_ID, USER_UNIT, Entries
 from log_exporter.sources.export import Export, Fields
+from log_exporter.sources.position import Position
 
 _READ = 256 * 1024
 _QUIET = 2.0  # seconds without output after which what there was has come
@@ -19,7 +20,7 @@ _RESTART = 1.0  # seconds before it is started again when it has ended
 
 
 class Journalctl:
-    """A Reader of `journalctl -o export`; places are those of Journald."""
+    """A Reader of `journalctl -o export`. A place is that of a Position."""
 
     pause = _RESTART
 
@@ -30,13 +31,8 @@ class Journalctl:
         # --merge, as --follow otherwise leaves out all boots but the last; then other machines' files count too.
         self._command = ["journalctl", "--quiet", "--merge", "--output=export", "--all", f"--output-fields={names}"]
         self._command += [f"--directory={directory}"] if directory else [f"_MACHINE_ID={_machine_id()}"]
-        self._now = current_boot_id()
-        self._boot = self._now if current_boot else ""  # no other is wanted
-        self._alone = ""  # this boot is read by itself, as in Journald,
-        self._passing = False  # and its entries are left for later
-        self._in_boot = ""  # whose entry was read last
-        self._looked = False  # whether there is such a boot, since it was quiet
-        self._cursor, self._told = "", 0
+        self._position = Position(current_boot_id(), current_boot)
+        self._looked = False  # whether this boot was looked for, since it was quiet
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = 0.0  # when it was started, or ended, or had something to say
         self._export = Export(LONGEST_READ)
@@ -58,23 +54,13 @@ class Journalctl:
     def go(self, place: Place | None) -> Gap | None:
         """Start it behind the entry; if that is gone `read` tells, but for a journal that lost its whole boot."""
         self._end()
-        self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
-        self._alone, self._passing = place.get("alone", "") if place else "", False
+        self._position.go(place)
         if self._directory and not os.path.isdir(self._directory):
             return None  # `read` tells
-        last = cursor.parse(self._cursor)
-        self._in_boot = last.boot if last else ""
-        gap = None
-        if last and self._boot and last.boot != self._boot:
-            self._cursor, self._told = "", 0
-        elif last and not self._has_boot(last.boot):
-            self._cursor, self._told = "", 0
-            gap = Gap(last.gone, None, self._place())
+        last = self._position.last()
+        gap = self._position.lost(last) if last and not self._has_boot(last.boot) else None
         self._start()
         return gap
-
-    def _place(self) -> Place:
-        return {"cursor": self._cursor, "missed": self._told, "alone": self._alone}
 
     def _has_boot(self, boot: str) -> bool:
         for _ in range(5):
@@ -84,14 +70,14 @@ class Journalctl:
                 return bool(found)
         return True  # killed each time: nobody knows that it is gone
 
-    def _set_back(self, name: str) -> bool:
-        """Whether this boot has entries before this one."""
-        if self._boot or self._alone or not self._cursor:
+    def _set_back(self, found: str = "") -> bool:
+        """Whether this boot has entries before the one that was found, or at all if none was."""
+        if not self._position.may_be_set_back:
             return False
-        with self._said([f"_BOOT_ID={self._now}"]) as process:
+        with self._said([f"_BOOT_ID={self._position.now}"]) as process:
             first = process.stdout.readline() if process.stdout else b""
             process.kill()
-        return first.startswith(b"__CURSOR=") and first != f"__CURSOR={name}\n".encode()
+        return first.startswith(b"__CURSOR=") and first != f"__CURSOR={found}\n".encode()
 
     def _said(self, more: list[str]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -101,30 +87,23 @@ class Journalctl:
             stderr=subprocess.DEVNULL,
         )
 
-    def _turn(self, boot: str) -> Piece:
-        """Read a boot by itself from its first entry on, or with "" all behind the last entry."""
-        self._end()
-        self._alone, self._passing = boot, False
-        if boot:
-            self._cursor, self._told, self._in_boot = "", 0, boot
-        self._start()
-        return Piece(b"", 0, self._place())
-
     def _at_the_end(self) -> Piece | None:
-        """Go on with this boot if it stands before what was read; a boot that was read by itself may be over."""
         if not self.caught_up or self._looked:
             return None
         self._looked = True
-        if self._alone and self._alone != self._now:
-            return self._turn("")
-        if self._passing or (self._in_boot != self._now and self._set_back("")):
-            return self._turn(self._now)
-        return None
+        boot = self._position.next_boot(self._set_back)
+        if boot is None:
+            return None
+        self._end()
+        self._position.turn(boot)
+        self._start()
+        return Piece(b"", 0, self._position.place)
 
     def _start(self) -> None:
-        where = [f"--cursor={self._cursor}"] if self._cursor else []
-        where += [f"_BOOT_ID={self._boot or self._alone}"] if self._boot or self._alone else []
-        self._first = bool(self._cursor)
+        position = self._position
+        where = [f"--cursor={position.cursor}"] if position.cursor else []
+        where += [f"_BOOT_ID={position.only}"] if position.only else []
+        self._first = bool(position.cursor)
         self._export = Export(LONGEST_READ)
         self._pending.clear()
         self._changed = time.monotonic()
@@ -170,38 +149,29 @@ class Journalctl:
         return self._lines()
 
     def _lines(self) -> Piece | Gap | None:
+        position = self._position
         lines: list[bytes] = []
         while self._pending:
             fields = self._pending.popleft()
             name = fields[b"__CURSOR"].decode("ascii", "replace")
             if self._first:
                 self._first = False
-                if name == self._cursor:
+                if name == position.cursor:
                     continue
-                if gap := self._gap(name):
+                if gap := position.gap(name):
                     self._pending.appendleft(fields)
                     return gap
             boot = fields[b"_BOOT_ID"].decode("ascii", "replace")
-            if boot != self._in_boot:
-                self._in_boot = boot
-                self._passing = self._passing or (boot == self._now and self._set_back(name))
-            if self._passing and boot == self._now:
+            if boot != position.boot:
+                position.boot = boot
+                position.passing = position.passing or (boot == position.now and self._set_back(name))
+            if position.passing and boot == position.now:
                 continue
             text = self._line(fields)
             if text:
                 lines.append(text)
-            self._cursor, self._told = name, 0
-        return Piece(b"".join(lines), len(lines), self._place())
-
-    def _gap(self, name: str) -> Gap | None:
-        last, now = cursor.parse(self._cursor), cursor.parse(name)
-        if not last or not now:
-            return None
-        missing = last.missing(now, self._told)
-        if missing == 0:
-            return None
-        self._told += missing or 0
-        return Gap(last.gone, missing, self._place())
+            position.read(name)
+        return Piece(b"".join(lines), len(lines), position.place)
 
     def _line(self, fields: Fields) -> bytes:
         values = [fields.get(name, b"") for name in FIELDS]

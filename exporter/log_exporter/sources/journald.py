@@ -10,8 +10,9 @@ from log_exporter.errors import SourceError, UsageError
 from log_exporter.messages import printable, say
 from log_exporter.resumed import Resumed
 from log_exporter.setup import Setup, choice, current_boot_id
-from log_exporter.sources import Gap, Piece, Place, Reader, cursor, libsystemd
+from log_exporter.sources import Gap, Piece, Place, Reader, libsystemd
 from log_exporter.sources.entry import FIELDS, LONGEST_READ, Entries
+from log_exporter.sources.position import Position
 from log_exporter.transport import which
 
 SETTINGS: dict[str, Check] = {
@@ -63,12 +64,7 @@ def own_unit() -> bytes:
 
 
 class Journald:
-    """A Reader of the journal. A place is the cursor of the last entry that was read.
-
-    libsystemd has entries of two boots in the order of their times, where they are in files without a common sequence
-    of numbers. So where the clock was set back over a boot, what this boot says may stand before what was read. Then
-    the others are read to their end, behind that this boot by itself from its first entry on, and the place says so.
-    """
+    """A Reader of the journal through libsystemd. A place is that of a Position."""
 
     caught_up = True
     pause = _REOPEN_AFTER
@@ -77,13 +73,7 @@ class Journald:
         self._journal = libsystemd.Journal(library, directory, LONGEST_READ + len(b"MESSAGE="))
         self._entries = entries
         self._directory = directory
-        self._now = current_boot_id()
-        self._boot = self._now if current_boot else ""  # no other is wanted
-        self._alone = ""  # this boot is read by itself
-        self._in_boot = b""  # whose entry was read last
-        self._passing = False  # entries of this boot are left for later, as others of it stand before them
-        self._cursor = ""  # of the last entry that was read
-        self._told = 0  # so many entries behind it are missing, and were told of
+        self._position = Position(current_boot_id(), current_boot)
         self._at_entry = False  # the journal stands at an entry that was not read
         self._gap: Gap | None = None
         self._opened, self._read = 0.0, 0
@@ -107,8 +97,7 @@ class Journald:
 
     def go(self, place: Place | None) -> Gap | None:
         """Go behind the entry; return what was lost if it is no longer there."""
-        self._cursor, self._told = (place["cursor"], place["missed"]) if place else ("", 0)
-        self._alone, self._passing = place.get("alone", "") if place else "", False
+        self._position.go(place)
         self._gap = None
         self._journal.close()
         with suppress(OSError):  # then `read` tries once more, and tells
@@ -118,40 +107,24 @@ class Journald:
 
     @property
     def _match(self) -> bytes:
-        boot = self._boot or self._alone
+        boot = self._position.only
         return f"_BOOT_ID={boot}".encode() if boot else b""
-
-    def _place(self) -> Place:
-        return {"cursor": self._cursor, "missed": self._told, "alone": self._alone}
 
     def _go(self) -> Gap | None:
         """Go behind the last entry that was read, or to the first one behind it if it is gone."""
         self._at_entry = False
-        last = cursor.parse(self._cursor)
-        self._in_boot = bytes.fromhex(last.boot) if last else b""
-        if not last or (self._boot and last.boot != self._boot):
-            self._cursor, self._told = "", 0
+        last = self._position.last()
+        if not last:
             self._journal.head()
             return None
-        if self._journal.seek(self._cursor) and self._journal.is_at(self._cursor):
+        name = self._position.cursor
+        if self._journal.seek(name) and self._journal.is_at(name):
             return None
-        if not self._has_boot(last.boot):
-            # What there is comes from other boots, whose clocks may have been anywhere: it is new from its first entry.
-            self._cursor, self._told = "", 0
+        if not self._first(last.boot):
             self._journal.head()
-            return Gap(last.gone, None, self._place())
-        self._at_entry = self._journal.seek(self._cursor)
-        now = cursor.parse(self._journal.cursor()) if self._at_entry else None
-        if not now:
-            return None
-        missing = last.missing(now, self._told)
-        if missing == 0:
-            return None
-        self._told += missing or 0
-        return Gap(last.gone, missing, self._place())
-
-    def _has_boot(self, boot: str) -> bool:
-        return bool(self._first(boot))
+            return self._position.lost(last)
+        self._at_entry = self._journal.seek(name)
+        return self._position.gap(self._journal.cursor()) if self._at_entry else None
 
     def _first(self, boot: str) -> str:
         """Return the cursor of a boot's first entry, nothing if there is none; the journal stands elsewhere then."""
@@ -163,23 +136,16 @@ class Journald:
 
     def _set_back(self, found: str = "") -> bool:
         """Whether this boot has entries before the one that was found, or at all if none was."""
-        if self._match or not self._cursor:
+        if not self._position.may_be_set_back:
             return False
-        first = self._first(self._now)
-        self._journal.seek(found or self._cursor)
+        first = self._first(self._position.now)
+        self._journal.seek(found or self._position.cursor)
         return bool(first) and first != found
-
-    def _turn(self, boot: str) -> Piece:
-        """Read a boot by itself from its first entry on, or with "" all behind the last entry."""
-        self._alone, self._passing = boot, False
-        self._cursor, self._told = ("", 0) if boot else (self._cursor, self._told)
-        self._journal.match(self._match)
-        return self._again()
 
     def _again(self) -> Piece:
         """Go to the place once more: what was read behind it is thrown away."""
         self._gap = self._go()
-        return Piece(b"", 0, self._place())
+        return Piece(b"", 0, self._position.place)
 
     def read(self) -> Piece | Gap | None:
         """Return the next entries as lines."""
@@ -194,19 +160,21 @@ class Journald:
             return gap
         lines: list[bytes] = []
         size = count = 0
-        journal, line = self._journal, self._entries.line
+        journal, position, line = self._journal, self._position, self._entries.line
+        now, in_boot = bytes.fromhex(position.now), bytes.fromhex(position.boot)
         last = ""
         while count < _ENTRIES and size < _BYTES and (self._at_entry or journal.next()):
             self._at_entry = False
             count += 1
             times = journal.times()
-            if times[2] != self._in_boot:
-                self._in_boot = times[2]
-                if not self._passing and times[2].hex() == self._now and self._set_back(journal.cursor()):
-                    self._passing = True
+            if times[2] != in_boot:
+                in_boot = times[2]
+                position.boot = in_boot.hex()
+                if not position.passing and in_boot == now and self._set_back(journal.cursor()):
+                    position.passing = True
                     return self._again()
-            if self._passing:
-                if times[2].hex() == self._now:
+            if position.passing:
+                if in_boot == now:
                     continue
                 last = journal.cursor()
             text = line(*times, journal.values(FIELDS), journal.value)
@@ -215,22 +183,22 @@ class Journald:
                 size += len(text)
         if not count:
             return self._at_the_end()
-        last = last or self._cursor if self._passing else journal.cursor()
+        last = last or position.cursor if position.passing else journal.cursor()
         # A file that is new may have entries that stand before those that were just read: it was made before they
         # were written, so that it is known now. And if a file is gone, so may be what comes next.
         if journal.process() == libsystemd.INVALIDATE:
             return self._again()
         self._read += count
-        self._cursor, self._told = last, 0
-        return Piece(b"".join(lines), len(lines), self._place())
+        position.read(last)
+        return Piece(b"".join(lines), len(lines), position.place)
 
     def _at_the_end(self) -> Piece | None:
-        """Go on with this boot if it stands before what was read; a boot that was read by itself may be over."""
-        if self._alone and self._alone != self._now:
-            return self._turn("")
-        if self._passing or (self._in_boot.hex() != self._now and self._set_back()):
-            return self._turn(self._now)
-        return None
+        boot = self._position.next_boot(self._set_back)
+        if boot is None:
+            return None
+        self._position.turn(boot)
+        self._journal.match(self._match)
+        return self._again()
 
     def stored(self, place: Place) -> None:
         """Do nothing: journald deletes by itself."""
