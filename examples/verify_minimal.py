@@ -343,6 +343,7 @@ class Check:
                     continue
                 segment = Segment(key_of, marks.get(n, {}), last.unfinished if last else None)
                 (self.check_sealed if (s.id, n) in ledger.sealed else self.check_live)(s, n, segment)
+                need(segment.records, "it has no record, not even its first note")
                 need(not segment.marks, "it has fewer records than a list of heads fixed")
                 need(named == earlier or segment.head.birth == named, "it does not show the birth that the ledger has")
                 self.check_chain(s, n, segment, last, earlier)

@@ -7,22 +7,26 @@ table (`python -m tests.docs.generate`).
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from logchain.format.ledger import Broken, Config, Delete, Event, Evict, Forget
 from logchain.store.restoring import restore
+from tests.attacks.attack import CANNOT_TELL, DAMAGED, INTACT, Attack, found, good
 from tests.attacks.forged import FORGED, MANIFESTS, seal_cut_short
-from tests.attacks.pinned import Pinned, session
+from tests.attacks.mistaken import MISTAKEN
+from tests.attacks.odd_files import ODD_FILES
+from tests.attacks.removals import REMOVALS
+from tests.attacks.rollbacks import ROLLBACKS
+from tests.attacks.tails import TAILS
 from tests.attacks.test_ends import put_state
 from tests.attacks.test_ledger import EVENTS, checkpoint
 from tests.attacks.test_leftovers import put_live
+from tests.attacks.vault import Watched
 
 __all__ = ["ATTACKERS", "ATTACKS", "Attack", "flip"]
 
-INTACT, DAMAGED, CANNOT_TELL = "INTACT", "DAMAGED", "CANNOT TELL"
 ATTACKERS = {
     "disk": "Somebody who can write the disk, and has no key",
     "keys": "Root in the LogVM, with the keys of now",
@@ -38,23 +42,12 @@ CONTRADICTIONS = (  # what each of test_ledger's EVENTS is
 )
 
 
-@dataclass(frozen=True)
-class Attack:
-    """What is done, and what `verify` says with the fingerprint, and with fingerprint and audit secret."""
-
-    who: str
-    what: str
-    public: str
-    audited: str
-    do: Callable[[Pinned], object]
-
-
-def stream(store: Pinned) -> bytes:
+def stream(store: Watched) -> bytes:
     """Return the id of work/main."""
     return bytes.fromhex((store.directory() / "id").read_text().split()[-1])
 
 
-def append(store: Pinned, event: Event) -> None:
+def append(store: Watched, event: Event) -> None:
     """Have an entry in the ledger, signed with the key of now."""
     with store.ledger() as (_, ledger):
         ledger.append(event)
@@ -82,72 +75,72 @@ def swap(one: Path, two: Path) -> None:
     between.rename(two)
 
 
-def digest(store: Pinned, number: int) -> bytes:
+def digest(store: Watched, number: int) -> bytes:
     """Return the digest of a manifest of work/main."""
     return sha256((store.sealed() / f"{number:08}.manifest").read_bytes()).digest()
 
 
-def copied(store: Pinned, more: bytes = b"") -> None:
+def copied(store: Watched, more: bytes = b"") -> None:
     """Have a sealed text in live/ as well."""
     (store.directory() / "00000001.log").write_bytes(store.text(1).read_bytes() + more)
 
 
-def moved_back(store: Pinned) -> None:
+def moved_back(store: Watched) -> None:
     """Have a sealed text in live/ only."""
     copied(store)
     store.text(1).unlink()
 
 
-def without_stream(store: Pinned) -> None:
+def without_stream(store: Watched) -> None:
     """Remove a stream, wherever it is."""
     shutil.rmtree(store.directory())
     shutil.rmtree(store.sealed())
 
 
-def longer(store: Pinned) -> None:
+def longer(store: Watched) -> None:
     """Close a segment, and go on behind its end."""
     store.roll()
     behind(store.directory() / "00000004.log", b"more")
 
 
-def marked(store: Pinned) -> None:
+def marked(store: Watched) -> None:
     """Say that a stream is being forgotten, and take its id."""
     (store.directory() / "forgetting").touch()
     (store.directory() / "id").unlink()
 
 
-def forgotten(store: Pinned, *, mark: bool) -> None:
+def forgotten(store: Watched, *, mark: bool) -> None:
     """Enter that work/main is forgotten, and remove nothing."""
     append(store, Forget(stream(store), 4))
     if mark:
         (store.directory() / "forgetting").touch()
 
 
-def deleted_twice(store: Pinned) -> None:
+def deleted_twice(store: Watched) -> None:
     """Enter a deletion two times."""
     for _ in range(2):
         append(store, Delete(stream(store), 2, digest(store, 2)))
 
 
-def evicted(store: Pinned) -> None:
+def evicted(store: Watched) -> None:
     """Sign the eviction of what is young, and remove it."""
     append(store, Evict(stream(store), 2, digest(store, 2), "quota"))
     for path in store.sealed().glob("00000002.*"):
         path.unlink()
 
 
-def contradict(store: Pinned, event: Callable[[Pinned], Event]) -> None:
+def contradict(store: Watched, event: Callable[[Watched], Event]) -> None:
     """Enter what cannot be."""
     append(store, event(store))
 
 
-def made_up_backup(store: Pinned) -> None:
+def made_up_backup(store: Watched) -> None:
     """Sign that the store came back from a backup."""
     with store.ledger() as (directory, ledger):
         restore(directory, ledger)
 
 
-def rewritten(store: Pinned) -> None:
+def rewritten(store: Watched) -> None:
     """Rewrite what no list fixed yet, with tags and key state that fit each other."""
     path = store.directory("new") / "00000001.log"
     put_live(store, 1, path.read_bytes().replace(b"line 1", b"lime 1"), "new")
@@ -155,38 +148,11 @@ def rewritten(store: Pinned) -> None:
     put_state(store, store.state("new")._replace(tag=tag), "new")
 
 
-def cut_ledger(store: Pinned, *, everywhere: bool) -> None:
-    """Take the newest entry away; with the checkpoint and the key that tell of it, too."""
-    append(store, Config(b"\x01" * 32))
-    kept = store.split()[:-1]
-    store.entries.write_bytes(b"".join(kept))
-    if everywhere:
-        checkpoint(store, len(kept))
-        (store.path / "keys" / "ledger").unlink()
-
-
-def torn_append(store: Pinned) -> None:
+def torn_append(store: Watched) -> None:
     """Leave an entry half written, as a crash does."""
     append(store, Config(b"\x01" * 32))
     store.entries.write_bytes(store.entries.read_bytes()[:-100])
     checkpoint(store, len(store.split()))
-
-
-def put_back(store: Pinned, *parts: str, listed: bool = True) -> None:
-    """Go on logging, then put older copies of these in place."""
-    older = store.path.parent / "older"
-    shutil.copytree(store.path, older)
-    session(store, 3)
-    session(store, 1, "newest")
-    if listed:
-        store.list_heads()
-    for part in parts:
-        path = store.path / part
-        if path.is_dir():
-            shutil.rmtree(path)
-            shutil.copytree(older / part, path)
-        else:
-            shutil.copy(older / part, path)
 
 
 def link(path: Path) -> None:
@@ -202,16 +168,8 @@ def fifo(path: Path) -> None:
     os.mkfifo(path)
 
 
-def _found(who: str, cases: dict[str, Callable[[Pinned], object]]) -> list[Attack]:
-    return [Attack(who, what, DAMAGED, DAMAGED, do) for what, do in cases.items()]
-
-
-def _good(who: str, cases: dict[str, Callable[[Pinned], object]]) -> list[Attack]:
-    return [Attack(who, what, INTACT, INTACT, do) for what, do in cases.items()]
-
-
 ATTACKS = [
-    *_found(
+    *found(
         "disk",
         {
             "flip a bit of sealed text": lambda s: flip(s.text(1), 300),
@@ -254,7 +212,6 @@ ATTACKS = [
             "flip a bit of an entry": lambda s: flip(s.entries, 3000),
             "flip a bit of the last entry's signature": lambda s: flip(s.entries, -30),
             "take an entry out": lambda s: s.entries.write_bytes(b"".join(s.split()[:4] + s.split()[5:])),
-            "cut the newest entry off": partial(cut_ledger, everywhere=False),
             "put something behind the last entry": lambda s: behind(s.entries, b"junk"),
             "append an entry signed by another key": lambda s: behind(
                 s.entries, s.forge(Config(bytes(32)), b"\x42" * 32)
@@ -273,7 +230,7 @@ ATTACKS = [
         DAMAGED,
         lambda s: flip(s.directory("new") / "00000001.tags", 8 + 40 * 2),
     ),
-    *_found(
+    *found(
         "keys",
         {
             "append an entry, and leave `keys/` and checkpoint behind": lambda s: behind(
@@ -293,28 +250,9 @@ ATTACKS = [
     Attack("keys", "rewrite what no list fixed yet, tags and key state to fit", INTACT, DAMAGED, rewritten),
     *(Attack("keys", what, INTACT, DAMAGED, do) for what, do in FORGED.items()),
     Attack("keys", "sign that the store came back from a backup", CANNOT_TELL, CANNOT_TELL, made_up_backup),
-    *_good("keys", {"sign the eviction of a young segment, and remove it (told as a note)": evicted}),
-    *_good("keys", {"sign that a stream began anew that did not": lambda s: append(s, Broken(stream(s), 2, "text"))}),
-    *_good("keys", {"cut the newest entry off, with its checkpoint and key": partial(cut_ledger, everywhere=True)}),
-    *_found(
-        "copy",
-        {
-            "put back a stream of what was listed": lambda s: put_back(s, "live/work/main"),
-            "put back a key state": lambda s: put_back(s, "live/work/main/ratchet"),
-            "put back `births`": lambda s: put_back(s, "births"),
-            "put back the ledger": lambda s: put_back(s, "ledger"),
-            "put back `keys/`": lambda s: put_back(s, "keys"),
-            "put back all but the ledger": lambda s: put_back(s, "live", "sealed", "births", "keys"),
-        },
-    ),
-    *_good(
-        "copy",
-        {
-            "put back a stream, of what no list fixed yet": lambda s: put_back(s, "live/work/main", listed=False),
-            "put back the whole store": lambda s: put_back(s, "live", "sealed", "births", "keys", "ledger"),
-        },
-    ),
-    *_good(
+    *good("keys", {"sign the eviction of a young segment, and remove it (told as a note)": evicted}),
+    *good("keys", {"sign that a stream began anew that did not": lambda s: append(s, Broken(stream(s), 2, "text"))}),
+    *good(
         "luck",
         {
             "nothing": lambda _: None,
@@ -330,4 +268,9 @@ ATTACKS = [
             "a file that is none of ours": lambda s: (s.sealed() / "notes").write_bytes(b"x"),
         },
     ),
+    *ROLLBACKS,
+    *REMOVALS,
+    *MISTAKEN,
+    *ODD_FILES,
+    *TAILS,
 ]

@@ -6,7 +6,6 @@ witness says when it is asked; and what `logchain-witness check` says of the che
 """
 
 import shutil
-import sysconfig
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -22,65 +21,20 @@ from logchain.format.ledger import Config, log_key_name, split_entries
 from logchain.format.ledger_keys import parse_log_key
 from logchain.format.limits import MAX_CHECKPOINT
 from logchain.format.merkle import Tree, consistency_proof, leaf_hash
-from logchain.format.settings import Settings, parse_settings
-from logchain.format.signed_note import COSIGNATURE, parse_note, parse_vkey, public_key, sign
-from logchain.format.tlog_policy import Policy, policy_of
+from logchain.format.signed_note import COSIGNATURE, parse_note, public_key, sign
+from logchain.format.tlog_policy import Policy
 from logchain.read.verify import Report, Verdict, verify_store
 from logchain.store.layout import open_store
 from logchain.store.restoring import restore
 from logchain_witness.answer import answer
 from logchain_witness.main import main
 from logchain_witness.note import LOG, Key, cosign
-from logchain_witness.state import Log, State
+from logchain_witness.state import Log
 from tests.attacks.pinned import Pinned, copy, everything, make_template, session
+from tests.attacks.vault import Vault, log_key
 
 INTACT, DAMAGED = Verdict.INTACT, Verdict.DAMAGED
 STALE = 1_700_000_000  # s since 1970: long ago
-
-
-class Vault:
-    """A witness, and the way to it."""
-
-    def __init__(self, place: Path) -> None:
-        self.state = State(str(place))
-
-    def begin(self, log: Key, name: str = "vault/w") -> None:
-        """Make its key, and pin a log."""
-        self.state.create(name)
-        self.state.keep(Log(log, "sys-log"))
-
-    @property
-    def origin(self) -> str:
-        """The log that it has."""
-        (log,) = self.state.logs()
-        return log.key.name
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of a LogVM that has this witness."""
-        program = f"{sysconfig.get_path('scripts')}/logchain-witness"
-        words = ["env", "QREXEC_REMOTE_DOMAIN=sys-log", program, "--state", self.state.path, "answer"]
-        listed = ", ".join(f'"{word}"' for word in words)
-        return parse_settings(f'[witness]\nkey = "{self.state.key()[0]}"\ncommand = [{listed}]\n')
-
-    @property
-    def policy(self) -> Policy:
-        """Who asks for this witness alone."""
-        return policy_of(parse_vkey(str(self.state.key()[0]), COSIGNATURE))
-
-    def size(self) -> int:
-        """Return how many entries it remembers."""
-        log = self.state.find(self.origin)
-        assert log
-        return log.checkpoint.size if log.checkpoint else 0
-
-    def told(self, question: bytes) -> int:
-        """Ask it anything; return the status."""
-        return int(answer(self.state, question, "sys-log")[0][:3])
-
-    def checks(self, store: Pinned) -> int:
-        """Return the exit code of `check` on the checkpoint that stands in the store."""
-        return main(["--state", self.state.path, "check", str(store.path / "ledger" / "checkpoint")])
 
 
 @dataclass
@@ -155,13 +109,6 @@ def tree(leaves: list[bytes]) -> Tree:
     for leaf in leaves:
         found.append(leaf)
     return found
-
-
-def log_key(store: Pinned) -> Key:
-    """Return the key of a store's log, as a person pins it."""
-    name = log_key_name(store.audit.store_id)
-    seed = parse_log_key((store.path / "keys" / "log").read_bytes()).seed
-    return Key(name, public_key(name, seed).key, LOG)
 
 
 @pytest.fixture(scope="module")

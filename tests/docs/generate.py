@@ -127,8 +127,8 @@ def _attacks_page() -> str:
     head, mark, _ = page.read_text("utf-8").partition("<!-- the attacks: python -m tests.docs.generate -->\n")
     tables = ""
     for who, name in ATTACKERS.items():
-        rows = [f"| {a.what} | {a.public} | {a.audited} |\n" for a in ATTACKS if a.who == who]
-        top = "| what is done | with the fingerprint | and with the audit secret |\n| --- | --- | --- |\n"
+        rows = [f"| {a.what} | {' | '.join(a.layers)} |\n" for a in ATTACKS if a.who == who]
+        top = "| what is done | fingerprint | and audit secret | and witness |\n| --- | --- | --- | --- |\n"
         tables += f"\n**{name}**\n\n{top}{''.join(rows)}"
     return head + mark + tables
 

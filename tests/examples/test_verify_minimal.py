@@ -18,13 +18,16 @@ from typing import Any
 import pytest
 
 from logchain.format.audit import format_audit
+from logchain.format.errors import LogchainError
 from logchain.format.ledger import fingerprint, open_genesis
 from logchain.read.verify import verify_store
 from logchain.store.layout import open_store
 from logchain.store.restoring import restore
-from tests.attacks.catalogue import ATTACKS, Attack, flip
-from tests.attacks.pinned import Pinned, copy, make_template
+from tests.attacks.attack import Attack
+from tests.attacks.catalogue import ATTACKS, flip
+from tests.attacks.pinned import Pinned, make_template
 from tests.attacks.test_any_change import change
+from tests.attacks.vault import Watched, copy_watched, watch
 from tests.docs.pages import ROOT
 from tests.examples.minimal_vectors import PROGRAM, READERS, minimal
 
@@ -98,29 +101,33 @@ def _all(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pinned]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """The store that is attacked; each signature goes to openssl once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(minimal, "verifies", cache(minimal.verifies))
         patch.setattr(minimal, "public_of", cache(minimal.public_of))
-        yield make_template(tmp_path_factory.mktemp("template") / "store")
+        place = tmp_path_factory.mktemp("template")
+        yield watch(make_template(place / "store"), place / "witness")
 
 
 @pytest.fixture
-def store(template: Pinned, tmp_path: Path) -> Pinned:
+def store(template: Watched, tmp_path: Path) -> Watched:
     """A copy of it."""
-    return copy(template, tmp_path / "store")
+    return copy_watched(template, tmp_path / "store")
 
 
 def verdicts(store: Pinned, *, pinned: bool, audited: bool, restored: int = 0) -> tuple[int, int]:
     """Return the exit codes that `logchain verify` and the program come to."""
-    with open_store(store.path) as directory:
-        report = verify_store(
-            directory,
-            store.audit if audited else None,
-            fingerprint=store.fingerprint if pinned else None,
-            restored=restored,
-        )
+    try:
+        with open_store(store.path) as directory:
+            verdict = verify_store(
+                directory,
+                store.audit if audited else None,
+                fingerprint=store.fingerprint if pinned else None,
+                restored=restored,
+            ).verdict.value
+    except LogchainError as error:
+        verdict = error.exit_code
     secret = SimpleNamespace(store=store.audit.store_id.hex(), secret=store.audit.secret.hex())
     root = os.open(store.path, os.O_DIRECTORY)
     try:
@@ -129,7 +136,7 @@ def verdicts(store: Pinned, *, pinned: bool, audited: bool, restored: int = 0) -
         check.run()
     finally:
         os.close(root)
-    return report.verdict.value, 1 if check.damage else 3 if check.unknown else 0
+    return verdict, 1 if check.damage else 3 if check.unknown else 0
 
 
 def agreed(store: Pinned) -> list[int]:
@@ -143,11 +150,11 @@ def agreed(store: Pinned) -> list[int]:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: f"{attack.who}: {attack.what}")
-def test_both_verifiers_agree_on_an_attack(store: Pinned, attack: Attack) -> None:
+def test_both_verifiers_agree_on_an_attack(store: Watched, attack: Attack) -> None:
     """Whatever was done, both come to the verdict of the catalogue, with whatever the person has who looks."""
     attack.do(store)
     public, audited, _ = agreed(store)
-    assert (public, audited) == (CODES[attack.public], CODES[attack.audited])
+    assert (public, audited, store.witnessed()) == (CODES[attack.public], CODES[attack.audited], attack.layers[2])
 
 
 @pytest.mark.parametrize("seed", range(24))
