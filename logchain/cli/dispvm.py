@@ -8,19 +8,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from threading import Thread
+from typing import IO, NamedTuple
 
 import click
 
 from logchain.cli.new_files import end_in_order
 from logchain.format.errors import StoreError, UsageError
 from logchain.format.names import check_vm
+from logchain.read.display import escape
 
 __all__ = ["Destination", "dispvm_option", "find_disposable", "find_qube", "private_directory"]
 
 _MEMORY = "/dev/shm"
 _NAME = "logchain-handed-over-"  # what bears it is shredded: nobody else's directory does
 _CHUNK = bytes(1 << 20)
+_MOST_LINES, _LONGEST = 100, 1_000  # lines, and bytes of a line, of what a command of Qubes says
+_PATIENCE = 1.0  # s for the rest of it, where something that the command left behind holds the pipe
 
 
 def _checked(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
@@ -97,7 +101,18 @@ class Destination(NamedTuple):
 
     def take(self, path: Path) -> None:
         """Hand a file over; in a disposable it is shown until the viewer is closed. StoreError where that fails."""
-        code = subprocess.run([*self.command, str(path)], stdin=subprocess.DEVNULL, check=False).returncode
+        # what it says may be the other qube's: qrexec hands on its standard error
+        command = [*self.command, str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        relay = Thread(target=_relay, args=(self.command[0], process.stdout), daemon=True)
+        relay.start()
+        try:
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        relay.join(_PATIENCE)
         if code:
             why = f"it ended with {code}"
             if code == 126:
@@ -106,6 +121,19 @@ class Destination(NamedTuple):
                     f"{self.service} from this qube to {self.target}"
                 )
             raise StoreError(f"{self.command[0]} could not {self.doing} it: {why}. Nothing of it stays here")
+
+
+def _relay(name: str, pipe: IO[bytes]) -> None:
+    """Say what a command says, escaped and as its words: they may be another qube's, and shall not pass for ours."""
+    with pipe:
+        for _ in range(_MOST_LINES):
+            untrusted_line = pipe.readline(_LONGEST)
+            if not untrusted_line:
+                return
+            click.echo(f"{name}: {escape(untrusted_line.rstrip())}", err=True)
+        click.echo(f"{name}: says more, which is not shown", err=True)
+        while pipe.read(_LONGEST):
+            pass  # so that it does not wait for us
 
 
 def find_disposable(template: str | None) -> Destination:

@@ -1,9 +1,13 @@
-"""What stands in for the terminal where a program, such as the window, runs a command for a person (`--frontend`).
+r"""What stands in for the terminal where a program, such as the window, runs a command for a person (`--frontend`).
 
 Lines on standard error that begin with `{` are for that program, one JSON object each; all others are words for the
 person. `{"progress": 12, "doing": "verifying"}` tells percents. `{"ask": "Delete …?", "word": "yes", "secret": false}`
-is a question: the next line on standard input is the answer; one that came before the question is none. Where standard
-input ends, the command ends, as on Ctrl-C: so a window can cancel what runs as another user, and nothing outlives it.
+is a question: the next line on standard input is the answer; one that came before the question is none.
+`{"done": 1}` is the last word, with the exit code; where it is missing the code is sudo's, or a signal's.
+
+A line on standard input that is one control character is what a terminal makes of it: ^C ends the command, ^\ kills it
+at once. Where standard input ends, the command ends as on ^C. So a window can cancel and kill what runs as another
+user, to whom it may send no signal, and nothing outlives it.
 """
 
 import json
@@ -19,8 +23,11 @@ import click
 
 __all__ = ["ask", "begin", "is_frontend", "tell"]
 
+_CANCEL, _KILL = b"\x03", b"\x1c"
+
 _answers: SimpleQueue[str] = SimpleQueue()
 _threads: list[threading.Thread] = []
+_interrupted = threading.Event()
 
 
 def begin() -> None:
@@ -57,6 +64,18 @@ def _listen() -> None:
         while data := os.read(0, 4_096):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                _answers.put(line.decode("utf-8", "replace"))
-    # in the main thread, so that it is woken from whatever it waits for
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                if line == _KILL:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                elif line == _CANCEL:
+                    _interrupt()
+                else:
+                    _answers.put(line.decode("utf-8", "replace"))
+    _interrupt()
+
+
+def _interrupt() -> None:
+    """End the command as on Ctrl-C, once: a second one would end what it clears away."""
+    if not _interrupted.is_set():
+        _interrupted.set()
+        # in the main thread, so that it is woken from whatever it waits for
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

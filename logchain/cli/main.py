@@ -65,22 +65,32 @@ def main() -> None:
     """Run logchain with the arguments of the command line."""
     _open_standard_files()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `logchain show | head` ends as `cat | head` does
+    code = _run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over
+    frontend = sys.modules.get("logchain.cli.frontend")
+    if frontend and frontend.is_frontend():
+        frontend.tell(done=code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command; return the exit code, with every error told in one line."""
     try:
-        sys.exit(logchain_group.main(prog_name="logchain", standalone_mode=False) or 0)
+        return int(logchain_group.main(prog_name="logchain", standalone_mode=False) or 0)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        _fail(error.format_message().rstrip(".") + hint, 2)
+        return _fail(error.format_message().rstrip(".") + hint, 2)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 130
     except LogchainError as error:
-        _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
     except Exception as error:
         if os.environ.get("LOGCHAIN_DEBUG"):
             raise
-        _fail(f"internal fault ({type(error).__name__}); please report it, with what LOGCHAIN_DEBUG=1 shows", 3)
+        return _fail(f"internal fault ({type(error).__name__}); please report it, with what LOGCHAIN_DEBUG=1 shows", 3)
 
 
 def _open_standard_files() -> None:
@@ -94,8 +104,8 @@ def _open_standard_files() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (it stays open)
 
 
-def _fail(message: str, exit_code: int) -> None:
+def _fail(message: str, exit_code: int) -> int:
     from logchain.read.display import escape_text
 
     click.echo(f"logchain: {escape_text(message)}", err=True)
-    sys.exit(exit_code)
+    return exit_code

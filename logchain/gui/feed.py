@@ -1,5 +1,6 @@
 """Where what the window shows comes from: a command that goes on, and others that are run when asked."""
 
+import time
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -10,6 +11,7 @@ from logchain.gui.process import Process
 
 __all__ = ["Feed"]
 
+_LAST = 0.3  # s in which all commands should have ended when the window is closed
 _AGAIN = 5_000  # ms until a list that ended is tried again
 
 
@@ -59,12 +61,13 @@ class Feed(QObject):
         return name in self._running
 
     def stop(self) -> None:
-        """End all that runs."""
+        """End all that runs: it only reads, so nothing is lost. Who closes the window does not wait for it."""
         self._again.stop()
         for process in self._running.values():
-            process.cancel()
+            process.kill()
+        end = time.monotonic() + _LAST
         for process in self._running.values():
-            process.stop()
+            process.let_go(max(0, round(1000 * (end - time.monotonic()))))
         self._running = {}
 
     def _begin(self, name: str, command: Sequence[str]) -> tuple[Process, list[str]]:

@@ -25,13 +25,16 @@ __all__ = ["Job"]
 
 _MOST = 256 << 10  # bytes of text that are shown
 _PAUSE = 50  # ms between two writes into the box
-_PATIENCE = 3_000  # ms for a command that was told to end, before it can be killed: no double click does that
+_PATIENCE = 3_000  # ms for a command that was told to end, before it can be killed: no double click does that; and
+# as long for one that was killed, before we give up
+_LEFT = -2  # no exit code: it is not known how it ends
 _RESULTS = {
     0: "✔ Done.",
     1: "▲ There is evidence of tampering or loss: see below.",
     2: "▲ It could not be done as asked: see below.",
     3: "▲ Not all is well, or it cannot be told: see below.",
     130: "✕ Cancelled. What was done before stays done; the command says so below if anything was.",
+    _LEFT: "▲ It does not end, even when it is killed. It goes on by itself: look for it with 'ps'.",
     -1: "▲ The command could not be run, or was killed. What it had in memory to be opened or copied may still be "
     "in /dev/shm: the next command that opens or copies something clears it away.",
 }
@@ -90,7 +93,7 @@ class Job(QDialog):
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(_PATIENCE)
-        self._patience.timeout.connect(self._offer_kill)
+        self._patience.timeout.connect(self._lose_patience)
         self.process = Process(logchain.program(*words), self)
         self.process.lines.connect(self._take)
         self.process.said.connect(self._say)
@@ -116,8 +119,11 @@ class Job(QDialog):
             self.button.setEnabled(False)
             self._patience.start()
 
-    def _offer_kill(self) -> None:
-        if self.code is None:
+    def _lose_patience(self) -> None:
+        if self._killed:
+            self.process.let_go()
+            self._end(_LEFT)
+        elif self.code is None:
             self.button.setText("&Kill")
             self.button.setEnabled(True)
 
@@ -126,7 +132,10 @@ class Job(QDialog):
             self.accept()
         elif self._ending:
             self._killed = True
+            self.heading.setText("Killing it …")
+            self.button.setEnabled(False)
             self.process.kill()
+            self._patience.start()
         else:
             self.cancel()
 
@@ -168,7 +177,7 @@ class Job(QDialog):
 
     def _end(self, code: int) -> None:
         self._write()
-        code = -1 if self._killed else code
+        code = -1 if self._killed and code != _LEFT else code
         self.code = code
         self._patience.stop()
         self.question.hide()

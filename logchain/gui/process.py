@@ -13,14 +13,14 @@ __all__ = ["Process"]
 _PAUSE = 50  # ms between two portions: twenty a second
 _PORTION = 1_000  # lines
 _LONGEST = 64 << 20  # bytes of a line; the largest is the report of a check
-_PATIENCE = 3_000  # ms for a command that was told to end
-_CANCELLED = 130
+_CTRL_C, _CTRL_BACKSLASH = b"\x03", b"\x1c"
 
 
 class Process(QObject):
     """One run of one command. Nothing of it comes before `start` has returned, and nothing after `ended`.
 
-    Its standard input stays open: at the end of that the command ends, as on Ctrl-C. Standard output and error come
+    Its standard input stays open, and is what a keyboard is to a terminal (`logchain --frontend`): so it can be ended
+    where it runs as another user. At the end of it the command ends, as on Ctrl-C. Standard output and error come
     through one pipe, for a question must not be shown before what it is about.
     """
 
@@ -28,13 +28,13 @@ class Process(QObject):
     said = Signal(str)  # lines for the person, with newlines between them
     progress = Signal(int, str)  # percents, of what
     asked = Signal(str, str, bool)  # a question, the word that agrees, whether the answer is a secret
-    ended = Signal(int)  # exit code; 130: cancelled; -1: it could not be run, or crashed
+    ended = Signal(int)  # the command's exit code; -1: it could not be run, or was killed: it told none
 
     def __init__(self, program: Sequence[str], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._program = list(program)
         self._code: int | None = None
-        self._cancelled = False
+        self._done: object = None  # the exit code that the command told; any other is sudo's, or the system's
         self._process = QProcess(self)
         self._process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         self._process.readyRead.connect(self._plan)
@@ -60,13 +60,18 @@ class Process(QObject):
 
     def cancel(self) -> None:
         """Tell it to end; it clears away first what is not to stay."""
-        self._cancelled = True
-        self._process.closeWriteChannel()
+        self._press(_CTRL_C)
 
     def kill(self) -> None:
-        """End it at once, whatever it leaves behind."""
-        self._cancelled = True
+        """End it at once, whatever it leaves behind, also where it may get no signal from us."""
+        self._press(_CTRL_BACKSLASH)
+        self._process.closeWriteChannel()
         self._process.kill()
+
+    def _press(self, key: bytes) -> None:
+        if self.runs:
+            self._process.write(key + b"\n")
+            self._process.waitForBytesWritten(0)
 
     def discard(self) -> None:
         """End it without waiting; nothing is told any more, and this object goes when it has ended."""
@@ -77,15 +82,14 @@ class Process(QObject):
         self._process.finished.connect(self.deleteLater)
         self.kill()
 
-    def stop(self) -> None:
-        """End it, and wait until it has; nothing is told any more."""
+    def let_go(self, patience: int = 0) -> None:
+        """Kill it, and wait for so many ms until it has ended, not longer; nothing is told any more."""
         self.blockSignals(True)
         self._timer.stop()
         self._process.blockSignals(True)
-        self.cancel()
-        if self.runs and not self._process.waitForFinished(_PATIENCE):
-            self._process.kill()
-            self._process.waitForFinished(_PATIENCE)
+        self.kill()
+        if self.runs and not self._process.waitForFinished(patience):
+            self._process.setProcessState(QProcess.ProcessState.NotRunning)  # else Qt waits 30 s when we end
 
     def _plan(self) -> None:
         """Take what came: at once if nothing came lately, else after the pause."""
@@ -103,10 +107,10 @@ class Process(QObject):
         if len(found) == _PORTION:
             self._timer.start(0)  # the rest, after what else waits
         elif self._process.bytesAvailable() > _LONGEST:
-            self._process.kill()
+            self.kill()
         elif self._code is not None:
             self._tell([bytes(self._process.readAll().data())])
-            self.ended.emit(self._code)
+            self.ended.emit(self._code if self._code == self._done else -1)
 
     def _tell(self, found: list[bytes]) -> None:
         """Tell each line to whom it is for, in their order."""
@@ -123,9 +127,12 @@ class Process(QObject):
                     self._hear(told)
 
     def _hear(self, told: dict[str, Any]) -> None:
-        if "progress" in told:
-            self.progress.emit(int(told["progress"]), str(told.get("doing", "")))
-        else:
+        percent = told.get("progress")
+        if isinstance(percent, int) and 0 <= percent <= 100:
+            self.progress.emit(percent, str(told.get("doing", "")))
+        elif "done" in told:
+            self._done = told["done"]
+        elif "ask" in told:
             self.asked.emit(str(told.get("ask")), str(told.get("word", "")), bool(told.get("secret")))
 
     def _failed(self, error: QProcess.ProcessError) -> None:
@@ -136,8 +143,6 @@ class Process(QObject):
 
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._code = code if status == QProcess.ExitStatus.NormalExit else -1
-        if self._cancelled and self._code == -1:
-            self._code = _CANCELLED
         self._plan()
 
 
@@ -145,4 +150,4 @@ def _kind(line: bytes) -> str:
     """Tell for whom a line is; no line of a log, nor of a table, begins with a brace."""
     if not line.startswith(b"{"):
         return "said"
-    return "front end" if line.startswith((b'{"progress": ', b'{"ask": ')) else "objects"
+    return "front end" if line.startswith((b'{"progress": ', b'{"ask": ', b'{"done": ')) else "objects"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,6 +88,26 @@ def test_the_end_of_its_input_ends_a_command(start: Start) -> None:
         assert process.wait(30) == 130
 
 
+def test_keys_end_a_command(start: Start) -> None:
+    """^C ends it, and it tells so with its exit code; ^\\ kills it, whatever it does."""
+    for key, code, told_at_last in (("\x03", 130, '{"done": 130}\n'), ("\x1c", -signal.SIGKILL, "")):
+        process = start("list", "--json", "--follow")
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        answer(process, key)
+        assert process.wait(30) == code
+        assert process.stderr.read().lstrip() == told_at_last
+
+
+def test_a_usage_error_is_told_with_its_code(start: Start) -> None:
+    """Words first, then the exit code."""
+    process = start("delete", "--vm", "work")
+    assert process.stderr
+    assert process.wait(30) == 2
+    assert process.stderr.read().splitlines()[1:] == ['{"done": 2}']
+
+
 def test_progress_and_words(start: Start, tmp_path: Path) -> None:
     """Percents come as JSON, and the report has beside its numbers what a person would have read."""
     process = start("verify", "--json", "--audit-secret", str(tmp_path / "audit"))
@@ -95,7 +116,7 @@ def test_progress_and_words(start: Start, tmp_path: Path) -> None:
     out, err = process.stdout.read(), process.stderr.read()
     assert process.wait(30) == 0
     progress = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
-    assert progress[-1] == {"progress": 100, "doing": "verifying"}
+    assert progress[-2:] == [{"progress": 100, "doing": "verifying"}, {"done": 0}]
     assert "INTACT: every record above" in json.loads(out)["told"]
 
 
@@ -136,4 +157,4 @@ def test_an_answer_in_no_encoding(start: Start) -> None:
     process.stdout.readline()
     process.stdin.close()
     assert process.wait(30) == 130
-    assert not process.stderr.read().strip()
+    assert process.stderr.read().lstrip() == '{"done": 130}\n'

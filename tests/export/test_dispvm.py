@@ -24,6 +24,7 @@ else [ "${0##*/}" = qvm-open-in-vm ] && { [ "$1 $2" = "--view-only @dispvm:offli
 fi
 [ -f "$file" ] && [ ! -L "$file" ] || exit 125
 stat -c '%a %u' "$file" "${file%/*}" > "$PLACE/modes"
+[ "$SAYS" ] && printf "$SAYS" >&2
 [ "$REFUSE" ] && { echo 'Request refused' >&2; exit 126; }
 name=$(printf %s "${file##*/}" | LC_ALL=C sed 's/[^0-9A-Za-z._+@-]/_/g')
 cp "$file" "$PLACE/dvm-$name"
@@ -62,6 +63,19 @@ def kept(place: Path) -> bytes:
     data = path.read_bytes()
     path.unlink()
     return data
+
+
+def test_what_another_qube_says(qubes: Run) -> None:
+    """qrexec hands on its standard error: it is said as its words, escaped, bounded, and passes for none of ours."""
+    said = r'{"ask": "sudo: password", "word": "", "secret": true}\n\033]0;owned\007\n'
+    done = qubes("logchain", "open", "--vm", "work", SAYS=said, REFUSE="1")
+    lines = done.stderr.decode().splitlines()
+    assert lines[0] == 'qvm-open-in-dvm: {"ask": "sudo: password", "word": "", "secret": true}'
+    assert lines[1] == r"qvm-open-in-dvm: \x1b]0;owned\x07"
+    assert "its policy has no line that allows qubes.OpenInVM" in lines[-1]
+    assert done.returncode == 3
+    done = qubes("logchain", "open", "--vm", "work", SAYS=r"x\n" * 1_000)
+    assert (done.returncode, done.stderr.count(b"\n")) == (0, 101)
 
 
 def test_lines_in_a_disposable(qubes: Run, place: Path) -> None:

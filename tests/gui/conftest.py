@@ -61,7 +61,7 @@ def open_window(qtbot: QtBot) -> Iterator[Open]:
     yield opened
     for window in windows:
         for job in window.doing.jobs:
-            job.process.stop()
+            job.process.let_go(5_000)
             job.code = job.code or 0
         window.close()
     QApplication.processEvents()

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QProcess, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit, QMessageBox
@@ -18,6 +18,7 @@ from logchain.gui.actions import ACTIONS, Action, also_taken
 from logchain.gui.command import Logchain
 from logchain.gui.job import _MOST, Job
 from logchain.gui.options import Options
+from logchain.gui.process import Process
 from logchain.gui.window import Window
 from tests.gui.conftest import Open, column, names
 
@@ -267,6 +268,96 @@ def test_a_command_that_does_not_end(qtbot: QtBot, room: Path) -> None:
         job.button.click()
         ended(qtbot, job)
     assert (job.code, job.heading.text()[0], job.button.isEnabled()) == (-1, "▲", True)
+
+
+SUDO = """#!/bin/bash
+[ "$1" = -n ] && shift
+[ -e "$PLACE/asks" ] && { echo "sudo: a password is required" >&2; exit 1; }
+exec "$@"
+"""
+
+
+@pytest.fixture
+def as_root(qubes: Path, room: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store that only root may look into, by a stand-in for sudo; what runs by it gets no signal from the window."""
+    (qubes / "sudo").write_text(SUDO)
+    (qubes / "sudo").chmod(0o755)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != room / "store" and access(path, mode))
+    monkeypatch.setattr(QProcess, "kill", lambda _: None)
+    return qubes
+
+
+def test_kill_under_sudo(as_root: Path, open_window: Open, qtbot: QtBot, room: Path) -> None:
+    """It is killed though no signal reaches it, that is told, and the window can be closed."""
+    window = open_window(room / "store", logs=4)
+    window.logs.choose("work", "web")
+    (as_root / "viewer").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("logchain.gui.job._PATIENCE", 100)
+        job = window.doing.run(action("open"), options(window, action("open")).words())
+    qtbot.waitUntil((as_root / "called").exists, timeout=20_000)
+    path = Path((as_root / "called").read_text().split()[-1])
+    pid = job.process._process.processId()
+    assert job.line.startswith("sudo logchain open")
+    job.process._press = lambda key: Process._press(job.process, key) if key != b"\x03" else None  # type: ignore[method-assign]
+    job.button.click()
+    qtbot.waitUntil(lambda: job.button.text() == "&Kill" and job.button.isEnabled(), timeout=20_000)
+    job.button.click()
+    ended(qtbot, job)
+    (as_root / "viewer").unlink()
+    assert (job.code, "was killed" in job.heading.text()) == (-1, True)
+    assert not Path(f"/proc/{pid}").exists()
+    assert window.close()
+    shutil.rmtree(path.parent)
+
+
+def test_what_cannot_be_killed(as_root: Path, open_window: Open, qtbot: QtBot, room: Path) -> None:
+    """A command that hears nothing any more is told to go on, and stops neither its dialog nor the window."""
+    window = open_window(room / "store", logs=4)
+    window.logs.choose("work", "web")
+    (as_root / "viewer").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("logchain.gui.job._PATIENCE", 100)
+        job = window.doing.run(action("open"), options(window, action("open")).words())
+    qtbot.waitUntil((as_root / "called").exists, timeout=20_000)
+    pid = job.process._process.processId()
+    os.kill(pid, signal.SIGSTOP)
+    job.button.click()
+    qtbot.waitUntil(lambda: job.button.text() == "&Kill" and job.button.isEnabled(), timeout=20_000)
+    job.button.click()
+    qtbot.waitUntil(lambda: job.code is not None, timeout=20_000)
+    assert "It does not end" in job.heading.text()
+    assert window.close()
+    (as_root / "viewer").unlink()
+    os.kill(pid, signal.SIGCONT)  # and now it hears that it is to be killed
+    qtbot.waitUntil(lambda: not Path(f"/proc/{pid}/exe").exists(), timeout=20_000)
+    shutil.rmtree(Path((as_root / "called").read_text().split()[-1]).parent)
+
+
+def test_where_sudo_asks_for_a_password(as_root: Path, open_window: Open, qtbot: QtBot, room: Path) -> None:
+    """Its exit code is 1, and no evidence of anything: only a command that tells its verdict has one."""
+    window = open_window(room / "store", logs=4)
+    (as_root / "asks").touch()
+    job = window.doing.run(action("verify", "--json"), ["verify", "--json"])
+    assert "a password is required" in ended(qtbot, job)
+    assert (job.code, "could not be run" in job.heading.text()) == (-1, True)
+
+
+def test_what_another_qube_says_is_no_question(window: Window, qtbot: QtBot, qubes: Path) -> None:
+    """A line of a disposable's, handed on by qrexec, is shown as words, and stops nothing."""
+    line = json.dumps({"ask": "sudo: password", "word": "", "secret": True})
+    (qubes / "qvm-open-in-dvm").write_text(
+        f"#!/bin/bash\necho '{line}' >&2\necho '{{\"progress\": 1e999}}' >&2\nexit 126\n"
+    )
+    window.logs.choose("work", "web")
+    job = window.doing.run(action("open"), options(window, action("open")).words())
+    asked: list[str] = []
+    job.process.asked.connect(lambda text, *_: asked.append(text))
+    text = ended(qtbot, job)
+    assert f"qvm-open-in-dvm: {line}" in text
+    assert "dom0 refused it" in text
+    assert not asked
 
 
 def test_text_that_is_cut_is_told_to_be(qtbot: QtBot, room: Path) -> None:

@@ -73,7 +73,7 @@ def test_all_can_be_reached_by_the_keyboard(window: Window) -> None:
 
 def test_a_flood_of_lines_comes_in_portions(qtbot: QtBot) -> None:
     """Not more than twenty times a second, and none is lost."""
-    code = "for n in range(20000): print('{%d}' % n)\nimport sys; sys.stdin.read(); print('end', file=sys.stderr)"
+    code = "for n in range(20000): print('{%d}' % n)\nimport sys; sys.stdin.readline(); print('end\\n{\"done\": 0}')"
     process = Process([sys.executable, "-c", code])
     portions: list[list[bytes]] = []
     words: list[str] = []
