@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 NAME = "30-logchain.policy"  # 30: the user's own, before what packages bring (60 and up)
-TEMPLATE = Path(__file__).resolve().parent / NAME
+WITNESS = "31-logchain-witness.policy"
+TEMPLATES = Path(__file__).resolve().parent
 POLICY = Path("/etc/qubes/policy.d")
 
 _VM = re.compile(r"\A[A-Za-z][A-Za-z0-9_.-]{0,30}\Z")
@@ -32,7 +33,7 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         if options.action == "show":
-            sys.stdout.write(policy(options.logvm, options.only_tag, stock=options.qubes_log))
+            sys.stdout.write(asked(options))
         elif options.action == "install":
             install(options)
         else:
@@ -48,21 +49,33 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="logchain-dom0-setup",
-        description="Lets the qubes send their logs to the LogVM: installs or removes one file of qrexec policy.",
+        description="Lets the qubes send their logs to the LogVM: installs or removes one file of qrexec policy. "
+        "With --witness it lets the LogVM ask its witness instead: that is another file.",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     chosen = argparse.ArgumentParser(add_help=False)
     chosen.add_argument("--logvm", default="sys-log", metavar="QUBE", help="the LogVM (default: %(default)s)")
     chosen.add_argument("--only-tag", metavar="TAG", help="only qubes with this tag may send (qvm-tags QUBE add TAG)")
     chosen.add_argument("--qubes-log", action="store_true", help="send calls of Qubes' own qubes.Log there too")
+    chosen.add_argument("--witness", metavar="QUBE", help="let the LogVM, and nobody else, ask this qube: its witness")
     place = argparse.ArgumentParser(add_help=False)
     place.add_argument("--policy-dir", type=Path, default=POLICY, metavar="DIR", help="default: %(default)s")
     place.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
     place.add_argument("--yes", action="store_true", help="do not ask")
     actions.add_parser("show", parents=[chosen], help="print the policy, check nothing")
     actions.add_parser("install", parents=[chosen, place], help="check the LogVM, then put the policy in place")
-    actions.add_parser("remove", parents=[place], help="take the policy away")
+    removal = actions.add_parser("remove", parents=[place], help="take the policy away")
+    removal.add_argument("--witness", action="store_true", help="that of the witness, and not that of the senders")
     return parser
+
+
+def asked(options: argparse.Namespace) -> str:
+    """Return the text of the policy file that is asked for; raises Refused for what cannot stand in one."""
+    if options.witness is None:
+        return policy(options.logvm, options.only_tag, stock=options.qubes_log)
+    if options.only_tag is not None or options.qubes_log:
+        raise Refused("--only-tag and --qubes-log are of the policy for senders; install that without --witness")
+    return witness_policy(options.logvm, options.witness)
 
 
 def policy(logvm: str, only_tag: str | None, *, stock: bool) -> str:
@@ -71,7 +84,7 @@ def policy(logvm: str, only_tag: str | None, *, stock: bool) -> str:
         raise Refused(f"{logvm!r} is no name of a qube that could be the LogVM; give --logvm QUBE")
     if only_tag is not None and not _TAG.match(only_tag):
         raise Refused(f"{only_tag!r} is no tag: letters, digits, '_', '.', '-'")
-    text = re.sub(r"\bsys-log\b", logvm, TEMPLATE.read_text("ascii"))
+    text = re.sub(r"\bsys-log\b", logvm, (TEMPLATES / NAME).read_text("ascii"))
     if only_tag is not None:
         text = re.sub(r"@anyvm( +@default allow)", rf"@tag:{only_tag}\1", text)
     if stock:
@@ -81,11 +94,24 @@ def policy(logvm: str, only_tag: str | None, *, stock: bool) -> str:
     return text
 
 
+def witness_policy(logvm: str, witness: str) -> str:
+    """Return the text of the witness's policy file; raises Refused for a name that cannot stand in one."""
+    for qube, option, what in ((logvm, "--logvm", "the LogVM"), (witness, "--witness", "the witness")):
+        if not _VM.match(qube) or (qube == "dom0" and qube is logvm):
+            raise Refused(f"{qube!r} is no name of a qube that could be {what}; give {option} QUBE")
+    if witness == logvm:
+        raise Refused("a LogVM cannot be its own witness; give --witness another qube")
+    text = re.sub(r"\bsys-log\b", logvm, (TEMPLATES / WITNESS).read_text("ascii"))
+    return text.replace("target=vault", f"target={'@adminvm' if witness == 'dom0' else witness}")
+
+
 def install(options: argparse.Namespace) -> None:
-    """Check the LogVM and the policy as it is, then put the file in place."""
-    text = policy(options.logvm, options.only_tag, stock=options.qubes_log).encode("ascii")
+    """Check the qubes and the policy as it is, then put the file in place."""
+    text = asked(options).encode("ascii")
     check_logvm(options.logvm)
-    target = options.policy_dir / NAME
+    if options.witness:
+        check_witness(options.witness)
+    target = options.policy_dir / (WITNESS if options.witness else NAME)
     before = _read(target)
     _check_others(target)
     if before == text:
@@ -96,12 +122,15 @@ def install(options: argparse.Namespace) -> None:
     kept = _keep(target, before) if before else None
     _put(target, text, check=True)
     print(f"{target} is in place." + (f" What was there is kept as {kept}." if kept else ""))
-    print(f"Next, where logs shall be sent from: qvm-service QUBE log-exporter on\nTo undo: {_us()} remove")
+    if options.witness:
+        print(f"Next, in {options.witness}: sudo logchain-witness keygen\nTo undo: {_us()} remove --witness")
+    else:
+        print(f"Next, where logs shall be sent from: qvm-service QUBE log-exporter on\nTo undo: {_us()} remove")
 
 
 def remove(options: argparse.Namespace) -> None:
     """Take the policy away; what was there is kept under a name that qrexec does not read."""
-    target = options.policy_dir / NAME
+    target = options.policy_dir / (WITNESS if options.witness else NAME)
     before = _read(target)
     if before is None:
         print(f"{target} is not there; nothing to do.")
@@ -111,8 +140,9 @@ def remove(options: argparse.Namespace) -> None:
     kept = _keep(target, before)
     target.unlink()
     _sync(target.parent)
-    print(f"{target} is gone; from now on nobody can send logs. It is kept as {kept}.")
-    for other in sorted(path for path in target.parent.glob(f"{NAME}.old*") if path != kept):
+    what = "ask the witness" if options.witness else "send logs"
+    print(f"{target} is gone; from now on nobody can {what}. It is kept as {kept}.")
+    for other in sorted(path for path in target.parent.glob(f"{target.name}.old*") if path != kept):
         print(f"From earlier changes there is {other}.")
     print("LogVM, logs and keys are as they were.")
 
@@ -122,10 +152,7 @@ def check_logvm(logvm: str) -> None:
 
     A call that the policy sends to a qube that is not there pops up a message, each time, whatever `notify=` says.
     """
-    found = _run("qvm-check", "--quiet", logvm)
-    if found.returncode and found.stderr.strip() and "no such domain" not in found.stderr:
-        raise Refused(f"qvm-check cannot tell whether there is a qube {logvm}: {_last(found.stderr)}")
-    if found.returncode:
+    if not _exists(logvm):
         raise Refused(f"there is no qube {logvm}; make it first:\n  {_creation(logvm)}")
     kind = _property(logvm, "klass")
     if kind not in ("AppVM", "StandaloneVM"):
@@ -135,6 +162,19 @@ def check_logvm(logvm: str) -> None:
         raise Refused(f"{logvm} has a network, by {network}; a LogVM has none:\n  qvm-prefs {logvm} netvm ''")
     if _run("qvm-service", logvm, "logchain").stdout.strip() != "on":
         print(f"Note: the collector of {logvm} is not switched on yet: qvm-service {logvm} logchain on")
+
+
+def check_witness(witness: str) -> None:
+    """See that the witness's qube exists; raises Refused."""
+    if witness != "dom0" and not _exists(witness):
+        raise Refused(f"there is no qube {witness}; give --witness a qube that has logchain-witness")
+
+
+def _exists(qube: str) -> bool:
+    found = _run("qvm-check", "--quiet", qube)
+    if found.returncode and found.stderr.strip() and "no such domain" not in found.stderr:
+        raise Refused(f"qvm-check cannot tell whether there is a qube {qube}: {_last(found.stderr)}")
+    return not found.returncode
 
 
 def _property(logvm: str, name: str) -> str:
@@ -186,7 +226,7 @@ def _keep(target: Path, data: bytes) -> Path:
     """Keep what was there, beside what was kept before: nothing that a person wrote is ever overwritten."""
     number = 1
     while True:
-        kept = target.with_name(f"{NAME}.old{number if number > 1 else ''}")
+        kept = target.with_name(f"{target.name}.old{number if number > 1 else ''}")
         there = _read(kept)
         if there is None:
             _put(kept, data)

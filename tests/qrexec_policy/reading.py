@@ -60,7 +60,7 @@ def _rule(line: str) -> Rule:
             raise Refused(f"{word}: {line}")
         if name in ("notify", "autostart") and value not in ("yes", "no"):
             raise Refused(f"{word}: {line}")
-        if name == "target" and not _NAME.match(value):
+        if name == "target" and not (_NAME.match(value) or value == "@adminvm"):
             raise Refused(f"{word}: {line}")
         options[name] = value
     if action == "allow" and target == "@default" and "target" not in options:
@@ -83,7 +83,7 @@ def decide(rules: list[Rule], service: str, source: str, target: str, qubes: lis
         if rule.service == service and matches(rule.source, source) and matches(rule.target, target):
             if rule.action == "deny":
                 return "", rule.options.get("notify", "yes") == "yes"
-            to = rule.options.get("target", target)
+            to = rule.options.get("target", target).replace("@adminvm", "dom0")
             if to not in known:
                 return "", True  # a popup at every try, whatever notify= says
             if rule.options.get("autostart", "yes") == "no" and not known[to].running:

@@ -13,6 +13,7 @@ from tests.qrexec_policy.conftest import POLICY, SETUP, Dom0
 from tests.qrexec_policy.reading import Qube, decide, parse
 
 NAME = "30-logchain.policy"
+WITNESS = "31-logchain-witness.policy"
 
 
 def test_it_puts_the_policy_in_place_and_takes_it_away(dom0: Dom0) -> None:
@@ -27,6 +28,44 @@ def test_it_puts_the_policy_in_place_and_takes_it_away(dom0: Dom0) -> None:
     assert "nobody can send logs" in done.stdout
     assert dom0.files() == {f"{NAME}.old": POLICY.read_text()}
     assert "nothing to do" in dom0.run("remove", "--yes").stdout
+
+
+@pytest.mark.parametrize(("witness", "target"), [("vault", "vault"), ("my-vault", "my-vault"), ("dom0", "@adminvm")])
+def test_it_lets_the_logvm_ask_its_witness(dom0: Dom0, witness: str, target: str) -> None:
+    """--witness puts the witness's policy beside that of the senders, and takes away only that."""
+    dom0.run("install", "--yes")
+    if witness != "dom0":
+        dom0.qube(witness, klass="AppVM")
+    dom0.qube("logs", klass="AppVM", netvm="None", service_logchain="on")
+    done = dom0.run("install", "--yes", "--logvm", "logs", "--witness", witness)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = dom0.files()[WITNESS]
+    assert f"logchain.Witness * logs @default allow target={target} autostart=no notify=no" in text.splitlines()
+    assert "sys-log" not in text
+    qubes = [Qube("logs"), Qube("work"), Qube(witness)]
+    for caller, goes_to in (("logs", witness), ("work", "")):
+        assert decide(parse(text), "logchain.Witness", caller, "@default", qubes)[0] == goes_to
+    done = dom0.run("remove", "--yes", "--witness")
+    assert "nobody can ask the witness" in done.stdout
+    assert dom0.files() == {NAME: POLICY.read_text(), f"{WITNESS}.old": text}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--witness", "nowhere"], "there is no qube nowhere"),
+        (["--witness", "sys-log"], "cannot be its own witness"),
+        (["--witness", ""], "no name of a qube that could be the witness"),
+        (["--witness", "a allow\n"], "no name of a qube that could be the witness"),
+        (["--witness", "vault", "--logvm", "dom0"], "no name of a qube that could be the LogVM"),
+        (["--witness", "vault", "--qubes-log"], "install that without --witness"),
+    ],
+)
+def test_a_witness_that_is_none(dom0: Dom0, options: list[str], says: str) -> None:
+    """A witness that cannot be one is refused, and nothing is changed."""
+    done = dom0.run("install", "--yes", *options)
+    assert (done.returncode, dom0.files()) == (2, {})
+    assert says in done.stderr
 
 
 @pytest.mark.parametrize("action", ["install", "remove"])

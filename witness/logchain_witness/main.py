@@ -14,7 +14,7 @@ from logchain_witness.answer import answer
 from logchain_witness.checkpoint import MAX_QUESTION
 from logchain_witness.errors import StateError, WitnessError
 from logchain_witness.state import DEFAULT, State
-from logchain_witness.terminal import say
+from logchain_witness.terminal import printable, say
 
 _PATIENCE = 20.0  # s for a question to arrive
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer goes there
         return 0
     except OSError as error:
-        say(f"{error.strerror}")
+        say(f"{printable(str(error.filename or 'the system'))}: {error.strerror}")
         return 3
     except KeyboardInterrupt:
         return 130

@@ -18,9 +18,13 @@ _VERDICTS = {"same": 0, "older": 1, "fork": 1, "cannot-tell": 3}  # of `check`, 
 
 def keygen(state: State, given: argparse.Namespace) -> int:
     """Make the key, once, and show its public half."""
-    if printable(check_name(given.name)) != given.name:
+    try:
+        name = check_name(given.name)
+    except FormatError as error:
+        raise UsageError(str(error)) from error
+    if printable(name) != name:
         raise UsageError("take a name of ASCII for the key: it is shown, and copied, in many places")
-    show(str(state.create(given.name)))
+    show(str(state.create(name)))
     say("that is the public key: put it into /etc/logchain.toml of the LogVM, and keep it for 'logchain verify'")
     return 0
 
