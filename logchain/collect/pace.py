@@ -11,7 +11,7 @@ _MOST = 4 << 20  # bytes that may wait
 
 
 class Pace:
-    """Tells when the next commit is due (docs/ARCHITECTURE.md)."""
+    """Tells when the next commit is due (docs/durability.md)."""
 
     def __init__(self) -> None:
         self._since = inf  # when the oldest uncommitted byte was appended
