@@ -50,7 +50,7 @@ def witness_lines(witness: WitnessReport | None, entries: int) -> Iterator[str]:
     now = int(time.time())
     ago = f"{format_ago(1_000_000 * (now - witness.time))} ago"
     yield (
-        f"witness  {witness.entries:,} of {entries:,} entries were signed at "
+        f"witness  {min(witness.entries, entries):,} of {entries:,} entries were signed at "
         f"{format_local(witness.time * 1_000_000, None)}, {'A TIME TO COME' if witness.is_to_come(now) else ago}."
     )
     if witness.is_to_come(now):

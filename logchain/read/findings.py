@@ -67,7 +67,7 @@ class LedgerReport:
 
     fingerprint: str = ""  # of the key that its first entry is signed with
     pinned: bool = False  # that is the fingerprint that was given
-    entries: int = 0  # that are proven, from the first on
+    entries: int = 0  # that are proven, from the first on; those that came while all was looked at are left out
     head_time: int = 0  # of the last of these
     head_age: int = 0
     listed_time: int = 0  # of the last list of heads

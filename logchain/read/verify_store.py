@@ -38,6 +38,10 @@ class StoreCheck:
         self._ledger = Ledger(store, store_id)
         self._lists = HeadsLists(store, self._ledger)
         self._names: dict[bytes, tuple[str, str]] = {}
+        self._proven, self._head = (
+            0,
+            self._ledger.head,
+        )  # as far as it was proven when all began: that is what is judged
         self._pinned = False
         self._key = "none"
         self.findings: list[Finding] = []
@@ -45,6 +49,7 @@ class StoreCheck:
     def read_ledger(self, fingerprint: str | None) -> None:
         """Read ledger and lists of heads; `fingerprint` is the one that a person kept."""
         self._ledger.advance()
+        self._proven, self._head = self._ledger.proven, self._ledger.head
         self._pinned = bool(fingerprint) and self._ledger.fingerprint == fingerprint
         if fingerprint and self._ledger.genesis and not self._pinned:
             # not 'cannot tell': so whoever makes up a whole new ledger would silence every alarm
@@ -217,19 +222,25 @@ class StoreCheck:
         if RESTORING in self._store.names():
             text = "'logchain restored' was not finished, and nobody can log until it is: run it again"
             self.findings.append(Finding(False, text))
+        if self._ledger.intact and self._ledger.size > self._proven:
+            text = (
+                f"{self._ledger.size - self._proven:,} entries came while this looked: they are left out, verify again"
+            )
+            self.findings.append(Finding(False, text, entry=self._proven))
         self.findings += tell_clocks(self._ledger, time.time())
         self.findings += tell_gone(self._ledger, self._names, self._settings, time.time())
         self.findings += self._ledger.findings
 
     def acceptance(self) -> Accepted:
-        """Return what of the store is accepted, if nothing is damaged."""
+        """Return what of the store is accepted, if nothing is damaged: of what came meanwhile nothing was looked at."""
         ledger = self._ledger
         manifests = (
             (stream_id, segment, sealed.manifest)
             for stream_id, history in ledger.streams.items()
             for segment, sealed in history.sealed.items()
+            if sealed.entry < self._proven
         )
-        return Accepted.of(ledger.size, ledger.root(ledger.size), manifests)
+        return Accepted.of(self._proven, ledger.root(self._proven), manifests)
 
     def check_witnessed(self, policy: Policy) -> WitnessReport:
         """See how far witnesses signed the ledger, and that it is what they signed; behind `finish`."""
@@ -246,11 +257,11 @@ class StoreCheck:
 
     def ledger_report(self) -> LedgerReport:
         """Return what the ledger came to."""
-        ledger, head = self._ledger, self._ledger.head
+        ledger, head = self._ledger, self._head
         return LedgerReport(
             fingerprint=ledger.fingerprint,
             pinned=self._pinned,
-            entries=ledger.proven,
+            entries=self._proven,
             head_time=head.time if head else 0,
             head_age=head.age if head else 0,
             listed_time=self._lists.time,
