@@ -56,13 +56,15 @@ class Entry(NamedTuple):
 class Run(NamedTuple):
     """Lines of one part, one behind the other: whole records, and the number of each; their text, newlines included.
 
-    Verified: whether the user's last `verify` accepted this text as it is.
+    Heads are all that stands before payloads: in their order is that of times. Verified: whether the user's last
+    `verify` accepted this text as it is.
     """
 
     vm: str
     stream: str
     numbers: Sequence[int]
-    untrusted_lines: Sequence[bytes]
+    heads: list[bytes]
+    untrusted_lines: list[bytes]
     untrusted_text: bytes
     verified: bool = False
 
@@ -252,27 +254,28 @@ class StreamReader:
     def _take_text(self, first: int, text: bytes) -> Iterator[Item]:
         lines = text.split(b"\n")
         lines.pop()
-        if lines and self._is_clean and b"".join(map(_HEAD, lines)).translate(_DIGITS) == _LINE * len(lines):
-            yield self._run(first, lines, text)
-            return
-        begin = 0
-        odd = [place for place, line in enumerate(lines) if _HEAD(line).translate(_DIGITS) != _LINE]
+        heads = list(map(_HEAD, lines))
+        odd: list[int] = []
+        if b"".join(heads).translate(_DIGITS) != _LINE * len(lines):
+            odd = [place for place, head in enumerate(heads) if head.translate(_DIGITS) != _LINE]
+        begin, start = 0, self._offset
         for place in [*odd, len(lines)]:
             while begin < place and not self._is_clean:
                 yield from self._take_one(first, lines[begin])
                 begin += 1
             if begin < place:
-                yield self._run(first, lines[begin:place])
+                at, part = self._offset - start, slice(begin, place)
+                size = sum(map(len, lines[part])) + place - begin
+                yield self._run(first, heads[part], lines[part], text[at : at + size])
             yield from self._take_one(first, lines[place]) if place < len(lines) else ()
             begin = place + 1
 
-    def _run(self, first: int, lines: list[bytes], text: bytes = b"") -> Run:
+    def _run(self, first: int, heads: list[bytes], lines: list[bytes], text: bytes) -> Run:
         """Take records that are lines of one part, none of them the end of another."""
-        text = text or b"\n".join([*lines, b""])
         numbers = range(first + self._index, first + self._index + len(lines))
         self._time = parse_time(lines[-1][:TIME_SIZE])
         self._index, self._offset = self._index + len(lines), self._offset + len(text)
-        return Run(self._vm, self._stream, numbers, lines, text, self._verified)
+        return Run(self._vm, self._stream, numbers, heads, lines, text, self._verified)
 
     def _take_one(self, first: int, line: bytes) -> Iterator[Entry]:
         record = parse_record(line)

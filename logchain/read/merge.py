@@ -3,7 +3,7 @@
 import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from operator import itemgetter
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 __all__ = ["Batch", "Source", "merge"]
@@ -86,5 +86,5 @@ def _take(active: dict[int, _Open[T]], bound: bytes, bisect: Callable[[Sequence[
             items += source.items[source.place : end]
             source.place, parts = end, parts + 1
     if parts > 1:
-        items = list(itemgetter(*sorted(range(len(items)), key=times.__getitem__))(items))
+        items.sort(key=partial(next, iter(times)))  # asked of each item, in their order: its time
     return items

@@ -5,11 +5,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
 from logchain.format.errors import FormatError
-from logchain.format.limits import TIME_SIZE
 from logchain.format.record import format_time
 from logchain.read.changes import Changes
 from logchain.read.entries import Entry, Item, Kind, Run, StreamReader
@@ -30,7 +28,7 @@ _POLL = 0.04  # s between looks for what is new
 _BATCH = 512  # things that are merged in one go, at least
 _WINDOW = 20_000  # records, about, that are held to be shown from their end
 
-_TIME = itemgetter(slice(TIME_SIZE))
+_HEAD = b" - "  # what is between time and payload of a line
 _OTHER, _WANTED, _GAP = 0, 1, 2  # what a thing is, where that matters behind the merge
 
 
@@ -153,12 +151,12 @@ class Show(Generic[T]):
         things: list[S] = []
         for item, made in self._things(items, wanted, maker):
             if isinstance(item, Entry):
-                times += [max(format_time(item.time), times[-1] if times else b"")] * len(made)
+                times.append(max(format_time(item.time) + _HEAD, times[-1] if times else b""))
             else:
-                if times and item.untrusted_lines[0][:TIME_SIZE] < times[-1]:  # a clock was set back: number goes first
+                if times and item.heads[0] < times[-1]:  # a clock was set back: number goes first
                     yield Batch(times, things)
                     times, things = [], []
-                times += map(_TIME, item.untrusted_lines)
+                times += item.heads
             things += made
             if len(times) >= _BATCH:
                 yield Batch(times, things)
@@ -232,13 +230,18 @@ def _whole(reader: StreamReader) -> Iterator[Item]:
 def _grep(run: Run, pattern: Pattern) -> Run:
     """Return a run of the lines that match."""
     text = run.untrusted_text
-    lines, numbers, index, place = [], [], 0, 0
+    places, index, place = [], 0, 0
     for begin, _ in pattern.find(text):
         index += text.count(b"\n", place, begin)
         place = begin
-        lines.append(run.untrusted_lines[index])
-        numbers.append(run.numbers[index])
-    return run._replace(numbers=numbers, untrusted_lines=lines, untrusted_text=b"\n".join([*lines, b""]))
+        places.append(index)
+    lines = [run.untrusted_lines[at] for at in places]
+    return run._replace(
+        numbers=[run.numbers[at] for at in places],
+        heads=[run.heads[at] for at in places],
+        untrusted_lines=lines,
+        untrusted_text=b"\n".join([*lines, b""]),
+    )
 
 
 def _take_newest(things: list[tuple[int, T]], left: int | None) -> tuple[list[T], int | None]:
