@@ -102,7 +102,6 @@ class StreamReader:
         self._held: list[Entry] = []  # a cut line, and notes behind it, until it shows whether it was sent again
         self._evicted: list[bytes] = []  # notes of segments that went on purpose, until the next one tells a time
         self._verified = False
-        self._marked = False  # it was told that what follows is not yet verified
 
     def begins(self) -> bytes:
         """Return a time, as in records, before which nothing of this can be; without opening a text."""
@@ -232,9 +231,9 @@ class StreamReader:
 
     def _mark(self, text: Text) -> Iterator[Entry]:
         """Tell, once, that what is sealed from here on is newer than what the user's last `verify` accepted."""
-        if isinstance(text, SealedText) and self._view.accepts and not self._verified and not self._marked:
-            self._marked = True
-            self._view.marks += 1
+        name = self._vm, self._stream
+        if isinstance(text, SealedText) and self._view.accepts and not self._verified and name not in self._view.marked:
+            self._view.marked.add(name)
             note = format_note("not-yet-verified", segment=text.number)
             yield from self._take(0, Record(max(text.first_time(), self._since), NOTE, note))
 

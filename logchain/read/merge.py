@@ -14,11 +14,11 @@ T = TypeVar("T")
 class Batch(NamedTuple, Generic[T]):
     """Things in their order, and the time of each, as records have it: the order of times, if nobody tampered."""
 
-    times: Sequence[bytes]
-    items: Sequence[T]
+    times: list[bytes]
+    items: list[T]
 
 
-_NOTHING: Batch[Any] = Batch((), ())
+_NOTHING: Batch[Any] = Batch([], [])
 
 
 class Source(NamedTuple, Generic[T]):
@@ -33,13 +33,15 @@ class _Open(Generic[T]):
 
     def __init__(self, batches: Iterator[Batch[T]]) -> None:
         self.batches, self.place = batches, 0
-        self.times: Sequence[bytes] = ()
-        self.items: Sequence[T] = ()
+        self.times: list[bytes] = []
+        self.items: list[T] = []
 
     def load(self) -> bool:
-        """Go on to the next batch; False where there is none."""
-        self.times, self.items = next(self.batches, _NOTHING)
-        self.place = 0
+        """Take in the next batch where less than half is left; False where nothing is."""
+        if 2 * self.place >= len(self.times):
+            times, items = next(self.batches, _NOTHING)
+            self.times, self.items = self.times[self.place :] + times, self.items[self.place :] + items
+            self.place = 0
         return bool(self.times)
 
 
@@ -47,7 +49,7 @@ def merge(sources: Sequence[Source[T]]) -> Iterator[list[T]]:
     """Yield all that the sources give, in the order of times; those of one time in the order of their sources.
 
     A source is opened when its turn comes, and not before all that is earlier was given out: the first lines do not
-    wait for a hundred streams. It holds one batch. What it gives out of order, as after a clock that was set back,
+    wait for a hundred streams. Two batches at most are held of it, so that rounds are long. What it gives out of order
     comes as soon as it can.
     """
     waiting = [(source.begins, place) for place, source in enumerate(sources)]
@@ -65,11 +67,9 @@ def merge(sources: Sequence[Source[T]]) -> Iterator[list[T]]:
                 active[place] = opened
             continue
         items = _take(active, bound, bisect_right)
-        for place, source in list(active.items()):
-            if source.place == len(source.times) and not source.load():
-                del active[place]
         if items:
             yield items
+        active = {place: source for place, source in active.items() if source.load()}
 
 
 def _take(active: dict[int, _Open[T]], bound: bytes, bisect: Callable[[Sequence[bytes], bytes, int], int]) -> list[T]:

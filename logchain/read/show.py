@@ -102,6 +102,7 @@ class Show(Generic[T]):
         while left is None or left > 0:
             since = max(wanted.since, extents.back(until, count))
             window = wanted._replace(since=since, until=until)
+            self._view.marked.clear()  # what is newer was read before: each window is marked for itself
             taken, left = _take_newest(list(chain.from_iterable(self._merged(window, _Tagging(self._maker)))), left)
             if taken:
                 yield taken
@@ -149,15 +150,14 @@ class Show(Generic[T]):
         """Yield things of what a stream gives, with their times."""
         times: list[bytes] = []
         things: list[S] = []
+        last = b""
         for item, made in self._things(items, wanted, maker):
-            if isinstance(item, Entry):
-                times.append(max(format_time(item.time) + _HEAD, times[-1] if times else b""))
-            else:
-                if times and item.heads[0] < times[-1]:  # a clock was set back: number goes first
-                    yield Batch(times, things)
-                    times, things = [], []
-                times += item.heads
+            heads = [format_time(item.time) + _HEAD] if isinstance(item, Entry) else item.heads
+            if heads[0] < last:  # a clock was set back: number goes first
+                heads = [max(head, last) for head in heads]
+            times += heads
             things += made
+            last = times[-1]
             if len(times) >= _BATCH:
                 yield Batch(times, things)
                 times, things = [], []

@@ -19,7 +19,7 @@ class View:
         self._outlines: dict[tuple[str, str, int], Outline] = {}
         self.begins: dict[tuple[str, str, int], int] = {}  # of segments that were opened: when the first record came
         self._told: set[tuple[str, str, str]] = set()
-        self.marks = 0  # how often it was told that what follows is not yet verified
+        self.marked: set[tuple[str, str]] = set()  # streams of which it was told that what follows is not yet verified
 
     @property
     def accepts(self) -> bool:

@@ -1,7 +1,8 @@
-"""Prints a long span in windows of time, several at once, each in a process of its own; what they print is in order."""
+"""Prints a long span in windows of time: processes take turns, this one among them; what they print is in order."""
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from signal import SIGKILL
 from typing import NoReturn
 
@@ -13,12 +14,12 @@ from logchain.read.view import View
 
 __all__ = ["Printer"]
 
-_FIRST = 2 << 20  # bytes of text, about, of the first window: what is on the screen first must not wait for others
-_LEAST, _MOST = 24 << 20, 64 << 20  # of the others: at either end, each stream has a block of which it wants a part
+_LEAST, _MOST = 24 << 20, 64 << 20  # bytes of text: at either end, each stream has a block of which it wants a part
 _SEARCHED = 192 << 20  # the most where few lines are printed
 _HELD = 128 << 20  # bytes that a process may hold of what it prints: lines do not lie evenly
 _SHORT = 600_000_000  # µs: not looked at whether it could be cut
 _JOBS = 4  # processes at most
+_LOAD = Path("/proc/loadavg")
 _CHUNK = 1 << 20
 _NONE = (1 << 64) - 1  # in the place of a size: read this window yourself
 
@@ -28,20 +29,21 @@ class Printer:
 
     def __init__(self, view: View, selection: Selection, form: Form) -> None:
         self._view, self._selection, self._form = view, selection, form
-        idle = len(os.sched_getaffinity(0)) - round(os.getloadavg()[0])  # CPUs: collectors come first
-        self._jobs = max(1, min(_JOBS, idle))
+        self._jobs = max(1, min(_JOBS, _idle()))
         self.gaps = 0
 
     def print(self) -> Iterator[bytes]:
         """Yield it in parts; the first as soon as it is there."""
-        first, *others = self._windows()
-        yield from self._read(first)
+        windows = self._windows()
         workers: list[_Worker] = []
         try:
-            for place in range(min(self._jobs, len(others))):
-                workers.append(_Worker(self._view, others[place :: self._jobs], self._form, workers))
-            for place, window in enumerate(others):
-                worker = workers[place % self._jobs]
+            for place in range(1, min(self._jobs, len(windows))):
+                workers.append(_Worker(self._view, windows[place :: self._jobs], self._form, workers))
+            for place, window in enumerate(windows):
+                if not place % self._jobs:  # ours
+                    yield from self._read(window)
+                    continue
+                worker = workers[place % self._jobs - 1]
                 size = worker.wait()
                 if size is None:
                     yield from self._read(self._selection._replace(since=window.since))
@@ -62,12 +64,12 @@ class Printer:
         if wanted.until - wanted.since < _SHORT:
             return [wanted]
         extents = Extents(self._view, wanted)
-        cuts = extents.cuts(wanted.since, wanted.until, _FIRST)[:1]
-        if not cuts or not extents.is_ordered:
+        if not extents.is_ordered:
             return [wanted]
-        size, most = extents.size(cuts[0], wanted.until), _SEARCHED if wanted.pattern else _MOST
+        size, most = extents.size(wanted.since, wanted.until), _SEARCHED if wanted.pattern else _MOST
         rounds = -(-size // (most * self._jobs)) or 1  # in each of which every process has a window
-        cuts += extents.cuts(cuts[0], wanted.until, max(_LEAST, -(-size // (rounds * self._jobs))))
+        share = size // (rounds * self._jobs) * 101 // 100  # a little more, or a last one is left with nothing
+        cuts = extents.cuts(wanted.since, wanted.until, max(_LEAST, share))
         ends = [*(cut - 1 for cut in cuts), wanted.until]
         return [
             wanted._replace(since=since, until=until) for since, until in zip([wanted.since, *cuts], ends, strict=True)
@@ -79,6 +81,12 @@ class Printer:
             yield self._form.join(parts) if parts else self._form.apart
             self.gaps, show.gaps = self.gaps + show.gaps, 0
         self.gaps += show.gaps
+
+
+def _idle() -> int:
+    """Return how many CPUs nobody uses in this moment, but for us: collectors come first."""
+    running = int(_LOAD.read_text("ascii").split()[3].partition("/")[0])
+    return len(os.sched_getaffinity(0)) - running + 1
 
 
 class _Worker:
@@ -131,14 +139,14 @@ def _work(view: View, windows: Sequence[Selection], form: Form, text: int, sizes
         form.owed = b""  # what is owed by those before is for the parent
         for window in windows:
             show: Show[bytes] = Show(view, window, form)
-            marks, size = view.marks, 0
+            marks, size = len(view.marked), 0
             os.lseek(text, 0, os.SEEK_SET)
             with open(text, "wb", closefd=False) as file:
                 for parts in show.all():
                     size += file.write(form.join(parts))
                     if size > _HELD:
                         break
-            is_whole = size <= _HELD and not (show.gaps or view.marks > marks or form.owed)
+            is_whole = size <= _HELD and not (show.gaps or len(view.marked) > marks or form.owed)
             os.write(sizes, (size if is_whole else _NONE).to_bytes(8, "little"))
             if not is_whole or not os.read(told, 1):
                 break

@@ -91,6 +91,15 @@ def test_streams_are_merged_by_time(store: Store) -> None:
     assert store.shown() == b"a\nb\nc\nd\ne\n"
 
 
+def test_a_clock_that_was_set_back_leaves_the_order_of_numbers(store: Store) -> None:
+    """What came later stands behind what came before it, and before what other qubes sent after that."""
+    store.log(1000, b"a", b"b")
+    store.log(1001, b"other", vm="vault")
+    store.log(990, b"c", b"d")
+    store.log(1002, b"e")
+    assert store.shown() == b"a\nb\nc\nd\nother\ne\n"
+
+
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [

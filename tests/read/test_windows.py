@@ -32,7 +32,7 @@ pytestmark = [
 def cut(monkeypatch: pytest.MonkeyPatch, store: Archive, count: int = 8) -> None:
     """Have about so many windows, all of one size."""
     size = sum(path.stat().st_size for path in store.path.glob("*/*/*/*.log*"))
-    for name in ("_FIRST", "_LEAST", "_MOST", "_SEARCHED"):
+    for name in ("_LEAST", "_MOST", "_SEARCHED"):
         monkeypatch.setattr(windows, name, size // count)
     monkeypatch.setattr(windows, "_SHORT", 0)
 
@@ -141,12 +141,13 @@ def test_a_gap_is_told_once_and_in_its_place(archive: Archive, numbers: tuple[in
     assert printed(archive, "short")[0].count(b"work/main! segment") == len(numbers)
 
 
-def test_what_is_not_yet_verified_is_marked_once(archive: Archive) -> None:
-    """Of each stream, where that begins."""
+@pytest.mark.parametrize("accepted", [0, 1, 3])
+def test_what_is_not_yet_verified_is_marked_once(archive: Archive, accepted: int) -> None:
+    """Of each stream, where that begins: in our own window, or in that of another process."""
     manifests = []
     for vm in ("work", "vault"):
         with open_directory(archive.sealed(vm)) as sealed:
-            found = [digested_manifest(sealed, number) for number in (1, 2, 3)]
+            found = [digested_manifest(sealed, number) for number in range(1, accepted + 1)]
         manifests += [(manifest.stream_id, manifest.segment, digest) for manifest, digest in found]
     with open_store(archive.path) as directory:
         view = View(directory, Accepted.of(9, bytes(32), manifests))
@@ -155,8 +156,8 @@ def test_what_is_not_yet_verified_is_marked_once(archive: Archive) -> None:
         assert len(printer._windows()) > 3
         text = b"".join(printer.print())
     assert [line.split(b" ", 2)[2] for line in text.splitlines() if b"not-yet" in line] == [
-        b"work/main# not-yet-verified segment=4",
-        b"vault/main# not-yet-verified segment=4",
+        b"work/main# not-yet-verified segment=%d" % (accepted + 1),
+        b"vault/main# not-yet-verified segment=%d" % (accepted + 1),
     ]
 
 
@@ -186,6 +187,19 @@ def test_a_process_that_gives_up_costs_nothing_but_time(
     else:
         monkeypatch.setattr(Show, "all", worse)
     assert printed(archive, "raw")[0] == alone
+
+
+@pytest.mark.parametrize(("load", "jobs"), [(b"1/99", 3), (b"2/99", 2), (b"3/99", 1), (b"40/99", 1), (b"0/1", 4)])
+def test_only_what_is_idle_is_used(
+    archive: Archive, load: bytes, jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many processes as there are CPUs that nobody else runs on in this moment, and four at most."""
+    file = tmp_path / "loadavg"
+    file.write_bytes(b"9.99 0.00 0.00 %b 123\n" % load)
+    monkeypatch.setattr(windows, "_LOAD", file)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    with open_store(archive.path) as directory:
+        assert Printer(View(directory), EVERYTHING, FORMATS["raw"](None, False))._jobs == jobs
 
 
 def test_no_process_is_left(archive: Archive) -> None:
