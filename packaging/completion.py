@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.shell_completion import get_completion_class
 
-from logchain.cli.main import logchain_group
+from logchain.cli.commands import logchain_group
 
 FILES = {
     "bash": ("usr/share/bash-completion/completions/logchain",),

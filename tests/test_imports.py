@@ -147,9 +147,10 @@ def test_what_a_module_offers(path: Path) -> None:
     assert defined <= set(offered), defined - set(offered)
 
 
-def loaded(code: str) -> set[str]:
-    """Return the modules that are loaded once this code has run, in a process of its own."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}; print(*sys.modules)"
+def loaded(code: str, site: bool = False) -> set[str]:
+    """Return the modules that are loaded once this code has run, in a process of its own; `site`: with packages."""
+    paths = [str(ROOT), *(path for path in sys.path if site and path.endswith("-packages"))]
+    code = f"import sys; sys.path[:0] = {paths!r}; {code}; print(*sys.modules)"
     command = [sys.executable, "-I", "-S", "-c", code]  # without what an installation's site imports
     return set(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split())
 
@@ -159,3 +160,17 @@ def test_a_start_of_log_collector_imports_little() -> None:
     found = loaded("import logchain.collect.main") - loaded("pass")
     assert not LATE & {name.split(".")[0] for name in found}
     assert len(found) < 90, sorted(found)
+
+
+UNUSED = {"pathlib", "json", "nacl", "_cffi_backend", "sqlite3", "dataclasses", "asyncio", "logging", "subprocess"}
+UNUSED |= {"ssl", "tempfile", "shutil", "socket", "tomllib", "difflib", "random", "decimal", "email", "http"}
+
+
+def test_a_start_of_show_imports_little() -> None:
+    """A person waits for it: what only another option, another command or a check of signatures needs stays out."""
+    click = {name for name in loaded("import click", site=True) if "." not in name}
+    found = loaded("import logchain.cli.commands, logchain.cli.show", site=True)
+    assert not UNUSED & {name.split(".")[0] for name in found} - click
+    assert "logchain.read.grep" not in found
+    assert not {name for name in found if name.startswith(("logchain.gui", "logchain.compress", "logchain.collect"))}
+    assert {name for name in found if name.startswith("logchain.store")} == {"logchain.store", "logchain.store.layout"}

@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import click
 
@@ -21,7 +20,7 @@ __all__ = ["command"]
 @click.command("catalog")
 @store_option
 @click.option("--rebuild", is_flag=True, help="Make it anew from the files.")
-def command(store: Path, rebuild: bool) -> int:
+def command(store: str, rebuild: bool) -> int:
     """Tell whether catalog.sqlite is current, or make it anew.
 
     'list', 'status' and 'sessions' ask it for what is sealed; where it is not current they read the files, and are

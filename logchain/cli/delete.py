@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from datetime import UTC
-from pathlib import Path
 
 import click
 
@@ -32,7 +31,7 @@ _NUMBERS = (1, 2, 3)  # columns that stand to the right
 @click.option("-U", "--until", metavar="TIME", required=True, help="What was received at TIME or earlier.")
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 @yes_option
-def command(store: Path, vm: str, stream: str | None, until: str, utc: bool, yes: bool) -> int:
+def command(store: str, vm: str, stream: str | None, until: str, utc: bool, yes: bool) -> int:
     """Remove sealed segments of a qube, for good. Shows what goes, and asks first.
 
     Only whole segments go, those whose last record was received at TIME or earlier; what is not sealed yet stays:

@@ -47,7 +47,7 @@ __all__ = ["command"]
 @dispvm_option
 @config_option
 def command(
-    store: Path,
+    store: str,
     vms: tuple[str, ...],
     wanted: tuple[str, ...],
     since: str | None,
@@ -88,7 +88,7 @@ def command(
     return 0
 
 
-def _export(store: Path, selection: Selection, settings: Settings, path: Path, to: Recipient | None) -> None:
+def _export(store: str, selection: Selection, settings: Settings, path: Path, to: Recipient | None) -> None:
     with new_file(path) as write:
         made = _make(store, selection, settings, write, to)
     _tell(made, path, to)
@@ -103,7 +103,7 @@ class _Made(NamedTuple):
     size: int
 
 
-def _make(place: Path, selection: Selection, settings: Settings, write: Write, to: Recipient | None) -> _Made:
+def _make(place: str, selection: Selection, settings: Settings, write: Write, to: Recipient | None) -> _Made:
     """Make the file. The ledger is held to seal and to plan, and for the entry: a compressor need not wait for more."""
     clock = SystemClock()
     with open_to_write(place) as store:

@@ -1,7 +1,5 @@
 """logchain forget: remove all of a qube, and its name."""
 
-from pathlib import Path
-
 import click
 
 from logchain.cli.options import config_option, store_option
@@ -33,7 +31,7 @@ What logchain cannot remove, and you may want to:
 @click.option("--vm", metavar="NAME", required=True, help="The qube.")
 @config_option
 @yes_option
-def command(store: Path, vm: str, config: str | None, yes: bool) -> None:
+def command(store: str, vm: str, config: str | None, yes: bool) -> None:
     """Remove all that a qube ever logged, and its name, for good. Shows what goes, and asks first.
 
     Its directory goes, and with it the salt that ties its streams to its name: the ledger still proves that nothing

@@ -16,7 +16,7 @@ _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")  # Qt aborts where 
 @click.command("gui")
 @store_option
 @config_option
-def command(store: Path, config: str | None) -> int:
+def command(store: str, config: str | None) -> int:
     """Show the logs in a window: list, timeline, sessions and quotas, and all that can be done with them.
 
     The window runs the other commands, with sudo where only root may look into the store, and shows what they tell;
@@ -31,4 +31,4 @@ def command(store: Path, config: str | None) -> int:
         ) from error
     if not any(os.environ.get(name) for name in _SCREENS):
         raise UsageError("there is no screen here to show a window on: start it in the qube's desktop, or see 'list'")
-    return run(store, config)
+    return run(Path(store), config)

@@ -28,7 +28,7 @@ __all__ = ["command"]
     metavar="FILE",
     help="Without a seed: make the secrets here, and write the audit secret to this file.",
 )
-def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) -> None:
+def command(store: str, seed_file: Path | None, audit_secret_out: Path | None) -> None:
     """Make an empty store in a directory that is empty or not there yet.
 
     Best with a seed that 'logchain keygen' made in a vault qube: then the audit secret was never in the LogVM.
@@ -36,7 +36,7 @@ def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) 
     if seed_file and not audit_secret_out:
         seed = _read_seed(seed_file)
         with _as_owner(store):
-            shown = create_store(store, seed, SystemClock())
+            shown = create_store(Path(store), seed, SystemClock())
         _tell(store, seed, shown)
         click.echo(f"Destroy the seed now: shred -u {seed_file}")
     elif audit_secret_out and not seed_file:
@@ -44,7 +44,7 @@ def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) 
         write_secret(audit_secret_out, format_audit(audit))
         try:
             with _as_owner(store):
-                shown = create_store(store, seed, SystemClock())
+                shown = create_store(Path(store), seed, SystemClock())
         except BaseException:
             audit_secret_out.unlink()
             raise
@@ -59,12 +59,12 @@ def command(store: Path, seed_file: Path | None, audit_secret_out: Path | None) 
 
 
 @contextmanager
-def _as_owner(store: Path) -> Iterator[None]:
+def _as_owner(store: str) -> Iterator[None]:
     """Act as the user that a directory belongs to, where root asks: what root makes, the services cannot write.
 
     The packages make /var/lib/logchain for the compressor's user, with the group that it shares with the collectors.
     """
-    owner = store.stat().st_uid if store.exists() else 0
+    owner = os.stat(store).st_uid if os.path.exists(store) else 0
     if os.geteuid() or not owner:
         yield
         return
@@ -84,7 +84,7 @@ def _as_owner(store: Path) -> Iterator[None]:
         os.setgroups(groups)
 
 
-def _tell(store: Path, seed: Seed, fingerprint: str) -> None:
+def _tell(store: str, seed: Seed, fingerprint: str) -> None:
     click.echo(
         f"{store}: made store {seed.store_id.hex()}. Its fingerprint is\n"
         f"  {format_fingerprint(fingerprint)}\n"

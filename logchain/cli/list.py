@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -38,7 +37,7 @@ _SHARE = 20  # or so many times what a look takes: it may cost a twentieth of a 
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on: a log again whenever it changed. With --json.")
 @json_option
 def command(
-    store: Path, vms: tuple[str, ...], wanted: tuple[str, ...], segments: bool, following: bool, as_json: bool
+    store: str, vms: tuple[str, ...], wanted: tuple[str, ...], segments: bool, following: bool, as_json: bool
 ) -> None:
     """List the logs: a line for each qube and stream. Nothing is verified; that is 'logchain verify'."""
     if following and (segments or not as_json):
@@ -89,7 +88,7 @@ def _segment_cells(row: SegmentInfo) -> tuple[str, ...]:
 class _Following:
     """Prints all logs, then one again whenever it changed, for ever. Only what changed is read."""
 
-    def __init__(self, path: Path, store: Directory, selection: Selection) -> None:
+    def __init__(self, path: str, store: Directory, selection: Selection) -> None:
         self._path = path
         self._store, self._selection = store, selection
         self._changes, self._catalog = Changes(store), read_catalog(store)

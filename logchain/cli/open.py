@@ -2,7 +2,6 @@
 
 import resource
 from datetime import UTC
-from pathlib import Path
 
 import click
 
@@ -33,7 +32,7 @@ _MOST = 16 << 20  # bytes: editors and viewers of text get slow, or fail, not fa
 @dispvm_option
 @config_option
 def command(
-    store: Path,
+    store: str,
     vms: tuple[str, ...],
     wanted: tuple[str, ...],
     since: str | None,

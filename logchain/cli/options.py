@@ -1,7 +1,5 @@
 """Options that several commands share."""
 
-from pathlib import Path
-
 import click
 
 from logchain.store.layout import DEFAULT_CONFIG, DEFAULT_STORE
@@ -10,10 +8,10 @@ __all__ = ["config_option", "json_option", "store_option"]
 
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path, readable=False),  # that it may not be read is for whoever reads it
+    type=click.Path(readable=False),  # that it may not be read is for whoever reads it
     metavar="DIR",
     envvar="LOGCHAIN_STORE",
-    default=Path(DEFAULT_STORE),
+    default=DEFAULT_STORE,
     show_default=True,
     show_envvar=True,
     help="The store.",

@@ -1,7 +1,6 @@
 """logchain restored: tell a store that it came back from a backup."""
 
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import click
 
@@ -24,7 +23,7 @@ _UNFINISHED = "Nobody can write until this command was run again, and has finish
 @click.command("restored")
 @store_option
 @yes_option
-def command(store: Path, yes: bool) -> None:
+def command(store: str, yes: bool) -> None:
     """Tell a store that it came back from a backup.
 
     Before its collectors and log-compressor go on, while no qube can connect. Asks first; after a crash run it again.

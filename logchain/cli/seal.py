@@ -1,7 +1,6 @@
 """logchain seal: seal now what can be sealed."""
 
 import json
-from pathlib import Path
 
 import click
 
@@ -25,7 +24,7 @@ __all__ = ["command"]
 @click.option("--vm", metavar="NAME", help="Only this qube's segments.")
 @config_option
 @json_option
-def command(store: Path, vm: str | None, config: str | None, as_json: bool) -> int:
+def command(store: str, vm: str | None, config: str | None, as_json: bool) -> int:
     """Close and sign now what nobody writes.
 
     log-compressor does it by itself, later; it may run meanwhile. Use this before a backup, or before you look into

@@ -3,7 +3,6 @@
 import json
 import time
 from datetime import UTC, tzinfo
-from pathlib import Path
 
 import click
 
@@ -29,7 +28,7 @@ _SIGNS = {Kind.NOTE: "#", Kind.GAP: "!"}  # as `show` has them; no session is ca
 @selection_options
 @json_option
 def command(
-    store: Path,
+    store: str,
     vms: tuple[str, ...],
     wanted: tuple[str, ...],
     since: str | None,

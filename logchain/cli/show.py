@@ -6,7 +6,7 @@ import re
 import resource
 import sys
 from datetime import UTC
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,15 +15,16 @@ from logchain.cli.pager import colours, output
 from logchain.cli.selection import check_known, read_selection, selection_options
 from logchain.format.errors import UsageError
 from logchain.read.accepted import read_accepted
-from logchain.read.boots import boot_id
 from logchain.read.formats import FORMATS, Form
-from logchain.read.grep import Pattern
 from logchain.read.live import read_store_id
 from logchain.read.selection import Selection
 from logchain.read.show import Show
 from logchain.read.view import View
 from logchain.read.windows import Printer
 from logchain.store.layout import Directory, open_store
+
+if TYPE_CHECKING:
+    from logchain.read.grep import Pattern
 
 __all__ = ["command"]
 
@@ -68,7 +69,7 @@ class _Command(click.Command):
 @click.option("--notes", is_flag=True, help="Show the collector's own notes of sessions and segments too.")
 @click.option("--no-pager", is_flag=True, help="Do not start a pager.")
 def command(
-    store: Path,
+    store: str,
     vms: tuple[str, ...],
     wanted: tuple[str, ...],
     since: str | None,
@@ -119,6 +120,8 @@ def command(
         if not following:
             check_known(directory, selection)
         if boot:
+            from logchain.read.boots import boot_id  # few ask for one
+
             selection = selection._replace(boot=boot_id(directory, selection, boot))
         return _print(directory, selection, made, following, not no_pager and not following)
 
@@ -138,7 +141,9 @@ def _print(store: Directory, selection: Selection, form: Form, following: bool, 
     return 1 if printer.gaps else 0
 
 
-def _pattern(text: str, ignore_case: bool, invert: bool) -> Pattern:
+def _pattern(text: str, ignore_case: bool, invert: bool) -> "Pattern":
+    from logchain.read.grep import Pattern  # who does not search need not wait for it
+
     try:
         return Pattern(os.fsencode(text), ignore_case, invert)
     except re.error as error:

@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -31,7 +30,7 @@ _MARGIN = 12
 @store_option
 @config_option
 @json_option
-def command(store: Path, config: str | None, as_json: bool) -> int:
+def command(store: str, config: str | None, as_json: bool) -> int:
     """Tell how full the store is, and whether all is well.
 
     A row is a qube, or all disposables together, the fullest first. A DAY is the text that came in a day over the
@@ -47,7 +46,7 @@ def command(store: Path, config: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(_object(status)))
     else:
-        for line in [f"{'store':{_MARGIN}}{escape_text(str(store))}", *_lines(status), "", *_table(status)]:
+        for line in [f"{'store':{_MARGIN}}{escape_text(store)}", *_lines(status), "", *_table(status)]:
             click.echo(line)
         for line in status.attention:
             click.echo(f"! {escape_text(line)}")

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC
-from pathlib import Path
 
 import click
 
@@ -25,7 +24,7 @@ _BAR = 40  # columns
 @click.option("--buckets", type=click.IntRange(1, 10_000), metavar="N", default=24, show_default=True, help="Rows.")
 @json_option
 def command(
-    store: Path,
+    store: str,
     vms: tuple[str, ...],
     wanted: tuple[str, ...],
     since: str | None,

@@ -94,7 +94,7 @@ _KEYS = {
 @json_option
 def command(
     evidence: Path | None,
-    store: Path,
+    store: str,
     vms: tuple[str, ...],
     wanted: tuple[str, ...],
     fingerprint: str | None,

@@ -28,7 +28,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @contextmanager
-def open_to_write(path: Path) -> Iterator[Directory]:
+def open_to_write(path: str) -> Iterator[Directory]:
     """Open a store, as the user that it belongs to where root asks: what root makes, the compressor cannot write.
 
     Root is root again when the store is let go.

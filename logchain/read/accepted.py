@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from errno import ENOENT
 from typing import NamedTuple, Self
 
 from logchain.format.errors import FormatError
@@ -42,11 +42,13 @@ class Accepted(NamedTuple):
         return row[_KEY:] if row and row[:_KEY] == wanted else None
 
 
-def accepted_path(store_id: bytes) -> Path:
-    """Return where a user's last `verify` of a store is kept."""
+def accepted_path(store_id: bytes) -> str:
+    """Return where a user's last `verify` of a store is kept; FileNotFoundError where the user has no home."""
     state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if state.startswith("/") else Path("~/.local/state").expanduser()
-    return base / "logchain" / f"{store_id.hex()}.accepted"
+    base = state if state.startswith("/") else os.path.expanduser("~/.local/state")
+    if not base.startswith("/"):
+        raise FileNotFoundError(ENOENT, "no home directory", base)
+    return f"{base}/logchain/{store_id.hex()}.accepted"
 
 
 def read_accepted(store_id: bytes) -> Accepted | None:
@@ -66,17 +68,17 @@ def read_accepted(store_id: bytes) -> Accepted | None:
 def write_accepted(store_id: bytes, accepted: Accepted) -> None:
     """Keep what was accepted; OSError where it cannot be kept."""
     path = accepted_path(store_id)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    new = f"{path}.{os.getpid()}"
     try:
         with open(new, "wb") as file:
             file.write(_format(store_id, accepted))
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+        os.replace(new, path)
     finally:
         with suppress(FileNotFoundError):
-            new.unlink()
+            os.unlink(new)
 
 
 def _row(stream_id: bytes, segment: int, digest: bytes) -> bytes:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from datetime import tzinfo
 from itertools import repeat
-from json.encoder import encode_basestring_ascii
 from operator import itemgetter
 from typing import Protocol
 
@@ -168,14 +167,17 @@ class Json:
     apart = owed = b""
 
     def __init__(self, _zone: tzinfo | None, _colour: bool) -> None:
-        pass
+        from json.encoder import encode_basestring_ascii  # the other formats need not wait for it
+
+        self._quote = encode_basestring_ascii
 
     def run(self, run: Run) -> list[bytes]:
         """Return an object for each record."""
         head = f'", "vm": "{run.vm}", "stream": "{run.stream}", "number": '
         tail = f', "kind": "line", "verified": {"true" if run.verified else "false"}, '
+        message = self._message
         return [
-            f'{{"v": 1, "time": "{line[:TIME_SIZE].decode()}{head}{number}{tail}{_message(line[PREFIX:])}}}\n'.encode()
+            f'{{"v": 1, "time": "{line[:TIME_SIZE].decode()}{head}{number}{tail}{message(line[PREFIX:])}}}\n'.encode()
             for line, number in zip(run.untrusted_lines, run.numbers, strict=True)
         ]
 
@@ -185,22 +187,21 @@ class Json:
         text = (
             f'{{"v": 1, "time": "{format_time(entry.time).decode()}", "vm": "{entry.vm}", "stream": "{entry.stream}", '
             f'"number": {entry.number}, "kind": "{entry.kind.value}", "verified": {verified}, '
-            f"{_message(entry.untrusted_payload)}}}\n"
+            f"{self._message(entry.untrusted_payload)}}}\n"
         )
         return text.encode()
+
+    def _message(self, untrusted_payload: bytes) -> str:
+        """Return a payload as `message`; where it is not UTF-8, as `message_base64`."""
+        try:
+            text = self._quote(untrusted_payload.decode())
+        except UnicodeDecodeError:
+            return f'"message_base64": "{base64.b64encode(untrusted_payload).decode()}"'
+        return '"message": ' + text.replace("\x7f", "\\u007f")
 
     def join(self, items: Sequence[bytes]) -> bytes:
         """Return the lines."""
         return b"".join(items)
-
-
-def _message(untrusted_payload: bytes) -> str:
-    """Return a payload as `message`; where it is not UTF-8, as `message_base64`."""
-    try:
-        text = encode_basestring_ascii(untrusted_payload.decode())
-    except UnicodeDecodeError:
-        return f'"message_base64": "{base64.b64encode(untrusted_payload).decode()}"'
-    return '"message": ' + text.replace("\x7f", "\\u007f")
 
 
 class Export:

@@ -8,7 +8,6 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from logchain.format.errors import FormatError, StoreError
 from logchain.format.identity import parse_store
@@ -34,7 +33,7 @@ __all__ = [
 
 ENDS_LINE = ("session-start", "session-end", "recovered", "broken")  # notes that end a line that has not ended
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _BLOCKS = (32 << 10, 1 << 20)  # bytes of the first and of the last ones that are read: the first lines come at once
 _TRIES = 20  # a writer holds a slot torn for microseconds
 
@@ -59,7 +58,10 @@ def read_store_id(store: Directory) -> bytes:
 
 def is_connected(state: KeyState) -> bool:
     """Tell whether a sender is connected, as far as the key state knows: a session of another boot has ended."""
-    return any(state.session) and state.boot.hex() == _BOOT_ID.read_text("ascii").strip().replace("-", "")
+    if not any(state.session):
+        return False
+    with open(_BOOT_ID, encoding="ascii") as file:
+        return state.boot.hex() == file.read().strip().replace("-", "")
 
 
 def read_keystate(directory: Directory) -> KeyState:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from logchain.format.limits import MAX_TIME
 from logchain.format.record import parse_note
 from logchain.read.entries import Entry, Kind
-from logchain.read.grep import Pattern
 from logchain.read.segments import all_streams
 from logchain.store.layout import Directory
+
+if TYPE_CHECKING:
+    from logchain.read.grep import Pattern
 
 __all__ = ["EVERYTHING", "Selection"]
 
@@ -23,7 +25,7 @@ class Selection(NamedTuple):
     streams: tuple[str, ...] = ()
     since: int = 0
     until: int = MAX_TIME
-    pattern: Pattern | None = None
+    pattern: "Pattern | None" = None
     last: int | None = None  # so many of the newest only
     notes: bool = False
     before: int = 0  # so many before and behind each line that matches the pattern

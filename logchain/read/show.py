@@ -5,18 +5,20 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from logchain.format.errors import FormatError
 from logchain.format.record import format_time
 from logchain.read.changes import Changes
 from logchain.read.entries import Entry, Item, Kind, Run, StreamReader
 from logchain.read.extents import Extents
-from logchain.read.grep import Pattern
 from logchain.read.merge import Batch, Source, merge
 from logchain.read.selection import Selection
 from logchain.read.view import View
 from logchain.store.layout import Directory
+
+if TYPE_CHECKING:
+    from logchain.read.grep import Pattern
 
 __all__ = ["AsEntries", "Maker", "Show", "select"]
 
@@ -186,7 +188,7 @@ class Show(Generic[T]):
 class _Tagging(Generic[T]):
     """Makes the things of another maker, and says of each whether it is wanted for itself, or a gap."""
 
-    def __init__(self, maker: Maker[T], pattern: Pattern | None = None) -> None:
+    def __init__(self, maker: Maker[T], pattern: "Pattern | None" = None) -> None:
         self._maker, self._pattern = maker, pattern
 
     def run(self, run: Run) -> list[tuple[int, T]]:
@@ -227,7 +229,7 @@ def _whole(reader: StreamReader) -> Iterator[Item]:
     yield from reader.finish()
 
 
-def _grep(run: Run, pattern: Pattern) -> Run:
+def _grep(run: Run, pattern: "Pattern") -> Run:
     """Return a run of the lines that match."""
     text = run.untrusted_text
     places, index, place = [], 0, 0

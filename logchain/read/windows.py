@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from signal import SIGKILL
 from typing import NoReturn
 
@@ -19,7 +18,7 @@ _SEARCHED = 192 << 20  # the most where few lines are printed
 _HELD = 128 << 20  # bytes that a process may hold of what it prints: lines do not lie evenly
 _SHORT = 600_000_000  # µs: not looked at whether it could be cut
 _JOBS = 4  # processes at most
-_LOAD = Path("/proc/loadavg")
+_LOAD = "/proc/loadavg"
 _CHUNK = 1 << 20
 _NONE = (1 << 64) - 1  # in the place of a size: read this window yourself
 
@@ -85,7 +84,8 @@ class Printer:
 
 def _idle() -> int:
     """Return how many CPUs nobody uses in this moment, but for us: collectors come first."""
-    running = int(_LOAD.read_text("ascii").split()[3].partition("/")[0])
+    with open(_LOAD, encoding="ascii") as file:
+        running = int(file.read().split()[3].partition("/")[0])
     return len(os.sched_getaffinity(0)) - running + 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import logchain
-from logchain.cli.main import logchain_group
+from logchain.cli.commands import logchain_group
 
 _EXIT = (("0", "Good."), ("1", "Evidence of tampering or loss."), ("2", "Wrong usage."), ("3", "Cannot tell."))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from logchain.cli.main import logchain_group
+from logchain.cli.commands import logchain_group
 from tests.docs.pages import ROOT
 
 

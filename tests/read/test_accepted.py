@@ -60,19 +60,19 @@ def test_it_is_kept_for_the_user(tmp_path: Path) -> None:
     accepted = Accepted.of(3, b"\x07" * 32, [(bytes(32), 1, b"\x01" * 32)])
     write_accepted(ID, accepted)
     assert read_accepted(ID) == accepted
-    assert accepted_path(ID) == tmp_path / "state" / "logchain" / f"{ID.hex()}.accepted"
-    assert [path.name for path in accepted_path(ID).parent.iterdir()] == [accepted_path(ID).name]
+    assert Path(accepted_path(ID)) == tmp_path / "state" / "logchain" / f"{ID.hex()}.accepted"
+    assert [path.name for path in Path(accepted_path(ID)).parent.iterdir()] == [Path(accepted_path(ID)).name]
 
 
 @pytest.mark.parametrize("place", [0, 1, 50, 100, 133, 136, 150, 199])
 def test_a_file_that_is_no_such_is_refused(place: int) -> None:
     """Canonical or refused: a changed head, a cut row, another store's."""
     write_accepted(ID, Accepted.of(3, b"\x07" * 32, [(bytes(32), 1, b"\x01" * 32)]))
-    data = accepted_path(ID).read_bytes()
-    accepted_path(ID).write_bytes(data[:place])
+    data = Path(accepted_path(ID)).read_bytes()
+    Path(accepted_path(ID)).write_bytes(data[:place])
     with pytest.raises(FormatError, match="run 'logchain verify' again"):
         read_accepted(ID)
-    accepted_path(ID).write_bytes(data.replace(ID.hex().encode(), bytes(16).hex().encode()))
+    Path(accepted_path(ID)).write_bytes(data.replace(ID.hex().encode(), bytes(16).hex().encode()))
     with pytest.raises(FormatError):
         read_accepted(ID)
 
@@ -123,7 +123,7 @@ def test_a_ledger_that_was_put_back_is_damage(pinned: Pinned, tmp_path: Path) ->
     shutil.rmtree(pinned.path)
     shutil.copytree(tmp_path / "older", pinned.path)
     assert accept(pinned) == Verdict.DAMAGED
-    accepted_path(pinned.audit.store_id).unlink()
+    Path(accepted_path(pinned.audit.store_id)).unlink()
     assert accept(pinned) == Verdict.INTACT
 
 
