@@ -65,7 +65,8 @@ def main() -> None:
         make_store(store)
     if find(REMOTE) and not journal.exists():
         make_journal(store, journal)
-    print(f"{LINES:,} lines of {VMS} VMs, Python {sys.version.split()[0]}, medians of {ROUNDS} rounds, s\n")
+    print(f"{LINES:,} lines of {VMS} VMs, Python {sys.version.split()[0]}, medians of {ROUNDS} rounds, s")
+    print(f"{os.cpu_count()} CPUs, load before {os.getloadavg()[0]:.1f} (show uses the CPUs that are idle)\n")
     print(f"{'':52}{'logchain':>9}{'other':>9}{'faster':>9}{'by CPU':>9}")
     measure(f"{LOGCHAIN} -n 1")
     journalctl = f"journalctl -q --no-pager -D {journal}"
@@ -73,6 +74,9 @@ def main() -> None:
     one = f"cat {store}/sealed/vm07/*/*.lz4 | lz4cat"
     compare("all, -o short; journalctl -o short", f"{LOGCHAIN} -o short", f"{journalctl} -o short")
     compare("all, -o raw; lz4cat", f"{LOGCHAIN} -o raw", sealed)
+    for count in (1, 2):
+        floor = f"{sys.executable} -m bench.floor {store} {count}"
+        compare(f"LZ4 and SHA-256 alone, {count} of Python; lz4cat", floor, sealed)
     compare("one VM, -o raw; lz4cat", f"{LOGCHAIN} -o raw --vm vm07", one)
     compare("all, -o export; journalctl -o export", f"{LOGCHAIN} -o export", f"{journalctl} -o export")
     for what, width in (("a second", 1), ("a minute", 60), ("an hour", 3600)):

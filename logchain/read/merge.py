@@ -37,10 +37,9 @@ class _Open(Generic[T]):
         self.items: list[T] = []
 
     def load(self) -> bool:
-        """Take in the next batch where less than half is left; False where nothing is."""
-        if 2 * self.place >= len(self.times):
-            times, items = next(self.batches, _NOTHING)
-            self.times, self.items = self.times[self.place :] + times, self.items[self.place :] + items
+        """Go on to the next batch where this one was given out; False where there is none."""
+        if self.place == len(self.times):
+            self.times, self.items = next(self.batches, _NOTHING)
             self.place = 0
         return bool(self.times)
 
@@ -49,7 +48,7 @@ def merge(sources: Sequence[Source[T]]) -> Iterator[list[T]]:
     """Yield all that the sources give, in the order of times; those of one time in the order of their sources.
 
     A source is opened when its turn comes, and not before all that is earlier was given out: the first lines do not
-    wait for a hundred streams. Two batches at most are held of it, so that rounds are long. What it gives out of order
+    wait for a hundred streams. It holds one batch. What it gives out of order, as after a clock that was set back,
     comes as soon as it can.
     """
     waiting = [(source.begins, place) for place, source in enumerate(sources)]
