@@ -60,22 +60,22 @@ coverage: $(READY) ## run all tests and say which lines and branches they miss
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(READY) ## measure the hot loops beside what a user would use instead
-	$(BIN)/python bench/spine.py
+bench: $(READY) ## one table: every peer beside us on LINES_TO_MEASURE (300000) lines; RECORD=yes puts it into docs/measured.md
+	LINES_TO_MEASURE=$(or $(LINES_TO_MEASURE),300000) $(BIN)/python -m bench.table $(if $(RECORD),--record)
 
-bench-door: $(READY) ## measure the acceptor: latency, lock-step, idle connections
+growth: $(READY) ## how time grows from 10,000 to MOST (10000000) records, fitted and drawn; RECORD=yes as with bench
+	$(BIN)/python -m bench.growth --most $(or $(MOST),10000000) $(if $(RECORD),--record)
+
+bench-door: $(READY) ## measure the acceptor: latency, lock-step, what connections cost
 	$(BIN)/python -m bench.door
-
-bench-peers: $(READY) ## measure a stream beside journald's, rsyslog, syslog-ng
-	$(BIN)/python -m bench.peers
 
 bench-syslog: $(READY) ## measure rsyslog and syslog-ng with the snippets of examples/syslog
 	$(BIN)/python -m bench.syslog
 
 bench-status: $(READY) ## measure status, list and sessions on a store of ten million lines
-	$(BIN)/python bench/status.py
+	$(BIN)/python -m bench.status
 
-bench-verify: $(READY) ## measure verify beside sha256sum, openssl and journalctl --verify
+bench-verify: $(READY) ## measure verify beside sha256sum and openssl, of text that was listed while open, and with two jobs
 	$(BIN)/python -m bench.verify
 
 bench-show: $(READY) ## measure show beside journalctl, lz4cat and grep on a million lines

@@ -1,4 +1,4 @@
-"""The acceptor: latency of a quiet stream beside a flood, lock-step of stock clients, what idle connections cost.
+"""The acceptor: latency of a quiet stream beside a flood, lock-step of stock clients, what connections cost.
 
 `make bench-door`. Latency is from a line sent to its `ok` received: the line is durable then.
 """
@@ -6,15 +6,14 @@
 import os
 import select
 import socket
-import statistics
 import sys
 import threading
 import time
 
-from bench.processes import call, cpu, family, new_vm, pss, serving
+from bench.connections import CONNECTIONS, RATE, measure, of_ours
+from bench.processes import call, serving
 
-CONNECTIONS, LINES = 120, 200
-IDLE = int(os.environ.get("IDLE_SECONDS", "60"))
+LINES = 200
 SETTINGS = '[each-vm]\nrate = "1024 MiB/s"\ncalls-per-minute = 1000\n'
 
 
@@ -30,7 +29,7 @@ def main() -> None:
         report("quiet stream beside a flood", quiet("beside"))
         stop.set()
         flood.join()
-        idle(acceptor)
+        standing(acceptor)
 
 
 def exchange(connection: socket.socket, answer: bytes) -> float:
@@ -77,31 +76,12 @@ def report(what: str, taken: list[float]) -> None:
     print(f"{what:30} p50 {1000 * p50:.1f} ms, p99 {1000 * p99:.1f} ms, of {len(ranked)} lines")
 
 
-def idle(acceptor: int) -> None:
-    """Hold connections that send a line and then nothing; print what they cost."""
-    time.sleep(1)  # the last instance has ended
-    standing = family(acceptor)
-    alone = sum(map(pss, standing))
-    kept = [call(new_vm()) for _ in range(CONNECTIONS)]
-    for connection in kept:
-        exchange(connection, b"ok 1\n")
-    time.sleep(3)  # the last key is wiped then
-    instances = family(acceptor) - standing
-    before = {pid: cpu(pid) for pid in standing | instances}
-    time.sleep(IDLE)
-    used = {pid: cpu(pid) - before[pid] for pid in before}
-    of_instances = [used[pid] for pid in instances]
-    of_acceptor = sum(used[pid] for pid in standing)
-    total = sum(map(pss, before))
-    each = (total - alone) / len(instances)
-    print(f"\n{len(instances)} connections, idle for {IDLE} s after a line each, told `ok 1` every 25 s")
-    print(f"{'memory of all':30} {total / 1e6:.0f} MB = {total / (1 << 20):.0f} MiB PSS")
-    print(f"{'  of each connection':30} {each / 1e6:.2f} MB; the acceptor alone {alone / 1e6:.1f} MB")
-    print(f"{'CPU of all':30} {sum(used.values()) / IDLE / 10:.3f} % of a core")
-    print(f"{'  of an instance':30} median {statistics.median(of_instances):.2f} ms, most {max(of_instances):.2f} ms")
-    print(f"{'  of the acceptor':30} {of_acceptor:.1f} ms, with the process that forks; it weighs the VMs every 20 s")
-    for connection in kept:
-        connection.close()
+def standing(acceptor: int) -> None:
+    """Print what connections cost that only stand, and busy ones."""
+    idle, busy = measure(acceptor, of_ours)
+    print(f"\n{CONNECTIONS} connections, each of them, MiB PSS, and CPU ms a second")
+    print(f"idle {idle.amount:6.2f}{idle.cpu:8.3f}")
+    print(f"busy {busy.amount:6.2f}{busy.cpu:8.3f}   {RATE} lines a second")
 
 
 if __name__ == "__main__":

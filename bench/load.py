@@ -20,10 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.processes import SCRIPTS, Failed, call, family, pss, running, serving
+from bench.processes import SCRIPTS, Failed, call, family, open_files, pss, running, serving
 from logchain.format.ledger import fingerprint, open_genesis, split_entries
 
 HOUR, MINUTES = 3_600, 60
+LOOKS = 8  # at what is taken
 QUOTA = 8 << 20
 SETTINGS = f"""
 [collector]
@@ -51,6 +52,14 @@ class Kind(NamedTuple):
 
 KINDS = {"steady": Kind(30, 1, 10.0), "bursty": Kind(15, 200, 60.0), "flood": Kind(5, 400, 0.0)}
 DISTRIBUTION = (0.5, 0.99, 1.0)
+
+
+class Taken(NamedTuple):
+    """What all our processes have of the machine: bytes PSS, open files, bytes on the disk."""
+
+    memory: int
+    files: int
+    disk: int
 
 
 class Sender:
@@ -117,12 +126,12 @@ def senders(pace: float) -> Iterator[tuple[str, Sender]]:
             yield name, Sender(f"{name}-{number}", kind, first)
 
 
-def converse(found: list[tuple[str, Sender]], seconds: float, processes: list[int]) -> list[int]:
-    """Let them log for so long, then until all is acknowledged; return memory in the course of it, bytes PSS.
+def converse(found: list[tuple[str, Sender]], seconds: float, processes: list[int]) -> list[Taken]:
+    """Let them log for so long, then until all is acknowledged; return what is taken in the course of it.
 
     The last process is the compressor, to which a minute is one of theirs too.
     """
-    weights: list[int] = []
+    course: list[Taken] = []
     begun = look = time.monotonic()
     with selectors.DefaultSelector() as selector:
         for _, sender in found:
@@ -135,8 +144,8 @@ def converse(found: list[tuple[str, Sender]], seconds: float, processes: list[in
             if now >= look:
                 os.kill(processes[-1], signal.SIGHUP)
                 look = now + max(1.0, seconds / MINUTES)
-            if now - begun >= seconds * (len(weights) + 1) / 4:
-                weights.append(sum(pss(pid) for first in processes for pid in family(first)))
+            if now - begun >= seconds * (len(course) + 1) / LOOKS:
+                course.append(take(processes))
             for _, sender in found:
                 if not over:
                     sender.think(now, seconds / HOUR)
@@ -145,7 +154,22 @@ def converse(found: list[tuple[str, Sender]], seconds: float, processes: list[in
                 key.data.hear(time.monotonic())
     for _, sender in found:
         sender.hang_up()
-    return weights
+    return course
+
+
+def take(processes: list[int]) -> Taken:
+    """Look at what these processes, and all that descend from them, have now."""
+    found = [pid for first in processes for pid in family(first)]
+    return Taken(sum(map(pss, found)), sum(map(open_files, found)), on_disk())
+
+
+def on_disk() -> int:
+    """Return the room of the store, in bytes; a file that goes while we look has none."""
+    size = 0
+    for path in Path("store").rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.lstat().st_blocks * 512
+    return size
 
 
 def check(found: list[tuple[str, Sender]]) -> Iterator[str]:
@@ -187,7 +211,7 @@ def main() -> int:
         compressor = [f"{SCRIPTS}/log-compressor", "--store", "store", "--config", "settings"]
         with running(compressor, Path()) as process:
             found = list(senders(seconds / HOUR))
-            weights = converse(found, seconds, [acceptor, process.pid])
+            course = converse(found, seconds, [acceptor, process.pid])
         subprocess.run([*compressor, "--once"], check=True, capture_output=True)
         print(
             f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {seconds:.0f} s\n"
@@ -201,9 +225,10 @@ def main() -> int:
                 f"{name} {1000 * rank:.0f}" for name, rank in zip(("p50", "p99", "most"), ranks, strict=True)
             )
             print(f"{kind:8} {len(of_kind):3} qubes {lines:12,} lines, ms to be durable: {words}")
-        print(f"memory of all, quarter by quarter: {', '.join(f'{weight / 1e6:.0f} MB' for weight in weights)}")
-        sizes = [path.stat().st_size for path in Path("store").rglob("*") if path.is_file()]
-        print(f"on the disk: {sum(sizes) / 1e6:.0f} MB")
+        print("in the course of it, all processes")
+        print(f"memory, MB     {' '.join(f'{taken.memory / 1e6:6.0f}' for taken in course)}")
+        print(f"open files     {' '.join(f'{taken.files:6}' for taken in course)}")
+        print(f"on the disk, MB{' '.join(f'{taken.disk / 1e6:6.0f}' for taken in course)}")
         wrong = list(check(found))
     print("\n".join(wrong) or "every acknowledged line is there once, in order, or was evicted; quotas kept; INTACT")
     return 1 if wrong else 0

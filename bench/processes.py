@@ -96,10 +96,15 @@ def family(pid: int) -> set[int]:
 
 
 def cpu(pid: int) -> float:
-    """Return the CPU time that a process has used, ms."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+    """Return the CPU time that a process has used, ms: that of all its threads that are."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
 
 
 def pss(pid: int) -> int:
     """Return what a process has of the memory, with its share of what it shares, in bytes."""
     return int(re.findall(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)[0]) << 10
+
+
+def open_files(pid: int) -> int:
+    """Return how many files a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))

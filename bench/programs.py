@@ -4,6 +4,7 @@ PEERS may name a directory into which packages were unpacked.
 """
 
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -15,10 +16,12 @@ from glob import glob
 from pathlib import Path
 from struct import unpack_from
 
-from bench.processes import STUCK, Failed, connect, running
+from bench.processes import STUCK, Failed, connect, cpu, running
+from bench.rounds import Cost
 
 PEERS = os.environ.get("PEERS") and os.path.abspath(os.environ["PEERS"])
 REMOTE = "systemd-journal-remote"
+DAY = 86_400_000_000  # µs
 ENTRIES_AT = 152  # n_entries in the header of a journal file, systemd's JOURNAL_FILE_FORMAT
 FEW_FIELDS = b"""\
 __REALTIME_TIMESTAMP=%(time)d
@@ -66,67 +69,119 @@ ruleset(name="r") { action(type="omfile" file="HERE/out") }
 SYSLOG_NGD = ("syslog-ng", "-F", "-f", "conf", "-R", "persist", "-p", "pid", "-c", "control")
 SYSLOG_NG = """\
 @version: current
-source s { unix-stream("HERE/socket"); };
+source s { unix-stream("HERE/socket" flags(syslog-protocol)); };
 destination d { file("HERE/out"); };
 log { source(s); destination(d); flags(flow-control); };
 """
+SECURE = """\
+@version: current
+source s { unix-stream("HERE/socket" flags(syslog-protocol, store-raw-message)); };
+template t { template("$(slog -k KEYS/host.key -m KEYS/mac $RAWMSG)\\n"); };
+destination d { file("HERE/out" template(t)); };
+log { source(s); destination(d); flags(flow-control); };
+"""  # the key is written anew for each line
+SEALED = """\
+set -e
+mount -t tmpfs tmpfs /var/log
+mkdir -p "/var/log/journal/$(cat /etc/machine-id)"
+cd "/var/log/journal/$(cat /etc/machine-id)"
+if [ -e "$0/fss" ]; then cp "$0/fss" .; exec "$@"; fi
+journalctl --setup-keys --interval=15min --force >"$0/key"
+cp fss "$0/"
+"""  # in a mount namespace of its own; the first time it makes the keys
+PACKAGES = {"rsyslogd": "rsyslog", "syslog-ng": "syslog-ng-core", "journalctl": "systemd"}
+PACKAGES |= dict.fromkeys(("slogkey", "slogverify"), "syslog-ng-mod-slog")
 MODULES = {"rsyslogd": ("-M", "usr/lib/*/rsyslog"), "syslog-ng": ("--module-path", "usr/lib/syslog-ng/[0-9]*")}
 
 
 def make_export(lines: bytes, entry: bytes) -> bytes:
-    """Return the lines as such entries of the journal's export format."""
-    start = 1_795_405_500_000_000  # µs since 1970
-    numbered = enumerate(lines.splitlines(), 1)
-    return b"".join(entry % {b"time": start + number, b"up": number, b"line": line} for number, line in numbered)
+    """Return the lines as such entries of the journal's export format, of a day that begins now."""
+    start, texts = time.time_ns() // 1_000, lines.splitlines()
+    step = DAY // len(texts)
+    return b"".join(
+        entry % {b"time": start + step * number, b"up": step * number, b"line": line}
+        for number, line in enumerate(texts, 1)
+    )
 
 
-def journal_remote(entry: bytes, lines: bytes) -> float:
+def journal_remote(entry: bytes, lines: bytes, here: Path, *, sealed: bool = False) -> Cost:
     """Write journal files from a pipe, a line an entry; the program syncs each when it closes it."""
-    exported = make_export(lines, entry)
-    with workplace() as here:
-        with running(peer(REMOTE, f"--output={here}/x.journal", "-"), here) as process:
-            assert process.stdin
-            began = time.perf_counter()
-            process.stdin.write(exported)
-            process.stdin.close()
-            process.wait(STUCK)
-        files = list(here.glob("*.journal"))  # it begins a new one now and then
-        sync(files)
-        taken = time.perf_counter() - began
-        count = sum(unpack_from("<Q", file.read_bytes(), ENTRIES_AT)[0] for file in files)
-        if count != lines.count(b"\n"):
-            raise Failed(f"{count:,} entries written; {said(here)}")
-        return taken
+    command = peer(REMOTE, f"--output={here}/x.journal", "-")
+    if sealed:
+        alone = ["unshare", "-m", "--propagation", "private", "bash", "-c", SEALED, str(here)]
+        subprocess.run(alone, check=True, capture_output=True)
+        command = [*alone, *command, "--seal=yes"]
+    exported, used = make_export(lines, entry), used_by_children()
+    with running(command, here) as process:
+        assert process.stdin
+        began = time.perf_counter()
+        process.stdin.write(exported)
+        process.stdin.close()
+        process.wait(STUCK)
+    files = list(here.glob("*.journal"))  # it begins a new one now and then
+    sync(files)
+    cost = Cost(time.perf_counter() - began, used_by_children() - used)
+    count = sum(unpack_from("<Q", file.read_bytes(), ENTRIES_AT)[0] for file in files)
+    if count != lines.count(b"\n"):
+        raise Failed(f"{count:,} entries written; {said(here)}")
+    return cost
 
 
-def daemon(command: Sequence[str], config: str, kind: socket.SocketKind, lines: bytes) -> float:
+def daemon(command: Sequence[str], config: str, kind: socket.SocketKind, lines: bytes, here: Path) -> Cost:
     """Send to a syslog daemon's socket, in one stream or a line a datagram; it writes to a file."""
     parts = [lines] if kind == socket.SOCK_STREAM else lines.splitlines()
-    with workplace() as here:
-        (here / "conf").write_text(config.replace("HERE", str(here)))
-        (here / "out").touch()
-        try:
-            with running(peer(*command), here), connect(here / "socket", kind) as connection:
-                began = time.perf_counter()
-                for part in parts:
-                    connection.sendall(part)
-                wait_for_lines(here, lines.count(b"\n"))
-                sync([here / "out"])
-                return time.perf_counter() - began
-        except OSError as error:
-            raise Failed(f"{error}; {said(here)}") from error
+    with serving_peer(command, config, here) as pid, connect(here / "socket", kind) as connection:
+        began, used = time.perf_counter(), cpu(pid)
+        for part in parts:
+            connection.sendall(part)
+        wait_for_lines(here, lines.count(b"\n"))
+        sync([here / "out"])
+        return Cost(time.perf_counter() - began, (cpu(pid) - used) / 1_000)
 
 
-def cat(lines: bytes) -> float:
+@contextmanager
+def serving_peer(command: Sequence[str], config: str, here: Path) -> Iterator[int]:
+    """Run a syslog daemon that listens on `socket` and writes to `out`, in a directory; give its process."""
+    (here / "conf").write_text(config.replace("HERE", str(here)))
+    (here / "out").touch()
+    try:
+        with running(peer(*command), here) as process:
+            yield process.pid
+    except OSError as error:
+        raise Failed(f"{error}; {said(here)}") from error
+
+
+def secure(lines: bytes, here: Path, keys: str) -> Cost:
+    """Let syslog-ng write with its secure logging template; its key and its MAC are files in a directory of `keys`.
+
+    The first key stays in `first.key`, what slogverify asks for besides in `mac`.
+    """
+    with tempfile.TemporaryDirectory(dir=keys) as name:
+        place = Path(name).resolve()
+        for words in (["-m", "master"], ["-d", "master", "00:00:00:00:00:00", "1", "host.key"]):
+            subprocess.run(peer("slogkey", *words), cwd=place, check=True, capture_output=True)
+        shutil.copy(place / "host.key", here / "first.key")
+        cost = daemon(SYSLOG_NGD, SECURE.replace("KEYS", str(place)), socket.SOCK_STREAM, lines, here)
+        shutil.copy(place / "mac", here)
+    return cost
+
+
+def cat(lines: bytes, here: Path) -> Cost:
     """Write to a file, and sync it."""
-    with workplace() as here, open(here / "out", "wb") as file:
+    with open(here / "out", "wb") as file:
+        used = used_by_children()
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file) as process:
             assert process.stdin
             began = time.perf_counter()
             process.stdin.write(lines)
-        wait_for_lines(here, lines.count(b"\n"))
-        sync([here / "out"])
-        return time.perf_counter() - began
+    sync([here / "out"])
+    return Cost(time.perf_counter() - began, used_by_children() - used)
+
+
+def used_by_children() -> float:
+    """Return the CPU time of all our children that have ended, s."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def find(program: str) -> str | None:
@@ -136,9 +191,13 @@ def find(program: str) -> str | None:
 
 
 def peer(program: str, *options: str) -> list[str]:
-    """Return the command for a program; one below PEERS is told where its libraries and modules are."""
+    """Return the command for a program; one below PEERS is told where its libraries and modules are.
+
+    Raises Failed where there is none.
+    """
     path = find(program)
-    assert path
+    if not path:
+        raise Failed(f"{program} is not here: apt install {PACKAGES.get(program, program)}")
     if not PEERS or not path.startswith(PEERS):
         return [path, *options]
     libraries = [

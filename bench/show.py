@@ -8,17 +8,19 @@ rounds; what matters is the ratio.
 """
 
 import os
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from bench.processes import SCRIPTS
 from bench.programs import ALL_FIELDS, FEW_FIELDS, REMOTE, find, peer
+from bench.rounds import HEAD, OURS, ROUNDS, command, measure, rows
+from logchain.format.audit import format_audit
 from logchain.format.limits import PREFIX, TIME_SIZE
 from logchain.format.record import LINE, parse_time
 from logchain.read.entries import Entry, Run
@@ -35,10 +37,10 @@ from logchain.store.opening import open_stream
 from logchain.store.sealer import seal_segment
 
 LINES = int(os.environ.get("LINES_TO_MEASURE", "1000000"))
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
 HERE = Path(os.environ.get("BENCH_DIR", "/var/tmp")) / f"logchain-bench-show-{LINES}"
 FIELDS = FEW_FIELDS if os.environ.get("FIELDS") == "few" else ALL_FIELDS
 JOURNAL = HERE / ("journal-few" if FIELDS == FEW_FIELDS else "journal")
+STORE, AUDIT = HERE / "store", HERE / "audit"
 VMS, DAYS = 50, 7
 START, DAY = 1_795_405_500_000_000, 86_400_000_000  # µs since 1970; µs
 RARE = "request 5eed"  # a literal that few lines have
@@ -60,69 +62,67 @@ class Arrivals(SystemClock):
 
 def main() -> None:
     """Make what is not there, measure, and print."""
-    store, journal = HERE / "store", JOURNAL
-    if not (store / "format").exists():
-        make_store(store)
-    if find(REMOTE) and not journal.exists():
-        make_journal(store, journal)
+    make()
     print(f"{LINES:,} lines of {VMS} VMs, Python {sys.version.split()[0]}, medians of {ROUNDS} rounds, s")
     print(f"{os.cpu_count()} CPUs, load before {os.getloadavg()[0]:.1f} (show uses the CPUs that are idle)\n")
-    print(f"{'':52}{'logchain':>9}{'other':>9}{'faster':>9}{'by CPU':>9}")
-    measure(f"{LOGCHAIN} -n 1")
-    journalctl = f"journalctl -q --no-pager -D {journal}"
-    sealed = f"cat {store}/sealed/*/*/*.lz4 | lz4cat"
-    one = f"cat {store}/sealed/vm07/*/*.lz4 | lz4cat"
-    compare("all, -o short; journalctl -o short", f"{LOGCHAIN} -o short", f"{journalctl} -o short")
-    compare("all, -o raw; lz4cat", f"{LOGCHAIN} -o raw", sealed)
+    print(HEAD)
+    command(f"{LOGCHAIN} -n 1", environment())
+    for what, ours, other in comparisons():
+        print(compare(what, ours, other), flush=True)
     for count in (1, 2):
-        floor = f"{sys.executable} -m bench.floor {store} {count}"
-        compare(f"LZ4 and SHA-256 alone, {count} of Python; lz4cat", floor, sealed)
-    compare("one VM, -o raw; lz4cat", f"{LOGCHAIN} -o raw --vm vm07", one)
-    compare("all, -o export; journalctl -o export", f"{LOGCHAIN} -o export", f"{journalctl} -o export")
+        floor = f"{sys.executable} -m bench.floor {STORE} {count}"
+        sealed = f"cat {STORE}/sealed/*/*/*.lz4 | lz4cat"
+        print(compare(f"lz4cat; LZ4 and SHA-256 alone, {count} of Python", floor, sealed), flush=True)
+
+
+def make() -> None:
+    """Make store and journal where they are not yet."""
+    if not AUDIT.exists():  # the last that is made
+        shutil.rmtree(HERE, ignore_errors=True)
+        make_store(STORE)
+    if find(REMOTE) and not JOURNAL.exists():
+        make_journal(STORE, JOURNAL)
+
+
+def compare(what: str, ours: str, other: str) -> str:
+    """Return a row that says how long two commands take."""
+    if "journalctl" in other and not JOURNAL.exists():
+        return f"{what:50}not measured: {REMOTE} is not here"
+    fine = (0, 1)  # journalctl and grep: nothing found
+    runs = {name: partial(command, line, environment(), fine) for name, line in ((OURS, ours), (what, other))}
+    return rows(measure(runs), OURS)[0]
+
+
+def comparisons() -> Iterator[tuple[str, str, str]]:
+    """Yield what is asked, our command for it, and another's."""
+    journalctl = f"journalctl -q --no-pager -D {JOURNAL}"
+    sealed = f"cat {STORE}/sealed/*/*/*.lz4 | lz4cat"
+    one = f"cat {STORE}/sealed/vm07/*/*.lz4 | lz4cat"
+    yield "all, -o short; journalctl -o short", f"{LOGCHAIN} -o short", f"{journalctl} -o short"
+    yield "all, -o raw; lz4cat", f"{LOGCHAIN} -o raw", sealed
+    yield "one VM, -o raw; lz4cat", f"{LOGCHAIN} -o raw --vm vm07", one
+    yield "all, -o export; journalctl -o export", f"{LOGCHAIN} -o export", f"{journalctl} -o export"
     for what, width in (("a second", 1), ("a minute", 60), ("an hour", 3600)):
         since = START // 1_000_000 + 3 * 86_400
-        window = (f"-S @{since} -U @{since + width}", f"-S @{since} -U @{since + width}")
-        compare(f"{what} of a week; journalctl -S -U", f"{LOGCHAIN} {window[0]}", f"{journalctl} {window[1]}")
-    compare("the last 10 lines; journalctl -n 10", f"{LOGCHAIN} -n 10", f"{journalctl} -n 10")
-    compare("the first line; journalctl", f"{LOGCHAIN} | head -n 1", f"{journalctl} | head -n 1")
-    compare(f"-g '{RARE}'; journalctl -g", f"{LOGCHAIN} -g '{RARE}'", f"{journalctl} --case-sensitive=yes -g '{RARE}'")
-    compare(f"-g '{RARE}'; lz4cat | grep -F", f"{LOGCHAIN} -g '{RARE}'", f"{sealed} | grep -aF '{RARE}'")
-    regex = "request [0-9a-f]*cafe[0-9]"
-    compare(f"-g '{regex}'; journalctl -g", f"{LOGCHAIN} -g '{regex}'", f"{journalctl} -g '{regex}'")
-    compare(
-        f"-g '^<27>.*{RARE}' (asked line by line)", f"{LOGCHAIN} -g '^<27>.*{RARE}'", f"{sealed} | grep -aE '{RARE}'"
-    )
-    compare(
-        f"-i -g '{RARE.upper()}'; lz4cat | grep -i",
-        f"{LOGCHAIN} -i -g '{RARE.upper()}'",
-        f"{sealed} | grep -aiF '{RARE}'",
-    )
+        window = f"-S @{since} -U @{since + width}"
+        yield f"{what} of a week; journalctl -S -U", f"{LOGCHAIN} {window}", f"{journalctl} {window}"
+    yield "the last 10 lines; journalctl -n 10", f"{LOGCHAIN} -n 10", f"{journalctl} -n 10"
+    yield "the first line; journalctl", f"{LOGCHAIN} | head -n 1", f"{journalctl} | head -n 1"
+    rare, regex = f"{LOGCHAIN} -g '{RARE}'", "request [0-9a-f]*cafe[0-9]"
+    yield f"-g '{RARE}'; journalctl -g", rare, f"{journalctl} --case-sensitive=yes -g '{RARE}'"
+    yield f"-g '{RARE}'; lz4cat | grep -F", rare, f"{sealed} | grep -aF '{RARE}'"
+    yield f"-g '{regex}'; journalctl -g", f"{LOGCHAIN} -g '{regex}'", f"{journalctl} -g '{regex}'"
+    by_line = f"^<27>.*{RARE}"
+    yield f"-g '{by_line}'; lz4cat | grep -E", f"{LOGCHAIN} -g '{by_line}'", f"{sealed} | grep -aE '{RARE}'"
+    loud = RARE.upper()
+    yield f"-i -g '{loud}'; lz4cat | grep -i", f"{LOGCHAIN} -i -g '{loud}'", f"{sealed} | grep -aiF '{loud}'"
 
 
-def compare(what: str, ours: str, other: str) -> None:
-    """Print how long two commands take, and how much faster ours is."""
-    if "journalctl" in other and not JOURNAL.exists():
-        other = ""
-    taken: dict[str, list[tuple[float, float]]] = {ours: [], other: []}
-    for _ in range(ROUNDS):
-        for command in filter(None, (ours, other)):
-            taken[command].append(measure(command))
-    mine, theirs = (statistics.median([wall for wall, _ in taken[name]] or [0]) for name in (ours, other))
-    if not other:
-        print(f"{what:52}{mine:9.3f}")
-        return
-    ratios = (statistics.median(b[of] / a[of] for a, b in zip(taken[ours], taken[other], strict=True)) for of in (0, 1))
-    print(f"{what:52}{mine:9.3f}{theirs:9.3f}" + "".join(f"{ratio:8.2f}x" for ratio in ratios), flush=True)
-
-
-def measure(command: str) -> tuple[float, float]:
-    """Return how long a command takes, and the CPU time of all its processes, s."""
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = os.environ | {"LOGCHAIN_STORE": str(HERE / "store")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled
-    subprocess.run(["bash", "-c", command], env=environment, stdout=subprocess.DEVNULL, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def environment() -> dict[str, str]:
+    """Return what our command finds its store with; an installed program is compiled."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+        "LOGCHAIN_STORE": str(STORE)
+    }
 
 
 def make_store(path: Path) -> None:
@@ -130,11 +130,13 @@ def make_store(path: Path) -> None:
     began = time.monotonic()
     os.fdatasync = os.fsync = lambda fd: None  # noqa: ARG005 (their signature)
     path.parent.mkdir(parents=True, exist_ok=True)
-    create_store(path, new_secrets()[1], SystemClock())
+    audit, seed = new_secrets()
+    create_store(path, seed, SystemClock())
     with open_store(path) as store, open_ledger(store, SystemClock()) as ledger:
         for vm in range(VMS):
             fill(store, ledger, f"vm{vm:02}", Random(vm), START + vm * 1_234_567)
         OpenHeads().record(store, ledger)
+    AUDIT.write_bytes(format_audit(audit))
     print(f"made the store in {time.monotonic() - began:.0f} s")
 
 

@@ -6,15 +6,13 @@ All lines of a segment have one time: there is no text whose sessions are found 
 """
 
 import os
-import resource
-import statistics
-import subprocess
 import sys
-import sysconfig
 import time
 from contextlib import closing
 from pathlib import Path
 
+from bench.processes import SCRIPTS
+from bench.rounds import command, median
 from logchain.compress.catalog import Catalog
 from logchain.format.record import LINE
 from logchain.store.archive import compress_segment
@@ -59,16 +57,10 @@ def main() -> None:
 
 def measure(path: Path, words: list[str], how: str, runs: int = RUNS) -> None:
     """Print how long a command takes."""
-    command, environment = f"{sysconfig.get_path('scripts')}/logchain", os.environ | {"LOGCHAIN_STORE": str(path)}
-    taken, worked = [], []
-    for _ in range(runs):
-        began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([command, *words], env=environment, stdout=subprocess.DEVNULL, check=False)
-        taken.append(time.monotonic() - began)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        worked.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    wall, cpu = 1_000 * statistics.median(taken), 1_000 * statistics.median(worked)
-    print(f"logchain {words[0]:10} {how:32} {wall:6.0f} {cpu:6.0f}")
+    environment, words = os.environ | {"LOGCHAIN_STORE": str(path)}, [f"{SCRIPTS}/logchain", *words]
+    taken = median([command(words, environment, (0, 3)) for _ in range(runs)])  # 3: nobody is at work here
+    wall, cpu = 1_000 * taken.amount, 1_000 * taken.cpu
+    print(f"logchain {words[1]:10} {how:32} {wall:6.0f} {cpu:6.0f}")
 
 
 def make(path: Path) -> None:

@@ -1,19 +1,16 @@
 """`logchain verify` of sealed text beside `sha256sum` and `openssl dgst` of the same files, in one run.
 
-And beside `journalctl --verify` of some of the same lines, with five fields each and with as many as journald stores.
 Read the ratios, and where the machine does other things too, those of processor time. `python -m bench.verify [MiB]`;
 each figure is the best of three.
 """
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from bench.programs import ALL_FIELDS, FEW_FIELDS, REMOTE, find, make_export, peer
+from bench.rounds import ROUNDS, Cost, command
 from logchain.format.audit import format_audit
 from logchain.format.ledger import fingerprint, open_genesis, split_entries
 from logchain.format.limits import PREFIX
@@ -21,8 +18,6 @@ from logchain.format.record import LINE
 from tests.read.archived import Archive
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = 3
-ENTRIES = 200_000  # of the journal: more would take minutes
 SEGMENT = 64 << 20
 AT_ONCE = 2_000  # lines
 FORM = b"Nov 23 03:45:%02d host sshd[%d]: Accepted publickey for amy from 10.0.0.%d port %d ssh2: ED25519 SHA256:%d"
@@ -88,42 +83,18 @@ def measure(store: Archive, audit: Path, what: str) -> None:
     print(f"\n{size / 1e6:,.0f} MB of text in {len(texts)} segments, {records:,} records, {what}")
     heads = f"{'of sha256sum':>14}{'by CPU':>8}{'of openssl':>12}{'by CPU':>8}{'records/s':>12}"
     print(f"{'':32}{'MB/s':>8}{'CPU MB/s':>10}{heads}")
-    found = {name: best(command) for name, command in commands.items()}
+    found = {name: best([command(words) for _ in range(ROUNDS)]) for name, words in commands.items()}
     sums, ssl = found["sha256sum"], found["openssl dgst -sha256"]
     for name, (wall, cpu) in found.items():
         print(
             f"{name:32}{size / wall / 1e6:8,.0f}{size / cpu / 1e6:10,.0f}{sums[0] / wall:14.2f}{sums[1] / cpu:8.2f}"
             f"{ssl[0] / wall:12.2f}{ssl[1] / cpu:8.2f}{records / wall:12,.0f}"
         )
-    rate = records / found["verify --fingerprint"][0]
-    for fields, entry in ((5, FEW_FIELDS), (22, ALL_FIELDS)) if find(REMOTE) and find("journalctl") else ():
-        theirs = of_journal(entry, store, Path(texts[0]))
-        name = f"journalctl --verify, {fields} fields"
-        print(f"{name:32}{theirs:68,.0f}   verify --fingerprint is {rate / theirs:.0f} times as fast")
 
 
-def of_journal(entry: bytes, store: Archive, text: Path) -> float:
-    """Return how many entries a second `journalctl --verify` checks, of a text's first lines in this form."""
-    lines = b"".join(record[PREFIX:] for record in text.read_bytes().splitlines(keepends=True)[:ENTRIES])
-    directory = store.path.with_name("journal")
-    directory.mkdir(exist_ok=True)
-    remote = peer(REMOTE, f"--output={directory}/x.journal", "-")
-    subprocess.run(remote, input=make_export(lines, entry), check=True, capture_output=True)
-    wall, _ = best([*peer("journalctl"), "-q", "--verify", "-D", str(directory)])
-    shutil.rmtree(directory)
-    return ENTRIES / wall
-
-
-def best(command: list[str]) -> tuple[float, float]:
-    """Return the least seconds of wall clock, and of processor time, that a command took."""
-    taken = []
-    for _ in range(ROUNDS):
-        before, began = os.times(), time.perf_counter()
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        after = os.times()
-        used = after.children_user + after.children_system - before.children_user - before.children_system
-        taken.append((time.perf_counter() - began, used))
-    return min(wall for wall, _ in taken), min(cpu for _, cpu in taken)
+def best(costs: list[Cost]) -> Cost:
+    """Return the least of each."""
+    return Cost(*map(min, zip(*costs, strict=True)))
 
 
 if __name__ == "__main__":
