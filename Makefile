@@ -37,6 +37,9 @@ faults: $(READY) ## let every system call that changes a store fail, or be the l
 	@strace -o /dev/null true 2>/dev/null || { echo 'make faults needs strace, and the right to trace; on Debian: apt install strace'; exit 1; }
 	LOGCHAIN_FAULTS=all $(BIN)/pytest -n auto tests/faults
 
+crashes: $(READY) ## lose the power at 10,000 points of days in a LogVM, in one process (ten minutes of CPU; CRASHES=, CRASH_SEED=)
+	CRASHES=$(or $(CRASHES),10000) $(BIN)/pytest -n 0 tests/faults/test_power_loss.py
+
 storm: $(READY) ## a million lines each from the journal, a socket and a file, stored once and in order (minutes; root)
 	STORM=1000000 $(BIN)/pytest -n 0 --durations=1 tests/end_to_end/test_storm.py
 

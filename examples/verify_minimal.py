@@ -310,7 +310,9 @@ class Check:
         need((said.index, said.age) == (index - 1, age) and public_of(body[48:80]) == said.next.public, "its own form")
         is_behind = index == count + 1 and said.previous == hashlib.sha256(last).hexdigest()
         need(is_behind or (index, entry) == (count, last), "it goes on from another entry than the last")
-        fits = entry.startswith(self.ledger.torn) if is_behind else not self.ledger.torn
+        torn = self.ledger.torn
+        fits = len(torn) <= len(entry) and all(byte in (0, entry[at]) for at, byte in enumerate(torn))
+        fits = fits if is_behind else not torn
         need(fits, "something stands behind the last entry")
 
     def check_stream(self, s: Stream) -> None:
@@ -503,7 +505,7 @@ class Ledger:
             data = b""
             for _ in range(10):
                 data += file.readline(2049 - len(data))
-            if data.count(b"\n") < 10:
+            if data.count(b"\n") < 10 or (b"\0" in data and not file.read(1)):
                 need(len(data) < 2048, "what follows the last entry is no torn append")
                 self.torn = self.torn or data
                 return

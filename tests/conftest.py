@@ -159,6 +159,7 @@ def clock(store: Store) -> FakeClock:
 def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Syncs cost nothing and do nothing: for tests whose crash is not the machine's."""
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ __all__ = [
     "fingerprint",
     "format_entry",
     "format_fingerprint",
+    "is_torn",
     "log_key_name",
     "open_entry",
     "open_genesis",
@@ -336,8 +337,18 @@ def split_entries(data: bytes) -> tuple[list[bytes], bytes]:
     """
     lines = data.split(b"\n")
     whole = (len(lines) - 1) // _ENTRY_LINES * _ENTRY_LINES
+    if lines[whole:] == [b""] and any(b"\0" in line for line in lines[whole - _ENTRY_LINES : whole]):
+        whole -= _ENTRY_LINES  # torn within: one of its sectors was not written
     entries = [b"\n".join([*lines[at : at + _ENTRY_LINES], b""]) for at in range(0, whole, _ENTRY_LINES)]
     return entries, b"\n".join(lines[whole:])
+
+
+def is_torn(found: bytes, entry: bytes) -> bool:
+    """Tell whether this is what a crash leaves of an entry: some of its bytes, all or none, and zeros for the others.
+
+    No entry has a zero in it, so nothing that somebody appended can be taken for it.
+    """
+    return len(found) <= len(entry) and all(is_ in (0, to_be) for is_, to_be in zip(found, entry, strict=False))
 
 
 def fingerprint(vkey: Vkey) -> str:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from logchain.format.checkpoint import open_checkpoint
 from logchain.format.errors import FormatError, SignatureError, StoreError
-from logchain.format.ledger import open_entry
+from logchain.format.ledger import is_torn, open_entry
 from logchain.format.ledger_keys import LedgerKeys, read_ledger_keys
 from logchain.format.limits import MAX_CHECKPOINT
 from logchain.format.settings import Settings
@@ -98,7 +98,7 @@ def _judge_key(keys: LedgerKeys, ledger: Ledger) -> tuple[str, str]:
         return "none", ""
     if keys.entry == ledger.last and keys.number == ledger.size and keys.offset + len(keys.entry) == ledger.end:
         return ("next", "") if not ledger.torn else ("other", "something stands behind the ledger's last entry")
-    if keys.number == ledger.size + 1 and keys.offset == ledger.end and keys.entry.startswith(ledger.torn):
+    if keys.number == ledger.size + 1 and keys.offset == ledger.end and is_torn(ledger.torn, keys.entry):
         with suppress(FormatError, SignatureError):
             open_entry(keys.entry, head.next)
             return "pending", ""

@@ -51,7 +51,8 @@ def compress_segment(store: Directory, vm: str, stream: str, segment: int, tier:
                 texts = read_blocks(fd, before, manifest)
                 put(sealed, sealed_name(segment, tier), (compress(text, tier, level) for text in texts), 0o440)
             _read_back(sealed, segment, tier, manifest)
-            remove(sealed, [sealed_name(segment, old) for old in TIERS[: TIERS.index(tier)]])
+            before_it = [sealed_name(segment, old) for old in TIERS[: TIERS.index(tier)]]
+            remove(sealed, [*before_it, *map(temporary_name, before_it)])  # also what a crash left of a tier between
 
 
 def _read_back(sealed: Directory, segment: int, tier: str, manifest: Manifest) -> None:

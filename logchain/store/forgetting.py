@@ -17,7 +17,7 @@ from logchain.format.identity import parse_stream
 from logchain.format.ledger import Forget
 from logchain.format.limits import MAX_SMALL_FILE
 from logchain.store.births import finish_birth
-from logchain.store.durable import put, remove, shred, sync
+from logchain.store.durable import put, reading, remove, shred, sync
 from logchain.store.layout import (
     FORGETTING,
     ID,
@@ -102,7 +102,7 @@ def _finish_stream(store: Directory, ledger: Ledger, vm: str, stream: str) -> No
                 return
             if _is_entered(store, ledger, vm, stream):
                 _remove_stream(store, vm, stream)
-            elif ID in live.names():
+            elif not _is_erased(live):
                 remove(live, [FORGETTING])
                 return
             else:  # the last of it: what was sealed went before the id
@@ -116,6 +116,17 @@ def _is_left(live: Directory) -> bool:
     """Tell whether a stream is being forgotten, or all but its lock is gone; so it is in the midst of a birth, too."""
     names = live.names()
     return FORGETTING in names or not set(names) - {LOCK}
+
+
+def _is_erased(live: Directory) -> bool:
+    """Tell whether a stream's id is gone, or overwritten and about to go."""
+    try:
+        with reading(f"{live.path}/{ID}"):
+            return not any(live.read(ID, MAX_SMALL_FILE))
+    except FileNotFoundError:
+        return True
+    except (FormatError, OddFile):
+        return False
 
 
 def _is_entered(store: Directory, ledger: Ledger, vm: str, stream: str) -> bool:

@@ -23,6 +23,7 @@ from logchain.format.ledger import (
     Forget,
     entry_key_name,
     format_entry,
+    is_torn,
     log_key_name,
 )
 from logchain.format.ledger_keys import (
@@ -230,7 +231,7 @@ class Ledger:
         """Append what is pending, and read all that is there."""
         self._check()
         keys, size = self._keys, os.fstat(self._entries).st_size
-        if size < keys.offset or not keys.entry.startswith(os.pread(self._entries, MAX_ENTRY + 1, keys.offset)):
+        if size < keys.offset or not is_torn(os.pread(self._entries, MAX_ENTRY + 1, keys.offset), keys.entry):
             raise StoreError(
                 f"{self._directory.path}/{ENTRIES} does not end as {KEYS}/{LEDGER_KEYS} says: one of them was changed "
                 f"or comes from a backup. {_DO}"

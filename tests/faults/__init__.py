@@ -1,1 +1,1 @@
-"""Real processes whose system calls fail, or are their last (strace), one after the other."""
+"""What fails beneath the product: each system call of real processes (strace), and the power at any moment."""

@@ -284,11 +284,11 @@ def test_entries_are_split(found: list[Entry], data: st.DataObject) -> None:
 
 @given(st.binary(), st.lists(st.just(b"\n")).map(b"".join))
 def test_anything_is_split(data: bytes, newlines: bytes) -> None:
-    """Nothing is lost, and every piece has ten lines."""
+    """Nothing is lost, and every piece has ten lines; ten lines at the end with a zero are torn."""
     pieces, torn = split_entries(newlines + data + newlines)
     assert b"".join(pieces) + torn == newlines + data + newlines
     assert all(piece.count(b"\n") == 10 and piece.endswith(b"\n") for piece in pieces)
-    assert torn.count(b"\n") < 10
+    assert torn.count(b"\n") < 10 or (torn.count(b"\n") == 10 and torn.endswith(b"\n") and b"\0" in torn)
 
 
 def test_the_page_s_fingerprint() -> None:

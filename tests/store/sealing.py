@@ -27,7 +27,7 @@ from logchain.format.ledger import (
 from logchain.format.ledger_keys import read_ledger_keys
 from logchain.format.manifest import NO_MANIFEST, Manifest, open_manifest
 from logchain.format.merkle import leaf_hash, root
-from logchain.format.record import LINE, parse_record
+from logchain.format.record import LINE, NOTE, parse_note, parse_record
 from logchain.format.slots import SLOT_SIZE, WIPED
 from logchain.store.layout import Directory, open_store
 from logchain.store.ledger import Ledger, open_ledger
@@ -81,6 +81,21 @@ def lines(store: Store, vm: str = VM, stream: str = STREAM) -> list[bytes]:
     """Return the lines of a stream, live and sealed."""
     records = [parse_record(line) for text in texts(store, vm, stream).values() for line in text.split(b"\n")[:-1]]
     return [record.payload for record in records if record.kind == LINE]
+
+
+def stored(store: Store, vm: str = VM, stream: str = STREAM) -> list[bytes]:
+    """Return the lines of a stream, live and sealed, joined from their parts; what was cut is left out."""
+    found, parts = list[bytes](), b""
+    for text in texts(store, vm, stream).values():
+        for record in map(parse_record, text.split(b"\n")[:-1]):
+            if record.kind != NOTE:
+                parts += record.payload
+            elif parse_note(record.payload).event in ("session-start", "session-end", "recovered", "broken"):
+                parts = b""
+            if record.kind == LINE:
+                found.append(parts)
+                parts = b""
+    return found
 
 
 def identity(store: Store, vm: str = VM, stream: str = STREAM) -> bytes:

@@ -53,6 +53,15 @@ def press(store: Store, tier: str, level: int = 3) -> None:
 
 
 @pytest.mark.usefixtures("unsynced")
+def test_what_a_crash_left_of_a_tier_that_is_left_out(store: Store, manifest: Manifest) -> None:
+    """Goes when a later tier is made: nothing else would ever remove it."""
+    assert manifest.segment == 1
+    (place(store) / ".00000001.log.lz4.new").write_bytes(b"begun")
+    press(store, ".xz")
+    assert there(store) == [NAMES[".xz"], "00000001.manifest"]
+
+
+@pytest.mark.usefixtures("unsynced")
 @pytest.mark.parametrize("tiers", [[".lz4"], [".xz"], [".lz4", ".xz"], [".lz4", ".lz4"], [".xz", ".lz4"]])
 def test_tier_after_tier(store: Store, manifest: Manifest, tiers: list[str]) -> None:
     """The text stays the same to every tool, block by block; a tier back there is none."""

@@ -256,3 +256,19 @@ def test_a_name_of_which_only_directories_are_left(store: Store) -> None:
     assert sorted(path.name for path in (store.path / "live").iterdir()) == ["three", VM]
     assert not list((store.path / "sealed").iterdir())
     assert lines(store) == [b"stays"]
+
+
+def test_a_crash_while_the_id_is_removed(store: Store) -> None:
+    """An id that was overwritten and is still there is no id: what is left of the stream goes with the next round."""
+    store.log(b"secret", vm="gone")
+    store.log(b"kept")
+    live = store.directory("gone")
+    with opened(store) as (directory, ledger):
+        forget(directory, ledger, "gone")
+    live.mkdir(parents=True)
+    (live / "forgetting").touch()
+    (live / "id").write_bytes(bytes(120))
+    with opened(store) as (directory, ledger):
+        finish_removals(directory, ledger)
+    assert not live.parent.exists()
+    check(store)

@@ -14,6 +14,7 @@ from logchain.format.ledger import Config, Forget, Heads, entry_key_name, log_ke
 from logchain.format.ledger_keys import parse_log_key, read_ledger_keys
 from logchain.format.signed_note import open_note, parse_note, sign
 from logchain.format.slots import WIPED
+from logchain.read.verify import Verdict
 from logchain.store.layout import open_store
 from logchain.store.ledger import Ledger, open_ledger
 from tests.conftest import Store
@@ -171,10 +172,26 @@ def test_a_pending_entry_is_appended(store: Store) -> None:
         check(store)
 
 
+def test_an_append_of_which_some_sectors_are_missing(store: Store) -> None:
+    """What was not written reads as zeros: it is a torn end to `verify`, and the same bytes are written again."""
+    append(store)
+    path, checkpoint = store.path / "ledger/entries", store.path / "ledger/checkpoint"
+    before, said = path.read_bytes(), checkpoint.read_bytes()
+    append(store)
+    last = path.read_bytes()[len(before) :]
+    for torn in (bytes(len(last)), bytes(200) + last[200:], last[:200] + bytes(300) + last[500:], last[:-9] + bytes(9)):
+        path.write_bytes(before + torn)
+        checkpoint.write_bytes(said)
+        assert store.verdict() != Verdict.DAMAGED, store.found()
+        append(store, 0)
+        assert path.read_bytes() == before + last
+        check(store)
+
+
 NO_PREFIX: dict[str, Callable[[bytes, bytes], bytes]] = {
     "a changed byte": lambda before, last: before + last[:100] + b"!" + last[101:],
     "more behind": lambda before, last: before + last + b"l",
-    "zeros": lambda before, last: before + bytes(len(last)),
+    "more zeros than bytes": lambda before, last: before + bytes(len(last) + 1),
     "another entry": lambda before, last: before + last.replace(b"time 2", b"time 1"),
     "one entry less": lambda before, _: b"".join(split_entries(before)[0][:-1]),
     "cut in the one before": lambda before, _: before[:-1],

@@ -39,6 +39,9 @@ def read_entries(data: bytes, fingerprint: str) -> Vector:
         for _ in range(10):
             end = data.index(b"\n", end) + 1
         note, data = data[:end], data[end:]
+        if not data and b"\0" in note:
+            data = note
+            break
         last, found = found, open_entry(note, found["next"]) if found else open_genesis(note, fingerprint)
         if last:
             need(found["index"] == last["index"] + 1, "index", NotChainedError)
@@ -150,6 +153,7 @@ def good() -> list[Vector]:
         entries(f"a torn end of {cut} bytes", [GENESIS, last[:cut]])
     entries("a torn end that is no entry's begin", [GENESIS, b"\0" * 40])
     entries("a torn end of nine newlines", [GENESIS, b"\n" * 9])
+    entries("a torn end with a sector of zeros", [GENESIS, last[:100] + bytes(50) + last[150:]])
     entries(f"a torn end of {ENTRY_MAX - 1} bytes", [GENESIS, b"x" * (ENTRY_MAX - 1)])
 
     body = key_body()
@@ -231,6 +235,8 @@ def bad() -> list[Vector]:
     entries("signed by another key than next", "no-signature-of-this-key", skipped, "not signed")
     entries("an entry malformed", "number-form", chain(EVENTS[0], e1={"age": "04"}), "malformed")
     entries("an empty line in front", "no-signature-line", [b"\n", GENESIS], "malformed")
+    hole = whole[1].replace(b"\nage", b"\n\0ge")
+    entries("a zero in an entry that is not the last", "control", [GENESIS, hole, whole[2]], "malformed")
     entries("ten newlines behind", "not-utf-8", [GENESIS, b"\xff" + b"\n" * 10], "malformed")
     entries(f"a torn end of {ENTRY_MAX} bytes", "torn-end-too-long", [GENESIS, b"x" * ENTRY_MAX], "malformed")
     long = b"\n" * 9 + b"x" * (ENTRY_MAX - 9) + b"\n"
