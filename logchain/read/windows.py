@@ -13,6 +13,7 @@ from logchain.read.view import View
 
 __all__ = ["Printer"]
 
+_FIRST = 2 << 20  # bytes that were taken, before others begin: who looks at a screenful in a pager needs no more
 _LEAST, _MOST = 24 << 20, 64 << 20  # bytes of text: at either end, each stream has a block of which it wants a part
 _SEARCHED = 192 << 20  # the most where few lines are printed
 _HELD = 128 << 20  # bytes that a process may hold of what it prints: lines do not lie evenly
@@ -35,12 +36,20 @@ class Printer:
         """Yield it in parts; the first as soon as it is there."""
         windows = self._windows()
         workers: list[_Worker] = []
+        taken = _FIRST if self._selection.pattern else 0  # who searches waits for what is found
         try:
             for place in range(1, min(self._jobs, len(windows))):
                 workers.append(_Worker(self._view, windows[place :: self._jobs], self._form, workers))
+            idle = list(workers)
             for place, window in enumerate(windows):
+                while idle and (place or taken >= _FIRST):
+                    idle.pop().go_on()
                 if not place % self._jobs:  # ours
-                    yield from self._read(window)
+                    for text in self._read(window):
+                        yield text
+                        taken += len(text)
+                        while idle and taken >= _FIRST:
+                            idle.pop().go_on()
                     continue
                 worker = workers[place % self._jobs - 1]
                 size = worker.wait()
@@ -90,7 +99,7 @@ def _idle() -> int:
 
 
 class _Worker:
-    """A process that reads windows, one after the other, and holds what it printed of one until it is told to go on."""
+    """A process that reads windows, each when it is told to, and holds what it printed of one until the next."""
 
     def __init__(self, view: View, windows: Sequence[Selection], form: Form, others: Sequence["_Worker"]) -> None:
         self._text = os.memfd_create("logchain-show")
@@ -117,7 +126,7 @@ class _Worker:
             yield os.pread(self._text, min(_CHUNK, size - place), place)
 
     def go_on(self) -> None:
-        """Let it read its next window."""
+        """Let it read its first window, or the next."""
         os.write(self._tell, b".")
 
     def end(self) -> None:
@@ -137,18 +146,21 @@ def _work(view: View, windows: Sequence[Selection], form: Form, text: int, sizes
     """
     try:
         form.owed = b""  # what is owed by those before is for the parent
+        parent = os.getppid()
         for window in windows:
+            if not os.read(told, 1):
+                break
             show: Show[bytes] = Show(view, window, form)
             marks, size = len(view.marked), 0
             os.lseek(text, 0, os.SEEK_SET)
             with open(text, "wb", closefd=False) as file:
                 for parts in show.all():
                     size += file.write(form.join(parts))
-                    if size > _HELD:
+                    if size > _HELD or os.getppid() != parent:
                         break
             is_whole = size <= _HELD and not (show.gaps or len(view.marked) > marks or form.owed)
             os.write(sizes, (size if is_whole else _NONE).to_bytes(8, "little"))
-            if not is_whole or not os.read(told, 1):
+            if not is_whole:
                 break
     finally:
         os._exit(0)

@@ -202,6 +202,25 @@ def test_only_what_is_idle_is_used(
         assert Printer(View(directory), EVERYTHING, FORMATS["raw"](None, False))._jobs == jobs
 
 
+@pytest.mark.parametrize("first", [0, 1 << 30])
+def test_others_begin_when_more_than_a_screenful_was_taken(
+    archive: Archive, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks at the first lines in a pager makes nobody else work; a search, which shows nothing for long, does."""
+    monkeypatch.setattr(windows, "_FIRST", first)
+    begun: list[int] = []
+    monkeypatch.setattr(windows._Worker, "go_on", lambda worker: begun.append(worker._pid))
+    for pattern in (None, Pattern(b"line")):
+        begun.clear()
+        with open_store(archive.path) as directory:
+            printer = Printer(View(directory), Selection(pattern=pattern), FORMATS["raw"](None, False))
+            printer._jobs = 3
+            parts = printer.print()
+            next(parts)
+            assert len(begun) == (2 if pattern or not first else 0)
+            parts.close()  # type: ignore[attr-defined]
+
+
 def test_no_process_is_left(archive: Archive) -> None:
     """Nor a descriptor, whether all was taken or not."""
     before = os.listdir("/proc/self/fd")
