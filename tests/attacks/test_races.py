@@ -5,15 +5,14 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from logchain.format.errors import LogchainError
 from logchain.read.verify import Report, Verdict
+from tests.attacks.meddling import meddling
 from tests.attacks.pinned import Pinned, copy, make_template, session
 
 SAMPLE = int(os.environ.get("RACES", "40"))  # of a few hundred for each file; RACES=100000 tries all of them
@@ -23,7 +22,6 @@ FILES = [
     *("sealed/work/main/00000003.log.xz", "live/work/main/00000004.log", "live/work/main/00000004.tags"),
     *("live/work/main/ratchet", "live/work/main/id", "live/new/main/00000001.log", "live/new/main/ratchet"),
 ]
-CALLS = ("open", "pread", "stat", "listdir")
 
 
 @pytest.fixture(scope="module")
@@ -46,50 +44,6 @@ def essence(report: Report) -> object:
     ]
     ledger = report.ledger
     return streams, (ledger.fingerprint, ledger.entries, ledger.head_time, ledger.sealed), report.acceptance
-
-
-def path_of(fd: int) -> str:
-    """Return the path of what is open."""
-    return os.readlink(f"/proc/self/fd/{fd}")
-
-
-class Meddler:
-    """Counts the system calls of a verify, and does something before some of them."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.plan: dict[int, Callable[[], object]] = {}
-        self.names: list[str] = []  # what each call was about
-        self.most = 1 << 60
-        self._at_work = False
-        for call in CALLS:
-            patch.setattr(os, call, self._counted(getattr(os, call)))
-
-    def _counted(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            if self._at_work:
-                return real(*arguments, **options)
-            about = arguments[0]
-            if isinstance(about, int):  # a descriptor: of which file?
-                about = path_of(about)
-            elif "dir_fd" in options:
-                about = f"{path_of(options['dir_fd'])}/{about}"
-            self.names.append(str(about))
-            assert len(self.names) < self.most, "it does not end"
-            self._at_work = True
-            try:
-                self.plan.get(len(self.names) - 1, lambda: None)()
-            finally:
-                self._at_work = False
-            return real(*arguments, **options)
-
-        return call
-
-
-@contextmanager
-def meddling() -> Iterator[Meddler]:
-    """Have the calls of this process counted."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield Meddler(patch)
 
 
 def calls_of(store: Pinned, *, audited: bool) -> list[str]:
