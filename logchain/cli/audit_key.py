@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from logchain.cli.secret_files import read_audit_secret, write_secret
+from logchain.cli.new_files import new_file
+from logchain.cli.secret_files import read_audit_secret
 from logchain.format.errors import FormatError, UsageError
 from logchain.format.limits import MAX_BIRTHS, MAX_SEGMENT
 from logchain.format.segment_key import derive_segment_key, format_segment_key
@@ -33,7 +34,8 @@ def command(secret_file: Path, stream_id: str, birth: int, segment: int, key_out
     except FormatError as error:
         raise UsageError("--stream-id is not 64 digits from 0 to 9 and a to f") from error
     key = derive_segment_key(read_audit_secret(secret_file), birth, identity, segment)
-    write_secret(key_out, format_segment_key(key))
+    with new_file(key_out) as write:
+        write(format_segment_key(key))
     click.echo(
         f"{key_out}  the key of segment {segment}, for 'logchain verify --segment-key' on a copy of the store. It is\n"
         "good for this segment only. Whoever has it can forge the segment: never give it to the LogVM."

@@ -136,6 +136,7 @@ def _close(store: Directory, clock: SystemClock, names: list[tuple[str, str]], s
         return since, until
     for vm, stream in busy:
         click.echo(f"{vm}/{stream}: is being written; what comes from now on is not in it", err=True)
+    click.echo("waiting for the collectors to close their segments", err=True)
     close_written(store, busy)
     return since, min(until, now)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from logchain.cli.new_files import new_file
 from logchain.cli.options import store_option
-from logchain.cli.secret_files import read_secret, write_secret
+from logchain.cli.secret_files import read_secret
 from logchain.format.audit import Seed, format_audit, parse_seed
 from logchain.format.errors import FormatError, UsageError
 from logchain.format.ledger import format_fingerprint
@@ -41,7 +42,8 @@ def command(store: str, seed_file: Path | None, audit_secret_out: Path | None) -
         click.echo(f"Destroy the seed now: shred -u {seed_file}")
     elif audit_secret_out and not seed_file:
         audit, seed = new_secrets()
-        write_secret(audit_secret_out, format_audit(audit))
+        with new_file(audit_secret_out) as write:
+            write(format_audit(audit))
         try:
             with _as_owner(store):
                 shown = create_store(Path(store), seed, SystemClock())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from logchain.cli.secret_files import write_secret
+from logchain.cli.new_files import new_file
 from logchain.format.audit import format_audit, format_seed, lock
 from logchain.store.creation import new_secrets
 
@@ -31,9 +31,11 @@ def command(audit_secret_out: Path, seed_out: Path, passphrase: bool) -> None:
     """
     audit, seed = new_secrets()
     words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
-    write_secret(audit_secret_out, format_audit(lock(audit, words) if words else audit))
+    with new_file(audit_secret_out) as write:
+        write(format_audit(lock(audit, words) if words else audit))
     try:
-        write_secret(seed_out, format_seed(seed))
+        with new_file(seed_out) as write:
+            write(format_seed(seed))
     except BaseException:
         audit_secret_out.unlink()
         raise

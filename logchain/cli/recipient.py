@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from nacl.utils import random
 
-from logchain.cli.secret_files import write_secret
+from logchain.cli.new_files import new_file
 from logchain.format.recipient import format_recipient, format_recipient_secret, parse_recipient_secret
 from logchain.read.display import escape_text
 
@@ -23,7 +23,8 @@ def command(path: Path) -> None:
     give it to whoever has the store, for 'logchain export --encrypt-to'.
     """
     data = format_recipient_secret(random(32))
-    write_secret(path, data)
+    with new_file(path) as write:
+        write(data)
     click.echo(format_recipient(parse_recipient_secret(data)[1]))
     click.echo(
         f"{escape_text(str(path))} holds the secret half: keep it, and a copy in a safe. The line above is public.",

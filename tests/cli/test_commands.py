@@ -6,12 +6,11 @@ import pty
 import select
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from logchain.cli.secret_files import write_secret
-from logchain.format.errors import WriteFailed
 from tests.cli.conftest import SCRIPTS, Run
 
 
@@ -54,16 +53,27 @@ def test_a_secret_is_never_replaced(run: Run) -> None:
     assert not Path("store").exists()
 
 
-def test_a_secret_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half of one would look like one, and be in the way of the next try."""
+REFUSED = "raise OSError(28, 'No space left on device')"  # what a disk that is full says at the latest
+MAIN = "from logchain.cli.main import main; main()"
+ENDED = "os.kill(os.getpid(), 15); time.sleep(60)"
 
-    def refuse(_: int) -> None:
-        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(WriteFailed, match="audit: Input/output error"):
-        write_secret(tmp_path / "audit", b"secret")
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(("what", "code"), [(REFUSED, 3), (ENDED, 143)])
+@pytest.mark.parametrize(
+    ("words", "good"),  # and how many syncs go well before
+    [
+        ("recipient --secret-out a", 0),
+        ("keygen --audit-secret-out a --seed-out b", 0),
+        ("keygen --audit-secret-out a --seed-out b", 1),
+    ],
+)
+def test_a_secret_is_written_whole_or_not_at_all(tmp_path: Path, what: str, code: int, words: str, good: int) -> None:
+    """Half of one would look like one, and be in the way of the next try; a signal leaves none either."""
+    fault = f"def fail(fd):\n if not good: {what}\n good.pop(); real(fd)\n"
+    program = f"import os, time; real, good = os.fsync, [None] * {good}\n{fault}os.fsync = fail\n{MAIN}"
+    done = subprocess.run([sys.executable, "-c", program, *words.split()], cwd=tmp_path, check=False)
+    assert done.returncode == code
+    assert not [path for path in tmp_path.iterdir() if path.name in "ab"]
 
 
 def test_a_failed_init_leaves_no_secret_behind(run: Run) -> None:
