@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -128,26 +128,33 @@ class Day:
         self.logvm.pin()
         self.recorder, self._promised = Recorder(path), Promised()
         self._writers: dict[str, StreamWriter] = {}
+        self._stack = ExitStack()
 
     def live(self, actions: int) -> None:
         """Let so many things happen, and then what ends a day."""
         self._tell()
-        with self.recorder.recording(), self.logvm.compressor() as compressor:
+        with self.recorder.recording(), self._stack:
+            self._start()
             for _ in range(actions):
-                self._happen(compressor)
+                self._happen()
             for vm in list(self._writers):
                 self._leave(vm)
             for hours in (4, 4):
                 self.store.clock.go(hours * HOUR)
-                self._round(compressor)
+                self._round()
             self._take_away()
-            self._round(compressor)
+            self._round()
         assert not self.logvm.complaints
+
+    def _start(self) -> None:
+        """Start the compressor; one that runs is ended before."""
+        self._stack.close()
+        self._compressor = self._stack.enter_context(self.logvm.compressor())
 
     def _tell(self) -> None:
         self.recorder.tell(self._promised.now(self.store.clock))
 
-    def _happen(self, compressor: Compressor) -> None:
+    def _happen(self) -> None:
         vm, chance, clock = self._chance.choice(VMS), self._chance, self.store.clock
         match chance.choices(["lines", "leave", "time", "back", "boot", "round"], [10, 3, 3, 1, 1, 3])[0]:
             case "lines":
@@ -162,9 +169,10 @@ class Day:
                 for other in list(self._writers):
                     self._leave(other)
                 clock.boot, clock.up = chance.randbytes(16), 1_000_000
+                self._start()
             case "round":
                 clock.go(100)
-                self._round(compressor)
+                self._round()
 
     def _lines(self, vm: str) -> None:
         """Let a qube send some lines; the last one perhaps in parts, with a commit between."""
@@ -197,11 +205,11 @@ class Day:
         self._promised.acknowledged[vm] = self._promised.sent[vm]
         self._tell()
 
-    def _round(self, compressor: Compressor) -> None:
+    def _round(self) -> None:
         """Let the compressor work: what is sealed of `flood` may go."""
         self._promised.going["flood"] = self._promised.acknowledged.get("flood", 0)
         self._tell()
-        self.logvm.work(compressor, "1 B")
+        self.logvm.work(self._compressor, "1 B")
         self._settle("flood")
 
     def _settle(self, vm: str) -> None:
