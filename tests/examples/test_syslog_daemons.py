@@ -19,7 +19,7 @@ Run = Callable[[Path, str], AbstractContextManager[Daemon]]
 
 needs_rsyslog = pytest.mark.skipif(lacks("rsyslogd"), reason="rsyslog is missing: apt install rsyslog")
 needs_syslog_ng = pytest.mark.skipif(
-    lacks("syslog-ng"), reason="syslog-ng is missing: unpack it below PEERS (bench/peers.py)"
+    lacks("syslog-ng"), reason="syslog-ng is missing: unpack it below PEERS (docs/measured.md)"
 )
 
 _LINE = re.compile(rb"<13>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) \S+ app 12 - (?:-|\[.*\]) (.*)")
