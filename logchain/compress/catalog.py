@@ -30,7 +30,8 @@ from logchain.store.tiers import read_blocks
 __all__ = ["Catalog"]
 
 _SETTLED = 2_000_000_000  # ns: a directory that changed since may change again and keep its time, on any file system
-_FAILURES = (sqlite3.Error, OSError, OddFile)
+_ODD = (sqlite3.Error, UnicodeDecodeError)  # the second comes of text that is none, as its own message quotes it
+_FAILURES = (*_ODD, OSError, OddFile)
 _OF_STREAM = "WHERE vm = ? AND stream = ?"
 _OF_SEGMENT = f"{_OF_STREAM} AND segment = ?"
 _TABLES = ("activity", "segments", "streams")
@@ -89,13 +90,13 @@ class Catalog:
         try:
             self._refresh()
             return
-        except sqlite3.Error:
+        except _ODD:
             self._database.close()
         self._database = self._anew()
         try:
             self._refresh()
             return
-        except sqlite3.Error:
+        except _ODD:
             self._database.close()
         self._database = self._in_memory()
         self._refresh()

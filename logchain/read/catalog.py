@@ -17,6 +17,7 @@ from logchain.store.layout import CATALOG, TIERS, Directory, manifest_name, seal
 
 __all__ = ["Catalog", "SealedActivity", "open_activity", "read_catalog"]
 
+_ODD = (sqlite3.Error, UnicodeDecodeError)  # the second comes of text that is none, as its own message quotes it
 _PATIENCE = 2.0  # s; a catalog of a hundred thousand segments takes less than one
 _STEPS = 10_000  # of SQLite's machine, between two looks at the time
 _MOST = 4 << 20  # bytes of a value: beyond any that we write
@@ -36,7 +37,7 @@ class Catalog:
         self._changed: dict[tuple[str, str], int] = {}
 
     def read(self, database: sqlite3.Connection) -> None:
-        """Take in all that it says; FormatError, sqlite3.Error where it is none."""
+        """Take in all that it says; FormatError, _ODD where it is none."""
         for vm, stream, changed in database.execute("SELECT * FROM streams"):
             self._changed[vm, stream] = changed
         for values in database.execute("SELECT * FROM segments ORDER BY segment"):
@@ -81,7 +82,7 @@ class SealedActivity:
             items = parse_activity(told)
             if not 0 <= first_time <= items[0][0] <= items[-1][0] == last_time:
                 raise FormatError("a catalog with an activity of another segment")
-        except (FormatError, sqlite3.Error):
+        except (FormatError, *_ODD):
             self._database = None
             return None
         return (first_time, items) if _is_there(sealed, segment, changed) else None
@@ -109,7 +110,7 @@ def _be_patient(database: sqlite3.Connection) -> None:
 
 @contextmanager
 def _open(store: Directory) -> Iterator[sqlite3.Connection]:
-    """Open the file, in one moment of it; FileNotFoundError, LogchainError, sqlite3.Error where it is no catalog."""
+    """Open the file, in one moment of it; FileNotFoundError, LogchainError, _ODD where it is no catalog."""
     os.close(store.file(CATALOG))  # no link, no device
     path = f"file:/proc/self/fd/{store.fd}/{CATALOG}?mode=ro"
     with closing(sqlite3.connect(path, uri=True, isolation_level=None, timeout=_PATIENCE)) as database:
@@ -132,7 +133,7 @@ def read_catalog(store: Directory) -> Catalog:
             catalog.read(database)
     except FileNotFoundError:
         return Catalog("there is none yet")
-    except (LogchainError, sqlite3.Error) as error:
+    except (LogchainError, *_ODD) as error:
         return Catalog(str(error))
     return catalog
 
@@ -142,7 +143,7 @@ def open_activity(store: Directory) -> Iterator[SealedActivity]:
     """Open what the store's catalog says of activity; nothing where it is missing or odd."""
     with ExitStack() as stack:
         database = None
-        with suppress(FileNotFoundError, LogchainError, sqlite3.Error):
+        with suppress(FileNotFoundError, LogchainError, *_ODD):
             database = stack.enter_context(_open(store))
             database.execute("COMMIT")  # what is asked from here on holds up no writer
         yield SealedActivity(database)

@@ -128,6 +128,17 @@ def test_another_ones_tables(archive: Archive, spoil: str) -> None:
     assert len(rows(archive)) == 6
 
 
+def test_a_name_that_is_no_text(archive: Archive) -> None:
+    """A catalog whose tables have names of any bytes is made anew."""
+    refresh(archive)
+    path = archive.path / "catalog.sqlite"
+    path.write_bytes(
+        path.read_bytes().replace(b"activity", b"activit\xd3").replace(b"CREATE TABLE activit", b"CREATE TABLX activit")
+    )
+    refresh(archive)
+    assert len(rows(archive)) == 6
+
+
 def test_a_torn_file(archive: Archive) -> None:
     """Pages that a power cut took are found when they are met, and the catalog is made anew."""
     refresh(archive)

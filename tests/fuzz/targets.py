@@ -6,6 +6,7 @@ printable, and shows itself.
 
 import io
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ from logchain.format import (
     add_checkpoint,
     audit,
     checkpoint,
+    cosignature,
     evidence,
     frames,
     heads,
@@ -46,8 +48,10 @@ from logchain.format.errors import LogchainError
 from logchain.format.limits import MAX_BLOCK, MAX_PART
 from logchain.read.display import escape
 from logchain.read.evidence import check_evidence
+from logchain.read.times import parse_when
 from logchain_witness.checkpoint import parse_checkpoint, parse_question
 from logchain_witness.errors import WitnessError
+from tests.fuzz import stored
 from tests.fuzz.seeds import syslog_messages, vectors
 
 __all__ = ["OURS", "TARGETS", "Target"]
@@ -60,6 +64,10 @@ OURS = (
 
 V = TypeVar("V")
 SECRET, RECIPIENT = recipient.parse_recipient_secret(recipient.format_recipient_secret(bytes(range(32))))
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+COSIGNER = signed_note.parse_vkey(
+    "vault/logchain-witness+b0ddb259+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X", signed_note.COSIGNATURE
+)
 NOTE = partial(signed_note.parse_note, limit=1 << 17)
 
 
@@ -195,21 +203,36 @@ def _journalctl(data: bytes) -> None:
         assert line.count(b"\n") == 1
 
 
+def _cosigned(data: bytes) -> None:
+    note = NOTE(data)
+    assert cosignature.cosigned_at(note, COSIGNER) is not None or not note.by(COSIGNER)
+
+
+def _when(data: bytes) -> None:
+    assert 0 <= parse_when(_string(data), NOW) < 1 << 63
+
+
 TARGETS: dict[str, Target] = {
+    "accepted": Target(stored.accepted, stored.accepted_seeds),
     "activity": Target(
         _text(activity.parse_activity, activity.format_activity),
         lambda: [
             b"1 session-start id=9f81ca46d2e0b7a1 service=logchain.Append\n1 2 3 1\n2 session-end reason=eof lines=2\n3"
         ],
     ),
+    "answers": Target(stored.answers, lambda: [b'{"id": "9f81", "begin": "2026-11-23T03:45:01.123456Z"}\n{"gap": 1}']),
     "audit": Target(_canonical(audit.parse_audit, audit.format_audit), vectors("files", "secret")),
     "births": Target(_canonical(keystate.parse_births, keystate.format_births), vectors("keystate", "births")),
+    "catalog": Target(stored.catalog, stored.catalog_seeds),
+    "catalog-row": Target(stored.catalog_row, stored.catalog_row_seeds),
     "checkpoint": Target(
         lambda data: checkpoint.parse_checkpoint(NOTE(data).text), vectors("checkpoint", "checkpoint")
     ),
+    "checks": Target(stored.checks, lambda: [b'{"work/main": "intact", "9f81": "damaged"}']),
     "config": Target(
         partial(config.parse, name="it"), lambda: [b'[streams.kernel]\nsource = "kmsg"\npriority = "info"\n']
     ),
+    "cosignature": Target(_cosigned, vectors("cosignature", "cosigned")),
     "cursor": Target(
         lambda data: cursor.parse(data.decode("latin-1")),
         lambda: [b"s=%b;i=1a;b=%b;m=2;t=5f1c9a22;x=1" % (b"0a" * 16, b"1b" * 16)],
@@ -235,7 +258,13 @@ TARGETS: dict[str, Target] = {
     "manifest": Target(_signed(manifest.parse_manifest, manifest.format_manifest), vectors("manifest", "manifest")),
     "note": Target(NOTE, vectors("note", "note")),
     "recipient": Target(_text(recipient.parse_recipient, recipient.format_recipient), vectors("evidence", "recipient")),
+    "recipient-secret": Target(
+        recipient.parse_recipient_secret,
+        lambda: [recipient.format_recipient_secret(bytes(range(32)))],
+    ),
     "record": Target(_record, vectors("record", "record", "note")),
+    "sealed-lz4": Target(partial(stored.sealed, ".lz4"), partial(stored.sealed_seeds, ".lz4")),
+    "sealed-xz": Target(partial(stored.sealed, ".xz"), partial(stored.sealed_seeds, ".xz")),
     "seed": Target(_canonical(audit.parse_seed, audit.format_seed), vectors("files", "seed")),
     "segment-key": Target(
         _canonical(segment_key.parse_segment_key, segment_key.format_segment_key),
@@ -246,6 +275,8 @@ TARGETS: dict[str, Target] = {
         lambda: [b'[vm.work]\nquota = "1 GiB"\nrate = "100 KiB/s"\n[tiers]\nlz4-after = "1 hour"\n'],
     ),
     "slots": Target(_slots, vectors("keystate", "file")),
+    "state": Target(stored.exporter_state, lambda: [b'{"exporter": 1, "place": null}\n{"text": "x", "at": 1}']),
+    "status": Target(stored.exporter_status, stored.exporter_status_seeds),
     "store": Target(_canonical(identity.parse_store, identity.format_store), vectors("files", "format")),
     "stream": Target(_stream, lambda: [identity.format_stream(bytes(32), "work", "main")]),
     "syslog": Target(_syslog, syslog_messages),
@@ -255,8 +286,10 @@ TARGETS: dict[str, Target] = {
         lambda: [tlog_proof.format_tlog_proof(tlog_proof.TlogProof(5, (bytes(32),), b"checkpoint"))],
     ),
     "vkey": Target(_text(signed_note.parse_vkey, signed_note.format_vkey), vectors("note", "vkey")),
-    "xz": Target(_frames(frames.xz_streams), vectors("sealed", "xz", "xz-block")),
+    "when": Target(_when, lambda: [b"2026-11-23 10:15:30", b"-1h 30min", b"11:12", b"yesterday"]),
     "witness-answer": Target(_answer, vectors("witness", "answer")),
+    "witness-log": Target(stored.witness_log, stored.witness_log_seeds),
     "witness-policy": Target(tlog_policy.parse_policy, vectors("policy", "policy", "quorum")),
     "witness-question": Target(_question, vectors("witness", "asked")),
+    "xz": Target(_frames(frames.xz_streams), vectors("sealed", "xz", "xz-block")),
 }

@@ -141,6 +141,9 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "another tier": _sql("UPDATE segments SET tier = '.gz'"),
     "a bad name": _sql("UPDATE segments SET vm = '../x' WHERE vm = 'work'"),
     "a name in bytes": _sql("UPDATE segments SET stream = x'6d61696e'"),
+    "bytes that are no text, in a table's name": lambda path: path.write_bytes(
+        path.read_bytes().replace(b"activity", b"activit\xd3").replace(b"CREATE TABLE activit", b"CREATE TABLX activit")
+    ),
     "bytes that are no text": _sql("UPDATE state SET value = CAST(x'ff' AS TEXT)"),
 }
 

@@ -286,7 +286,7 @@ class Files:
             records = self._state.load()
             if records:
                 self._resume_from(records)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
             # Rather twice than never.
             self._note("unknown", "the cursor file was damaged: all files are sent from their start")
             self._runs, self._session, self._acknowledged = Runs(), "", 0
