@@ -6,7 +6,7 @@ from datetime import UTC
 import click
 
 from logchain.cli.options import store_option
-from logchain.cli.selection import check_known, read_selection
+from logchain.cli.selection import check_known, read_selection, stream_option
 from logchain.cli.table import print_table
 from logchain.cli.writing import agree, open_to_write, refresh_catalog, take_ledger, yes_option
 from logchain.format.errors import Full, StoreError, WriteFailed
@@ -27,11 +27,11 @@ _NUMBERS = (1, 2, 3)  # columns that stand to the right
 @click.command("delete")
 @store_option
 @click.option("--vm", metavar="NAME", required=True, help="The qube.")
-@click.option("--stream", metavar="NAME", help="Only this stream of it.")
+@stream_option
 @click.option("-U", "--until", metavar="TIME", required=True, help="What was received at TIME or earlier.")
 @click.option("--utc", is_flag=True, help="Times in UTC.")
 @yes_option
-def command(store: str, vm: str, stream: str | None, until: str, utc: bool, yes: bool) -> int:
+def command(store: str, vm: str, wanted: tuple[str, ...], until: str, utc: bool, yes: bool) -> int:
     """Remove sealed segments of a qube, for good. Shows what goes, and asks first.
 
     Only whole segments go, those whose last record was received at TIME or earlier; what is not sealed yet stays:
@@ -40,10 +40,10 @@ def command(store: str, vm: str, stream: str | None, until: str, utc: bool, yes:
 
     Exit code 3 where something could not be removed.
     """
-    selection = read_selection((vm,), (stream,) if stream else (), None, until, utc)
+    selection = read_selection((vm,), wanted, None, until, utc)
     with open_to_write(store) as directory:
         check_known(directory, selection)
-        names = [name for found, name in all_streams(directory) if found == vm and stream in (None, name)]
+        names = [name for found, name in all_streams(directory) if found == vm and selection.has(found, name)]
         found = [find_removal(directory, vm, name, selection.until) for name in names]
         _show(vm, found, utc)
         count = sum(len(removal.segments) for removal in found)

@@ -1,15 +1,16 @@
 """What can be done with logs: each action is a logchain command, and the options of it that a person can choose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from logchain.gui.logs import Log
-
-__all__ = ["ACTIONS", "Action", "Field", "also_taken", "choose"]
+__all__ = ["ACTIONS", "Action", "Field"]
 
 
 class Field(NamedTuple):
-    """An option of an action. `kind`: text, file, new file, check, qube. `told` explains it."""
+    """An option of an action. `told` explains it.
+
+    `kind`: text, file, new file, check; qube: one, or the whole store; logs: what is selected, or the whole store.
+    """
 
     option: str
     name: str
@@ -21,8 +22,8 @@ class Field(NamedTuple):
 class Action(NamedTuple):
     """A command, what it is called in menus, and what a person can choose.
 
-    Where `takes_logs`, the command gets the logs that are selected. `results` are the words for its exit codes where
-    they are others than usual.
+    Where `takes_logs`, the command gets the logs that are selected; of one qube only where `one_qube`. `results` are
+    the words for its exit codes where they are others than usual.
     """
 
     command: tuple[str, ...]
@@ -30,6 +31,7 @@ class Action(NamedTuple):
     told: str
     fields: tuple[Field, ...]
     takes_logs: bool = True
+    one_qube: bool = False
     shortcut: str = ""
     danger: bool = False
     results: Mapping[int, str] = {}
@@ -84,7 +86,9 @@ ACTIONS = (
         "&Verify …",
         "Tells whether what is stored is what was logged, layer by layer, and where the first bad record is.",
         (
-            Field("--vm", "Records of", "qube"),
+            Field(
+                "", "Records of", "logs", told="that none is missing is checked in the whole store, whatever you choose"
+            ),
             Field("--fingerprint", "Fingerprint", told="as 'logchain init' showed it; empty: that of the settings"),
             Field(
                 "--witness", "Witness", told="public key of a witness, to tell how far it signed; empty: the settings'"
@@ -114,14 +118,11 @@ ACTIONS = (
     Action(
         ("delete",),
         "&Delete old segments …",
-        "Removes whole sealed segments, for good; the ledger keeps an entry for each. The command first shows exactly "
-        "what it will remove, and asks.",
-        (
-            Field("--vm", "Of qube", "qube", needed=True),
-            Field("--stream", "Only this stream", told="empty: all of its streams"),
-            _UNTIL._replace(needed=True, told="received at this time or earlier: now, -30d, 2026-11-01"),
-        ),
-        takes_logs=False,
+        "Removes whole sealed segments of the chosen logs, for good: from the very first on, up to the time below. "
+        "There is no Since. The ledger keeps an entry for each segment. The command first shows exactly what it will "
+        "remove, and asks.",
+        (_UNTIL._replace(needed=True, told="all that was received at this time or earlier: now, -30d, 2026-11-01"),),
+        one_qube=True,
         danger=True,
     ),
     Action(
@@ -134,16 +135,3 @@ ACTIONS = (
         danger=True,
     ),
 )
-
-
-def choose(logs: Sequence[Log]) -> list[str]:
-    """Return the options that choose these logs, and those of `also_taken`."""
-    vms, streams = sorted({log.vm for log in logs}), sorted({log.stream for log in logs})
-    return [*(f"--vm={vm}" for vm in vms), *(f"--stream={stream}" for stream in streams)]
-
-
-def also_taken(logs: Sequence[Log], known: Sequence[Log]) -> list[Log]:
-    """Return the logs that are taken too where these are: those of the same qubes with the same streams."""
-    names = {log[:2] for log in logs}
-    vms, streams = {log.vm for log in logs}, {log.stream for log in logs}
-    return [log for log in known if log.vm in vms and log.stream in streams and log[:2] not in names]

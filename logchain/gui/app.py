@@ -38,7 +38,7 @@ def make_window(store: Path, config: str | None) -> Window:
     store = store.absolute()
     settings = QSettings(str(_directory("XDG_CONFIG_HOME", ".config") / "window.ini"), QSettings.Format.IniFormat)
     checks = Checks(_directory("XDG_STATE_HOME", ".local/state") / f"window-{store_key(store)}.json")
-    return Window(Logchain.of(store, config), settings, checks)
+    return Window(Logchain(store, config), settings, checks)
 
 
 def _directory(variable: str, default: str) -> Path:

@@ -5,9 +5,9 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from logchain.store.layout import DEFAULT_STORE
+from logchain.store.layout import DEFAULT_STORE, LIVE, SEALED
 
 __all__ = ["CONFIGURED", "Logchain"]
 
@@ -17,17 +17,16 @@ CONFIGURED = ("export", "forget", "open", "seal", "status", "verify")  # command
 
 
 class Logchain(NamedTuple):
-    """logchain for one store; `sudo` where only root may look into it."""
+    """logchain for one store."""
 
     store: Path
     config: str | None = None
-    sudo: bool = False
 
-    @classmethod
-    def of(cls, store: Path, config: str | None) -> Self:
-        """Return logchain for a store, with sudo if its directory may not be read and there is sudo."""
-        shut = store.exists() and not os.access(store, os.R_OK | os.X_OK)
-        return cls(store, config, shut and shutil.which("sudo") is not None)
+    @property
+    def sudo(self) -> bool:
+        """Whether sudo is there, and needed to look into the store; asked for each command, for that may change."""
+        places = (self.store, self.store / LIVE, self.store / SEALED)
+        return any(map(_is_shut, places)) and shutil.which("sudo") is not None
 
     def program(self, *words: str) -> list[str]:
         """Return program and arguments that run a command as its front end."""
@@ -46,3 +45,14 @@ class Logchain(NamedTuple):
         if self.config is not None and words[0] in CONFIGURED:
             found += ["--config", self.config]
         return found
+
+
+def _is_shut(path: Path) -> bool:
+    """Tell whether there is a directory that we may not read, or may not even see."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.R_OK | os.X_OK)

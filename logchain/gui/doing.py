@@ -8,9 +8,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox
 
-from logchain.gui.actions import Action, choose
-from logchain.gui.checks import first_bad
+from logchain.format.errors import UsageError
+from logchain.gui.actions import Action
+from logchain.gui.checks import told_of
 from logchain.gui.job import Job
+from logchain.gui.logs import Filter, Log
+from logchain.gui.naming import also_taken, choose, names_of
 from logchain.gui.options import Options
 from logchain.gui.plain import message, shown
 from logchain.gui.timeline_view import BUCKETS
@@ -55,6 +58,8 @@ class Doing(QObject):
         self._asking = False
 
     def _end_all(self) -> None:
+        if not self.is_busy():  # it ended while we asked
+            self._window.close()
         for job in self.jobs:
             if job.code is None:
                 job.done_with.connect(lambda _: self.is_busy() or self._window.close())
@@ -66,9 +71,6 @@ class Doing(QObject):
         known = self._window.model.logs.all()
         if action.takes_logs and not logs:
             message(self._window, "Choose one or more logs in the list first.").open()
-            return
-        if not known:
-            message(self._window, "There are no logs yet.").open()
             return
         times = dict(option.split("=", 1) for option in self._window.bar.times())
         options = Options(self._window.logchain, action, logs, known, times, self._window)
@@ -85,8 +87,21 @@ class Doing(QObject):
         """Show the last lines of the selected logs, escaped, as far as previews are allowed."""
         logs = self._window.logs.chosen()
         if logs and self._window.menus.previews.isChecked():
-            words = ["show", "--no-pager", "--output=short-full", f"--lines={_PREVIEW}", *choose(logs)]
-            self._show(Job(self._window.logchain, f"The last {_PREVIEW} lines", words, self._window))
+            names = self._choose(logs)
+            if names is None:
+                return
+            others = also_taken(logs, self._window.model.logs.all())
+            also = f"; ▲ also of {names_of(others)}" if others else ""
+            words = ["show", "--no-pager", "--output=short-full", f"--lines={_PREVIEW}", *names]
+            self._show(Job(self._window.logchain, f"The last {_PREVIEW} lines{also}", words, self._window))
+
+    def _choose(self, logs: Sequence[Log]) -> list[str] | None:
+        """Return the options that choose these logs; None, and the person is told, where there are too many."""
+        try:
+            return choose(logs, self._window.model.logs.all)
+        except UsageError as error:
+            message(self._window, str(error)).open()
+            return None
 
     def _show(self, job: Job) -> Job:
         for one in [one for one in self.jobs if one.code is not None and not one.isVisible()]:
@@ -108,21 +123,36 @@ class Doing(QObject):
         self._window.model.put(
             [log._replace(integrity=self._window.checks.of(log.vm, log.stream, log.id)) for log in logs]
         )
-        bad = first_bad(report)
-        return f"{bad}\n\n{report.get('told', '')}" if bad else str(report.get("told", ""))
+        return told_of(report)
 
     def copy_command(self) -> None:
         """Copy the command that shows what this view shows."""
         view = self._window.tabs.currentWidget()
+        logs: list[Log] = []
+        words: list[str] = []
         if view is self._window.quota:
             words = ["status"]
-        elif view is self._window.sessions:
-            words = ["sessions", *self._window.bar.times(), *choose(self._window.logs.chosen())]
         elif self._window.timeline.hasFocus():
-            words = ["timeline", f"--buckets={BUCKETS}", *self._window.refresher.timeline_words()]
+            words, logs = ["timeline", f"--buckets={BUCKETS}"], self._passing(self._window.refresher.wanted())
+            words += self._window.refresher.timeline_times()
+        elif view is self._window.sessions:
+            words, logs = ["sessions", *self._window.bar.times()], self._passing(self._window.refresher.wanted())
+        elif logs := self._window.logs.chosen():
+            words = ["show", *self._window.bar.times()]
         else:
-            chosen = self._window.logs.chosen()
-            words = ["show", *self._window.bar.times(), *choose(chosen)] if chosen else ["list"]
-        line = self._window.logchain.line(*words)
+            words, logs = ["list"], self._passing(self._window.model.filter)
+        if not self._window.model.rowCount() and view is not self._window.quota:
+            self._window.statusBar().showMessage("Nothing passes the filter: there is no command for that.", 10_000)
+            return
+        names = self._choose(logs)
+        if names is None:
+            return
+        line = self._window.logchain.line(*words, *names)
+        others = also_taken(logs, self._window.model.logs.all())
+        also = f"; ▲ it also takes {names_of(others)}" if others else ""
         QGuiApplication.clipboard().setText(line)
-        self._window.statusBar().showMessage(shown(f"Copied: {line}"), 10_000)
+        self._window.statusBar().showMessage(shown(f"Copied: {line}{also}"), 10_000)
+
+    def _passing(self, wanted: Filter) -> list[Log]:
+        """Return the logs that pass a filter; none, which no command has to name, where all do."""
+        return [] if wanted == Filter() else self._window.model.logs.some(wanted, -1)

@@ -12,11 +12,12 @@ from logchain.gui.logs import Filter
 from logchain.gui.plain import label, line_edit, set_tip
 from logchain.gui.states import PROBLEMS
 from logchain.read.amounts import format_second
-from logchain.read.times import parse_when
+from logchain.read.times import format_local, parse_when
 
 __all__ = ["FilterBar"]
 
 _PAUSE = 150  # ms after the last key
+_LONGEST = 500  # characters of the words: beyond that SQLite's patterns and expressions end
 _TIMES = ("", "-1h", "-24h", "today", "yesterday", "-7d", "-30d")
 _QUICK = (  # name, states, what for
     ("Connected", ("live", "silent", "throttled"), "Only logs whose sender is connected"),
@@ -35,6 +36,7 @@ class FilterBar(QWidget):
         super().__init__(parent)
         self.words = line_edit("Filter: qube, stream, state … (Ctrl+F)", "Filter by words")
         self.words.setMinimumWidth(160)
+        self.words.setMaxLength(_LONGEST)
         set_tip(self.words, "Every word has to be in the log's names, state or integrity")
         self.since = _time_box("Since", "Only logs with records at this time or later: -1h, today, 2026-11-23 10:15")
         self.until = _time_box("Until", "Only logs with records at this time or earlier")
@@ -80,7 +82,10 @@ class FilterBar(QWidget):
     def set_range(self, since: int, until: int) -> None:
         """Choose a time range, µs since 1970."""
         for box, time_us in ((self.since, since), (self.until, until + 999_999)):  # it is told in whole seconds
-            box.setCurrentText(format_second(time_us))
+            text, second = format_second(time_us), time_us - time_us % 1_000_000
+            if parse_when(text, datetime.now()) != second:  # the clock showed that time twice
+                text = format_local(second, None, full=True)
+            box.setCurrentText(text)
 
     def times(self) -> list[str]:
         """Return the options by which a command has the same time range."""

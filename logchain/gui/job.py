@@ -64,7 +64,8 @@ class Job(QDialog):
         self.resize(980, 480)
         self.code: int | None = None
         self._results, self._as_json = _RESULTS | dict(results or {}), as_json
-        self._ending = self._killed = self._full = False
+        self._ending = self._killed = False
+        self._unseen = 0  # lines that are not shown, for there are too many
         self._size, self._waiting = 0, list[str]()
         self.line = logchain.line(*words)
         self.heading = label(title)
@@ -145,13 +146,14 @@ class Job(QDialog):
                 self._say(self._as_json(told))
 
     def _say(self, text: str) -> None:
-        kept = text[: _MOST - self._size]
-        if kept and not self._full:
+        kept = "" if self._unseen else text[: _MOST - self._size]
+        if kept:
             self._waiting.append(kept)
             self._size += len(kept)
-        if len(kept) < len(text) and not self._full:
-            self._full = True
-            self._waiting.append("… and more, which is not shown here: run the command in a terminal")
+        if len(kept) < len(text):
+            if not self._unseen:
+                self._waiting.append("… and more, which is not shown here: run the command in a terminal")
+            self._unseen += text[len(kept) :].count("\n") + 1
         if not self._timer.isActive():
             self._timer.start()
 
@@ -168,7 +170,7 @@ class Job(QDialog):
     def _ask(self, question: str, word: str, secret: bool) -> None:
         self._write()
         self.bar.hide()
-        self.question.ask(question, word, secret)
+        self.question.ask(question, word, secret, self._unseen)
 
     def _answer(self, text: str) -> None:
         self.bar.setRange(0, 0)
@@ -217,14 +219,15 @@ class _Question(QWidget):
         self.field.textChanged.connect(self._typed)
         self.hide()
 
-    def ask(self, question: str, word: str, secret: bool) -> None:
-        """Show a question; a word other than `yes` has to be typed."""
+    def ask(self, question: str, word: str, secret: bool, unseen: int = 0) -> None:
+        """Show a question; a word other than `yes` has to be typed. `unseen` lines before it could not be shown."""
         self._word = word
-        self.told.setText(shown(question))
+        warning = f"▲ {unseen:,} more lines of what it is about are not shown above; a terminal shows them all.\n"
+        self.told.setText(shown(f"{warning if unseen else ''}{question}"))
         self.field.clear()
         self.field.setEchoMode(QLineEdit.EchoMode.Password if secret else QLineEdit.EchoMode.Normal)
         self.field.setVisible(word != "yes")
-        self.yes.setText("&Yes" if word == "yes" else "&OK")
+        self.yes.setText(("&Yes" if word == "yes" else "&OK") + (f", without {unseen:,} lines seen" if unseen else ""))
         self._typed("")
         self.show()
         (self.no if word == "yes" else self.field).setFocus()

@@ -52,13 +52,13 @@ class Listing(QObject):
 
     def _take(self, rows: Objects) -> None:
         """Take in logs, new or changed or gone; and that all were told."""
-        logs = []
+        logs, gone = [], []
         for row in rows:
             if "listed" in row:
                 continue
             name = str(row.get("vm")), str(row.get("stream"))
             if row.get("state") == "gone":
-                self._remove([name])
+                gone.append(name)
                 continue
             if not self.is_complete:
                 self._told.add(name)
@@ -67,6 +67,8 @@ class Listing(QObject):
             else:
                 self._connected.pop(name, None)
             logs.append(self._log(name, row))
+        if gone:
+            self._remove([name for name in gone if name not in {log[:2] for log in logs}])  # it may have come again
         self._model.put(logs)
         self.arrived.emit()
         if any("listed" in row for row in rows):
@@ -81,7 +83,7 @@ class Listing(QObject):
         for name in names:
             self._model.logs.remove(*name)
             self._connected.pop(name, None)
-        self.left.emit({log.vm for log in self._model.logs.all()})
+        self.left.emit(self._model.logs.vms())
 
     def _put_connected(self) -> None:
         """Tell anew how the logs stand whose senders are connected: one may have fallen silent."""

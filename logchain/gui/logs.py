@@ -117,6 +117,10 @@ class Logs:
         """Return all logs, by VM and stream."""
         return self.some(Filter(), -1)
 
+    def vms(self) -> set[str]:
+        """Return the VMs that have logs."""
+        return {str(vm) for (vm,) in self._database.execute("SELECT DISTINCT vm FROM logs")}
+
     def some(self, wanted: Filter, most: int) -> list[Log]:
         """Return so many logs that pass a filter, by VM and stream; all of them where `most` is negative."""
         where, values = _where(wanted)

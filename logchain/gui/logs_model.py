@@ -164,7 +164,7 @@ class LogsModel(QAbstractItemModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""
-        if column >= 0:
+        if 0 <= column < len(COLUMNS):  # a layout that was kept may be of another version
             self._sort = COLUMNS[column], order == Qt.SortOrder.DescendingOrder
             self.arrange()
 

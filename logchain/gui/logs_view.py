@@ -25,7 +25,7 @@ _WIDTHS = (170, 100, 150, 150, 80, 80, 80, 100, 260)
 class LogsView(QStackedWidget):
     """The tree, or the page."""
 
-    labelled = Signal(str, str)  # a VM, and the label that the person says it has; empty: none
+    labelled = Signal(list, str)  # VMs, and the label that the person says they have; empty: none
     menu_wanted = Signal(QPoint)  # on the screen
     pressed = Signal()  # the button of the page
 
@@ -124,12 +124,8 @@ class LogsView(QStackedWidget):
             entry.setCheckable(True)
             entry.setChecked(known == {name})
             group.addAction(entry)
-            entry.triggered.connect(lambda _on=False, name=name: self._label(vms, name))
+            entry.triggered.connect(lambda _on=False, name=name: self.labelled.emit(vms, name))
         return menu
-
-    def _label(self, vms: list[str], name: str) -> None:
-        for vm in vms:
-            self.labelled.emit(vm, name)
 
     def _menu_at_current(self) -> None:
         box = self.tree.visualRect(self.tree.currentIndex())

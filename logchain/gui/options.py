@@ -20,16 +20,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from logchain.gui.actions import Action, Field, also_taken, choose
+from logchain.format.errors import UsageError
+from logchain.gui.actions import Action, Field
 from logchain.gui.command import Logchain
 from logchain.gui.logs import Log
+from logchain.gui.naming import also_taken, choose, names_of
 from logchain.gui.plain import label, line_edit, set_tip, shown, text_box
 
 __all__ = ["Options"]
 
-_MOST_NAMES = 12  # of logs that are named one by one
 _WHY_ALSO = "the command takes these streams of all these qubes. Choose logs of one qube to leave them out."
-
+_ONE_QUBE = "These are logs of several qubes: choose those of one."
 _WITHOUT_ASKING = QFileDialog.Option.DontConfirmOverwrite  # no command replaces a file, so nobody is asked whether to
 
 
@@ -48,6 +49,7 @@ class Options(QDialog):
         super().__init__(parent)
         self.setWindowTitle(action.title)
         self._logchain, self._action, self._logs = logchain, action, logs
+        self._choice, self._problem = _choose(action, logs, known)
         self._widgets: dict[str, QLineEdit | QComboBox | QCheckBox] = {}
         self.line = text_box()
         self.line.setAccessibleName("The command")
@@ -57,10 +59,16 @@ class Options(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         form = QFormLayout()
+        takes_logs = action.takes_logs or any(field.kind == "logs" for field in action.fields)
         if action.takes_logs:
-            form.addRow("Logs", label(_names(logs)))
-            if others := also_taken(logs, known):
-                form.addRow("▲ Also", label(f"{_names(others)}: {_WHY_ALSO}"))
+            form.addRow("Logs", label(names_of(logs)))
+        if takes_logs and not self._problem and (others := also_taken(logs, known)):
+            form.addRow("▲ Also", label(f"{names_of(others)}: {_WHY_ALSO}"))
+        if self._problem:
+            form.addRow("▲", label(self._problem))
+        has = {field.option for field in action.fields}
+        if "--until" in has and "--since" not in has and (since := values.get("--since")):
+            form.addRow("▲ Since", label(f"There is none here: what came before {since} goes too."))
         vms = sorted({log.vm for log in (logs or known)})
         for field in action.fields:
             self._add(form, field, vms, values)
@@ -84,10 +92,12 @@ class Options(QDialog):
         """Return the command's words."""
         found = list(self._action.command)
         if self._action.takes_logs:
-            found += choose(self._logs)
+            found += self._choice
         for field in self._action.fields:
             value = self._value(field)
-            if value:
+            if field.kind == "logs":
+                found += self._choice if value else []
+            elif value:
                 found.append(field.option if field.kind == "check" else f"{field.option}={value}")
         return found
 
@@ -106,6 +116,13 @@ class Options(QDialog):
         if field.kind == "check":
             row = made = QCheckBox(field.name)
             made.toggled.connect(self._changed)
+        elif field.kind == "logs":
+            row = made = QComboBox()
+            made.addItem("the whole store", "")
+            if self._logs:
+                made.addItem(shown(f"the chosen logs: {names_of(self._logs)}", 100), "chosen")
+                made.setCurrentIndex(1)
+            made.currentIndexChanged.connect(self._changed)
         elif field.kind == "qube":
             row = made = QComboBox()
             if not field.needed:
@@ -149,13 +166,19 @@ class Options(QDialog):
     def _changed(self) -> None:
         self.line.setPlainText(shown(self._line()))
         ready = all(self._value(field) for field in self._action.fields if field.needed)
+        if self._problem and (self._action.takes_logs or self._value(self._action.fields[0])):
+            ready = False
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
 
     def _line(self) -> str:
         return self._logchain.line(*(word for word in self.words() if word != "--json"))
 
 
-def _names(logs: Sequence[Log]) -> str:
-    names = ", ".join(f"{log.vm}/{log.stream}" for log in logs[:_MOST_NAMES])
-    more = f" and {len(logs) - _MOST_NAMES:,} more" if len(logs) > _MOST_NAMES else ""
-    return f"{names}{more}"
+def _choose(action: Action, logs: Sequence[Log], known: Sequence[Log]) -> tuple[list[str], str]:
+    """Return the options that choose logs, and why these cannot be taken; one of both is empty."""
+    if action.one_qube and len({log.vm for log in logs}) > 1:
+        return [], _ONE_QUBE
+    try:
+        return choose(logs, lambda: known), ""
+    except UsageError as error:
+        return [], str(error)

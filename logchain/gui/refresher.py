@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from logchain.format.errors import UsageError
 from logchain.format.limits import MAX_TIME
-from logchain.gui.actions import choose
 from logchain.gui.answers import Objects
 from logchain.gui.gaps import marks_of, silences
 from logchain.gui.logs import Filter
+from logchain.gui.naming import choose
 from logchain.gui.plain import shown
 from logchain.gui.timeline_view import BUCKETS
 
@@ -21,7 +22,6 @@ __all__ = ["Refresher"]
 _STATUS_EVERY = 30_000  # ms, if anything arrived
 _SLOWLY = 10  # times that, if nothing did
 _REDRAW_EVERY = 60_000  # ms: timeline and sessions, if anything changed
-_MOST_NAMES = 500  # of logs that are chosen one by one; beyond that the timeline leaves them out
 
 
 class Refresher(QObject):
@@ -47,8 +47,15 @@ class Refresher(QObject):
     def change(self) -> None:
         """Draw for another filter."""
         self._changed = True
+        self._choose_sessions()
         self._draw_gaps()
         self._redraw()
+
+    def _choose_sessions(self) -> None:
+        """Show the sessions of the logs that are shown, in the time that is chosen."""
+        wanted, logs = self._window.model.filter, self._window.model.logs
+        names = None if self.wanted() == Filter() else {log[:2] for log in logs.some(self.wanted(), -1)}
+        self._window.sessions.choose(names, wanted.since, wanted.until)
 
     def refresh(self) -> None:
         """Read all of it anew."""
@@ -70,7 +77,7 @@ class Refresher(QObject):
     def _redraw(self) -> None:
         if self._changed and self._is_seen():
             self._changed = False
-            if self._window.model.logs.some(self._wanted(), 1):
+            if self._window.model.logs.some(self.wanted(), 1):
                 words = ["timeline", "--json", f"--buckets={BUCKETS}", *self.timeline_words()]
                 self._window.feed.ask("timeline", words, self._draw)
             else:
@@ -78,15 +85,24 @@ class Refresher(QObject):
             if not self._window.feed.asks("sessions"):
                 self._read_sessions()
 
-    def _wanted(self) -> Filter:
+    def wanted(self) -> Filter:
         """Return the filter without its times."""
         return self._window.model.filter._replace(since=0, until=MAX_TIME)
 
     def timeline_words(self) -> list[str]:
         """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""
-        words = self._window.bar.times() if self._window.menus.zoom.isChecked() else []
-        wanted = self._wanted()
-        return words if wanted == Filter() else [*words, *choose(self._window.model.logs.some(wanted, _MOST_NAMES))]
+        wanted, logs = self.wanted(), self._window.model.logs
+        if wanted == Filter():
+            return self.timeline_times()
+        try:
+            return [*self.timeline_times(), *choose(logs.some(wanted, -1), logs.all)]
+        except UsageError:
+            self._tell("▲ The timeline shows all logs: more pass the filter than a command can name.")
+            return self.timeline_times()
+
+    def timeline_times(self) -> list[str]:
+        """Return the options of the times that the timeline shows."""
+        return self._window.bar.times() if self._window.menus.zoom.isChecked() else []
 
     def _draw(self, found: Objects, said: str) -> None:
         if found:
@@ -102,11 +118,12 @@ class Refresher(QObject):
 
     def _take_sessions(self, found: Objects, said: str) -> None:
         self._window.sessions.put(found)
+        self._choose_sessions()
         self._draw_gaps()
         self._tell(said)
 
     def _draw_gaps(self) -> None:
-        rows = self._window.sessions.of_words()
+        rows = self._window.sessions.of_names()
         self._window.timeline.set_gaps(marks_of(rows), silences(rows, time.time_ns() // 1000))
 
     def _read_status(self) -> None:

@@ -1,13 +1,13 @@
 """The sessions: who was connected when, and the silences between, as `logchain sessions` tells them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout, QWidget
 
+from logchain.format.limits import MAX_TIME
 from logchain.gui.answers import as_span, as_time, event_sign
-from logchain.gui.logs import Filter
 from logchain.gui.plain import label, shown, tip
 from logchain.read.amounts import format_second
 
@@ -61,24 +61,30 @@ class _Sessions(QAbstractTableModel):
         super().__init__(parent)
         self._all: Sequence[Mapping[str, Any]] = ()
         self.rows: list[Mapping[str, Any]] = []
-        self._filter = Filter()
+        self._names: Collection[tuple[str, str]] | None = None  # of the logs whose sessions are shown; None: of all
+        self._since, self._until = 0, MAX_TIME
         self._sort = 3, True
         self.cut = False  # there are more rows than are shown
 
-    def put(self, rows: Sequence[Mapping[str, Any]] | None = None, wanted: Filter | None = None) -> None:
-        """Show other rows, or others of them; the newest _MOST if there are more."""
-        self._all = self._all if rows is None else rows[-_MOST:]
-        self.cut = self.cut if rows is None else len(rows) > _MOST
-        self._filter = self._filter if wanted is None else wanted
+    def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take other rows, the newest _MOST if there are more; `choose` shows them."""
+        self._all, self.cut = rows[-_MOST:], len(rows) > _MOST
+
+    def choose(self, names: Collection[tuple[str, str]] | None, since: int, until: int) -> None:
+        """Show the sessions of these logs, of all for None, that were between two times, µs since 1970."""
+        self._names, self._since, self._until = names, since, until
+        self._arrange()
+
+    def _arrange(self) -> None:
         self.beginResetModel()
-        self.rows = [row for row in self._all if _passes(row, self._filter)]
+        self.rows = [row for row in self.of_names() if _was_between(row, self._since, self._until)]
         self.rows.sort(key=lambda row: _key(row, self._sort[0]), reverse=self._sort[1])
         self.endResetModel()
 
-    def of_words(self) -> list[Mapping[str, Any]]:
-        """Return the rows that have the filter's words, of all times."""
-        wanted = Filter(words=self._filter.words)
-        return [row for row in self._all if _passes(row, wanted)]
+    def of_names(self) -> list[Mapping[str, Any]]:
+        """Return the rows of the chosen logs, of all times."""
+        names = self._names
+        return [row for row in self._all if names is None or (row.get("vm"), row.get("stream")) in names]
 
     def rowCount(self, parent: Index = _TOP) -> int:  # noqa: N802
         """Return how many rows there are."""
@@ -92,7 +98,7 @@ class _Sessions(QAbstractTableModel):
         """Sort by a column."""
         if column >= 0:
             self._sort = column, order == Qt.SortOrder.DescendingOrder
-            self.put()
+            self._arrange()
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
         """Return a column's heading."""
@@ -114,13 +120,10 @@ class _Sessions(QAbstractTableModel):
         return f"{_HEADINGS[column]}: {text}" if role == Qt.ItemDataRole.AccessibleTextRole else text
 
 
-def _passes(row: Mapping[str, Any], wanted: Filter) -> bool:
-    text = f"{row.get('vm')}/{row.get('stream')} {row.get('why', row.get('message', ''))}".lower()
-    if not all(word.lower() in text for word in wanted.words):
-        return False
+def _was_between(row: Mapping[str, Any], since: int, until: int) -> bool:
     first = as_time(row.get("start")) or as_time(row.get("time")) or as_time(row.get("end"))
     last = first if row.get("kind") != "session" else as_time(row.get("end"))
-    return first <= wanted.until and (not last or last >= wanted.since)
+    return first <= until and (not last or last >= since)
 
 
 class SessionsView(QWidget):
@@ -152,9 +155,13 @@ class SessionsView(QWidget):
         layout.addWidget(self.table)
         layout.addWidget(self.told)
 
-    def put(self, rows: Sequence[Mapping[str, Any]] | None = None, wanted: Filter | None = None) -> None:
-        """Show other rows, or others of them."""
-        self.model.put(rows, wanted)
+    def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take other rows; `choose` shows them."""
+        self.model.put(rows)
+
+    def choose(self, names: Collection[tuple[str, str]] | None, since: int, until: int) -> None:
+        """Show the sessions of these logs, of all for None, that were between two times, µs since 1970."""
+        self.model.choose(names, since, until)
         found = self.model.rows
         gaps = sum(1 for row in found if row.get("kind") == "gap")
         sessions = sum(1 for row in found if row.get("kind") == "session")
@@ -162,6 +169,6 @@ class SessionsView(QWidget):
         more = f"; ▲ only the newest {_MOST:,} are here: 'logchain sessions' has all" if self.model.cut else ""
         self.told.setText(f"Sessions: {sessions:,}; notes: {len(found) - sessions - gaps:,}{bad}{more}")
 
-    def of_words(self) -> list[Mapping[str, Any]]:
-        """Return the rows that have the filter's words, of all times."""
-        return self.model.of_words()
+    def of_names(self) -> list[Mapping[str, Any]]:
+        """Return the rows of the chosen logs, of all times."""
+        return self.model.of_names()

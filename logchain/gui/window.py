@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from logchain.format.errors import UsageError
 from logchain.format.limits import MAX_TIME
 from logchain.gui.checks import Checks, store_key
 from logchain.gui.command import Logchain
@@ -29,10 +31,13 @@ __all__ = ["Window"]
 
 _ARRANGE_EVERY = 500  # ms at least; more where it takes long
 _SHARE = 20  # or so many times what it takes: it may cost a twentieth of a core
+_AGAIN_EVERY = 30_000  # ms, also where nothing arrives: what is of the last hour changes by itself
 _EMPTY = """\
-No qube has sent anything yet.
+There are no logs here.
 
-Switch the exporter on in a qube, from dom0:  qvm-service QUBE log-exporter on
+If there were some, verify the store (Ctrl+R): it tells whether they were deleted, or taken away.
+
+If no qube has sent anything yet: switch the exporter on in a qube, from dom0:  qvm-service QUBE log-exporter on
 Its logs then appear here by themselves."""
 
 
@@ -76,7 +81,10 @@ class Window(QMainWindow):
         self.doing = Doing(self)
         self._labels = f"labels-{store_key(logchain.store)}"
         self._arranging = QTimer(self, interval=_ARRANGE_EVERY, singleShot=True)
-        self._arranging.timeout.connect(self.arrange)
+        self._arranging.timeout.connect(self._arrange_now)
+        again = QTimer(self)
+        again.timeout.connect(self._arrange_now)
+        again.start(_AGAIN_EVERY)
         self.listing = Listing(self.model, self.feed, checks, self)
         self.listing.arrived.connect(self._take_arrival)
         self.listing.completed.connect(self._take_all)
@@ -115,6 +123,18 @@ class Window(QMainWindow):
         self.settings.setValue(self._labels, [f"{vm}={name}" for vm, name in self.model.labels.items()])
         self.settings.sync()
 
+    def _arrange_now(self) -> None:
+        """Sort and filter anew, with -1h as it is now."""
+        with suppress(UsageError):
+            self.arrange(self.bar.filter())
+
+    def _kept_labels(self) -> dict[str, str]:
+        self.settings.sync()
+        kept = self.settings.value(self._labels)
+        kept = [kept] if isinstance(kept, str) else kept  # one is no list
+        pairs = [str(one).partition("=") for one in kept] if isinstance(kept, list) else []
+        return {vm: name for vm, _, name in pairs if name}
+
     def arrange(self, wanted: Filter | None = None) -> None:
         """Sort and filter anew, and tell how many there are."""
         began = time.monotonic()
@@ -135,7 +155,6 @@ class Window(QMainWindow):
     def filter(self, wanted: Filter) -> None:
         """Show other logs and sessions."""
         self.arrange(wanted)
-        self.sessions.put(wanted=wanted)
         if not (wanted.since or wanted.until < MAX_TIME):
             self.timeline.clear_choice()
         self.refresher.change()
@@ -154,12 +173,9 @@ class Window(QMainWindow):
         else:
             self.feed.follow()
 
-    def _label(self, vm: str, name: str) -> None:
-        labels = self.model.labels
-        if name:
-            labels[vm] = name
-        else:
-            labels.pop(vm, None)
+    def _label(self, vms: Sequence[str], name: str) -> None:
+        labels = {vm: label for vm, label in self._kept_labels().items() if vm not in vms}  # another window's too
+        self.model.labels = labels | (dict.fromkeys(vms, name) if name else {})
         self._keep_labels()
         self.logs.tree.viewport().update()
 
@@ -196,9 +212,7 @@ class Window(QMainWindow):
             state = settings.value(name)
             if isinstance(state, QByteArray):  # whatever else stands there was not written by us
                 restore(state)
-        kept = settings.value(self._labels) or []
-        pairs = [str(one).partition("=") for one in ([kept] if isinstance(kept, str) else kept)]  # one is no list
-        self.model.labels = {vm: name for vm, _, name in pairs if name}
+        self.model.labels = self._kept_labels()
         self.menus.restore()
         header = self.logs.tree.header()
         self.model.sort(header.sortIndicatorSection(), header.sortIndicatorOrder())

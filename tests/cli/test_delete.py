@@ -101,6 +101,15 @@ def test_one_stream(sealed: Run) -> None:
     assert manifests() == ALL[:4]
 
 
+def test_several_streams(sealed: Run) -> None:
+    """Each that is named, and no other."""
+    sealed("log-collector", "--stdio", "syslog", vm="work", stdin=b"line\n")
+    sealed("logchain", "seal")
+    done = sealed(*DELETE, "--stream", "web", "--stream", "syslog", "--yes")
+    assert b"Deleted 3 segments" in done.stdout
+    assert manifests() == sorted([*ALL[:4], "work/journal 00000003"])
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -11,12 +11,15 @@ import pytest
 from PySide6.QtCore import QProcess, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLineEdit, QMessageBox
+from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QLabel, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from logchain.gui.actions import ACTIONS, Action, also_taken
+from logchain.format.errors import UsageError
+from logchain.gui.actions import ACTIONS, Action
 from logchain.gui.command import Logchain
 from logchain.gui.job import _MOST, Job
+from logchain.gui.logs import Log
+from logchain.gui.naming import also_taken, choose
 from logchain.gui.options import Options
 from logchain.gui.process import Process
 from logchain.gui.window import Window
@@ -98,8 +101,11 @@ def test_a_verify_of_all_layers(window: Window, qtbot: QtBot, room: Path) -> Non
     job = window.doing.run(action("verify", "--json"), dialog.words())
     text = ended(qtbot, job)
     assert (job.code, job.heading.text()[:8]) == (0, "✔ INTACT")
-    assert all(layer in text for layer in ("ratchet  ", "ledger   ", "witness  "))
-    assert all(cell.startswith("intact to 20") and "(ratchet and ledger)" in cell for cell in column(window, 8))
+    assert text.startswith("INTACT: every record")
+    assert text.index("ratchet  ") < text.index("ledger   ") < text.index("witness  ") < text.index("work/web: ")
+    cells = dict(zip(names(window), column(window, 8), strict=True))
+    assert " by ratchet; no witness asked; checked " in cells.pop("work/web")  # nothing of it is sealed or listed
+    assert all(" by ratchet and ledger; no witness asked; checked " in cell for cell in cells.values())
 
 
 def test_damage_is_shown_and_all_goes_on(open_window: Open, qtbot: QtBot, room: Path) -> None:
@@ -124,7 +130,8 @@ def test_delete_shows_and_asks(window: Window, qtbot: QtBot, room: Path) -> None
     window.logs.choose("work", "journal")
     manifest = room / "store/sealed/work/journal/00000001.manifest"
     dialog = options(window, action("delete"), until="now")
-    assert dialog.words() == ["delete", "--vm=work", "--until=now"]
+    assert dialog.words() == ["delete", "--vm=work", "--stream=journal", "--until=now"]
+    assert "work/journal" in "".join(one.text() for one in dialog.findChildren(QLabel))
     for agree in (False, True):
         assert manifest.exists()
         job = window.doing.run(action("delete"), dialog.words())
@@ -145,7 +152,7 @@ def test_delete_shows_and_asks(window: Window, qtbot: QtBot, room: Path) -> None
 def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -> None:
     """Before the qube's name stands there nothing can be agreed to; then nothing of it is kept here either."""
     window.logs.choose("vault", "journal")
-    window.logs.labelled.emit("vault", "black")
+    window.logs.labelled.emit(["vault"], "black")
     assert "vault" in kept(room)
     job = window.doing.run(action("forget"), options(window, action("forget")).words())
     qtbot.waitUntil(job.question.isVisible, timeout=20_000)
@@ -167,13 +174,107 @@ def kept(room: Path) -> str:
 
 def test_nothing_is_deleted_because_it_stood_first(window: Window) -> None:
     """Where no qube is selected, or several are, one has to be chosen."""
-    for command in ("delete", "forget"):
-        window.logs.tree.clearSelection()
-        dialog = options(window, action(command), **({"until": "now"} if command == "delete" else {}))
-        assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
-        window.logs.tree.selectAll()
-        dialog = options(window, action(command), **({"until": "now"} if command == "delete" else {}))
-        assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    window.doing.act(action("delete"))
+    (box,) = window.findChildren(QMessageBox)
+    assert "Choose one or more logs" in box.text()
+    assert not ready(options(window, action("forget")))
+    window.logs.tree.selectAll()
+    assert not ready(options(window, action("forget")))
+    dialog = options(window, action("delete"), until="now")
+    assert not ready(dialog)
+    assert "several qubes: choose those of one" in "".join(one.text() for one in dialog.findChildren(QLabel))
+
+
+def ready(dialog: Options) -> bool:
+    """Tell whether a dialog lets its command run."""
+    return dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+
+
+def test_delete_takes_what_is_chosen_from_its_first_record_on(window: Window, qtbot: QtBot) -> None:
+    """All chosen streams of a qube are named; that a Since of the window does not count is said."""
+    window.bar.words.setText("work")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 2)
+    window.logs.tree.selectAll()
+    known = window.model.logs.all()
+    for since in ("", "-1h"):
+        dialog = Options(window.logchain, action("delete"), window.logs.chosen(), known, {"--since": since}, window)
+        dialog._widgets["--until"].setText("now")  # type: ignore[union-attr]
+        assert dialog.words() == ["delete", "--vm=work", "--stream=journal", "--stream=web", "--until=now"]
+        told = " ".join(one.text() for one in dialog.findChildren(QLabel))
+        assert "There is no Since" in told
+        assert ("what came before -1h goes too" in told) == bool(since)
+
+
+def test_verify_of_one_log(window: Window, qtbot: QtBot, room: Path) -> None:
+    """What is chosen is checked, and no other log is called checked; without a choice it is the whole store."""
+    assert options(window, action("verify", "--json")).words() == ["verify", "--json"]
+    window.logs.choose("work", "web")
+    dialog = options(window, action("verify", "--json"), audit_secret=str(room / "audit"))
+    assert dialog.words()[:4] == ["verify", "--json", "--vm=work", "--stream=web"]
+    ended(qtbot, window.doing.run(action("verify", "--json"), dialog.words()))
+    cells = dict(zip(names(window), column(window, 8), strict=True))
+    assert cells.pop("work/web") != "not checked"
+    assert set(cells.values()) == {"not checked"}
+
+
+def test_verify_where_all_logs_were_taken_away(open_window: Open, qtbot: QtBot, room: Path) -> None:
+    """The page does not say that there never were any, and the store can be verified: it is damaged."""
+    for part in ("live", "sealed"):
+        for path in (room / "store" / part).iterdir():
+            shutil.rmtree(path)
+    (room / "store/catalog.sqlite").unlink(missing_ok=True)
+    window = open_window(room / "store")
+    qtbot.waitUntil(lambda: "verify the store" in window.logs.told.text(), timeout=20_000)
+    window.doing.act(action("verify", "--json"))
+    dialog = window.findChild(Options)
+    assert isinstance(dialog, Options)
+    assert ready(dialog)
+    dialog.accept()
+    ended(qtbot, window.doing.jobs[-1])
+    assert (window.doing.jobs[-1].code, window.doing.jobs[-1].heading.text()[:9]) == (1, "▲ DAMAGED")
+
+
+def many(streams: int, qubes: int) -> list[Log]:
+    """Return logs of so many qubes with so many streams each."""
+    return [
+        Log(f"vm{qube}", f"s{stream}", 1, 1, 1, 1, 1, "open", "") for qube in range(qubes) for stream in range(streams)
+    ]
+
+
+def test_more_logs_than_a_command_can_name(window: Window, qtbot: QtBot) -> None:
+    """All of a store, or of a stream's name, is asked for without names; what cannot be said is refused in a line."""
+    known = many(2, 1_000)
+    assert choose(known, lambda: known) == []
+    assert choose(known[::2], lambda: known) == ["--stream=s0"]
+    wide = many(1_000, 2)
+    assert choose(wide[:1_000], lambda: wide) == ["--vm=vm0"]
+    with pytest.raises(UsageError, match="more than a command can name"):
+        choose(known[1:], lambda: known)
+    window.model.put(many(1, 100_000))
+    window.arrange()
+    window.logs.tree.selectAll()
+    chosen = window.logs.chosen()
+    assert len(chosen) == 100_004
+    dialog = Options(window.logchain, action("open"), chosen, window.model.logs.all(), {}, window)
+    assert dialog.words() == ["open"]
+    assert ready(dialog)
+    job = window.doing.run(action("open"), dialog.words())
+    ended(qtbot, job)
+    dialog = Options(window.logchain, action("open"), chosen[:-1], window.model.logs.all(), {}, window)
+    assert not ready(dialog)
+    assert "more than a command can name" in " ".join(one.text() for one in dialog.findChildren(QLabel))
+
+
+def test_a_question_about_more_than_is_shown(qtbot: QtBot, room: Path) -> None:
+    """Who says Yes is told how many lines were not shown."""
+    job = Job(Logchain(room / "store"), "Much", ["list"])
+    qtbot.addWidget(job)
+    ended(qtbot, job)
+    job._say("\n".join(["x" * 1_000] * 300))
+    job._ask("Delete it?", "yes", False)
+    assert job.question.told.text().startswith("▲ 39 more lines of what it is about are not shown above")
+    assert job.question.told.text().endswith("Delete it?")
+    assert job.question.yes.text() == "&Yes, without 39 lines seen"
 
 
 def test_seal_now(window: Window, qtbot: QtBot) -> None:

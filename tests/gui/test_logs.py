@@ -5,12 +5,15 @@ import signal
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 from PySide6.QtCore import QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QTreeView
 from pytestqt.qtbot import QtBot
 
-from logchain.gui.command import Logchain
+from logchain.cli.main import logchain_group
+from logchain.gui.actions import ACTIONS
+from logchain.gui.command import CONFIGURED, Logchain
 from logchain.gui.logs import Filter, Log
 from logchain.gui.logs_model import HEADINGS, LogsModel
 from logchain.gui.states import state_of
@@ -191,7 +194,7 @@ def test_an_empty_store(open_window: Open, room: Path, qtbot: QtBot) -> None:
     """It tells how logs get there."""
     run_in(room)("logchain", "init", "--audit-secret-out", "other", LOGCHAIN_STORE="fresh")
     window = open_window(room / "fresh")
-    qtbot.waitUntil(lambda: "No qube has sent anything yet" in window.logs.told.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "If no qube has sent anything yet" in window.logs.told.text(), timeout=10_000)
 
 
 def test_states() -> None:
@@ -211,17 +214,36 @@ def test_states() -> None:
 
 def test_commands_as_a_person_types_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quoted for a shell; with sudo where only root may look into the store; --config only where it is taken."""
-    ours = Logchain(Path("/var/lib/logchain"), "my settings", sudo=True)
-    assert ours.line("status") == "sudo logchain status --config 'my settings'"
-    assert ours.line("list", "--vm=a b") == "sudo logchain list '--vm=a b'"
-    assert ours.program("list")[:2] == ["sudo", "-n"]
-    assert Logchain(tmp_path).line("list") == f"logchain list --store {tmp_path}"
-    assert not Logchain.of(tmp_path, None).sudo
+    store = tmp_path / "a store"
+    store.mkdir()
+    ours = Logchain(store, "my settings")
+    assert ours.line("status") == f"logchain status --store '{store}' --config 'my settings'"
+    assert ours.line("list", "--vm=a b") == f"logchain list '--vm=a b' --store '{store}'"
+    assert Logchain(Path("/var/lib/logchain")).line("list") in ("logchain list", "sudo logchain list")
     (tmp_path / "sudo").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and bool(mode))
-    assert Logchain.of(tmp_path, None).sudo
-    assert not Logchain.of(tmp_path / "none", None).sudo
+    access = os.access
+    shut = [store]
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in shut and access(path, mode))
+    for place in (store, store / "live", store / "sealed"):  # what may be read is asked for each command
+        place.mkdir(exist_ok=True)
+        shut[:] = [place]
+        assert ours.program("list")[:2] == ["sudo", "-n"]
+        assert ours.line("list").startswith("sudo logchain list ")
+        shut[:] = []
+        assert "sudo" not in ours.program("list")
+    shut[:] = [store / "none"]
+    assert not Logchain(store / "none").sudo
+
+
+def test_which_commands_take_settings() -> None:
+    """Those that the window gives --config are those that have it."""
+    context = click.Context(logchain_group)
+    commands = {name: logchain_group.get_command(context, name) for name in logchain_group.list_commands(context)}
+    has = {name for name, command in commands.items() if command and any(p.name == "config" for p in command.params)}
+    assert set(CONFIGURED) <= has
+    used = {action.command[0] for action in ACTIONS} | {"list", "status", "sessions", "timeline", "show"}
+    assert has & used == set(CONFIGURED)
 
 
 def test_a_number_is_never_lent_again(model: LogsModel) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 import logchain.gui
+from logchain.format.limits import MAX_TIME
 from logchain.gui.actions import ACTIONS
 from logchain.gui.answers import objects
 from logchain.gui.gaps import Mark
@@ -84,6 +85,7 @@ def test_cells_and_tips(model: LogsModel, qtbot: QtBot) -> None:
     view = SessionsView()
     qtbot.addWidget(view)
     view.put([{"kind": "gap", "vm": HOSTILE, "stream": HOSTILE, "time": None, "message": HOSTILE}])
+    view.choose(None, 0, MAX_TIME)
     for number in range(10):
         text = str(view.model.data(view.model.index(0, number)))
         assert not harm(text)

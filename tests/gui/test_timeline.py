@@ -5,6 +5,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from logchain.format.limits import MAX_TIME
 from logchain.format.record import parse_time
 from logchain.gui.gaps import Mark, marks_of, silences
 from logchain.gui.logs import Filter
@@ -110,13 +111,14 @@ def test_sessions_sort_and_filter(qtbot: QtBot) -> None:
     ]
     gap = {"kind": "gap", "vm": "vault", "stream": "main", "time": _time(2), "message": "segment 3 is missing"}
     view.put([*rows, gap])
+    view.choose(None, 0, MAX_TIME)
     assert [view.model.data(view.model.index(row, 8)) for row in range(4)] == ["20", "", "100", "5"]
     view.table.sortByColumn(8, Qt.SortOrder.AscendingOrder)
     assert [view.model.data(view.model.index(row, 8)) for row in range(4)] == ["", "5", "20", "100"]
     assert "▲ gaps: 1" in view.told.text()
-    view.put(wanted=Filter(words=("VAULT",)))
+    view.choose({("vault", "main")}, 0, MAX_TIME)
     assert view.model.rowCount() == 1
-    view.put(wanted=Filter(since=BEGIN + 5_000_000))
+    view.choose(None, BEGIN + 5_000_000, MAX_TIME)
     assert [view.model.data(view.model.index(row, 8)) for row in range(view.model.rowCount())] == ["5"]
 
 

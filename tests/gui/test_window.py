@@ -27,7 +27,7 @@ def test_the_layout_is_kept(open_window: Open, room: Path, qtbot: QtBot) -> None
     window.logs.tree.setColumnHidden(6, True)
     window.menus.shows_timeline.setChecked(False)
     window.logs.choose("work", "web")
-    window.logs.labelled.emit("work", "blue")
+    window.logs.labelled.emit(["work"], "blue")
     window.resize(900, 700)
     window.close()
     again = open_window(room / "store", logs=4)
