@@ -11,7 +11,7 @@ from PySide6.QtCore import QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QTreeView
 from pytestqt.qtbot import QtBot
 
-from logchain.cli.main import logchain_group
+from logchain.cli.commands import logchain_group
 from logchain.gui.actions import ACTIONS
 from logchain.gui.command import CONFIGURED, Logchain
 from logchain.gui.logs import Filter, Log
