@@ -52,6 +52,9 @@ mutants: $(READY) ## change format/ in thousands of ways, and see which its test
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
+mutants-store: $(READY) ## the same for store/, FILES="logchain/store/opening.py …" or all of it (begun: docs/evidence)
+	nice -n 10 $(BIN)/python -m tests.mutation $(or $(FILES),$(wildcard logchain/store/*.py))
+
 check: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
