@@ -125,6 +125,13 @@ def test_times_are_canonical_or_refused(text: bytes) -> None:
         assert format_time(parse_time(text)) == text
 
 
+@pytest.mark.parametrize("end", [b"-23T24:00:00", b"-23T23:60:00", b"-23T23:59:60", b"-31T00:00:00", b"-00T00:00:00"])
+def test_a_moment_that_has_another_form_or_none_is_refused(end: bytes) -> None:
+    """Midnight is hour 0 of a day, though Python 3.14 reads hour 24; no leap second, no 31st of November."""
+    with pytest.raises(FormatError):
+        parse_time(b"2026-11" + end + b".000000Z")
+
+
 @pytest.mark.parametrize("time", [-1, MAX_TIME + 1, MAX_NUMBER])
 def test_a_time_outside_the_years_is_not_written(time: int) -> None:
     """A clock that is far off makes no record that nobody can read."""
