@@ -34,6 +34,7 @@ __all__ = [
     "open_tier",
     "peek",
     "read_manifest",
+    "require_accepted",
 ]
 
 _SLACK = 1_024  # what a frame or a stream of text that cannot be compressed has beyond it
@@ -267,13 +268,27 @@ def digested_manifest(sealed: Directory, number: int) -> tuple[Manifest, bytes]:
     return manifest, sha256(data).digest()
 
 
-def peek(sealed: Directory, number: int) -> Outline:
-    """Return what the head of a manifest says, without reading all of it; FileNotFoundError, FormatError."""
-    fd = sealed.file(manifest_name(number))
-    try:
-        match = _OUTLINE.match(os.pread(fd, _PEEK, 0))
-    finally:
-        os.close(fd)
+def require_accepted(digest: bytes, accepted: bytes | None) -> None:
+    """Raise FormatError where a manifest's SHA-256 is another than the one that was accepted, if any was."""
+    if accepted and digest != accepted:
+        raise FormatError("its manifest is not the one that your last 'logchain verify' accepted")
+
+
+def peek(sealed: Directory, number: int, accepted: bytes | None = None) -> Outline:
+    """Return what the head of a manifest says; FileNotFoundError, FormatError.
+
+    It is read as a whole only where it was `accepted`, to see that it is the one of that SHA-256.
+    """
+    if accepted:
+        head = sealed.read(manifest_name(number), MAX_MANIFEST)
+        require_accepted(sha256(head).digest(), accepted)
+    else:
+        fd = sealed.file(manifest_name(number))
+        try:
+            head = os.pread(fd, _PEEK, 0)
+        finally:
+            os.close(fd)
+    match = _OUTLINE.match(head)
     if not match:
         raise FormatError("not a manifest")
     stream_id, segment, records, first, first_time, last_time, size = match.groups()

@@ -50,6 +50,7 @@ class StreamFiles:
         self._stack, self._store, self._name = stack, store, (vm, stream)
         self.live = self._directory(LIVE)
         self.sealed = self._directory(SEALED)
+        self._id = b""
 
     def _directory(self, part: str) -> Directory | None:
         with suppress(FileNotFoundError), stream_directory(self._store, *self._name, part) as directory:
@@ -68,9 +69,9 @@ class StreamFiles:
     def try_stream_id(self) -> bytes:
         """Return the stream's id, empty where it is lost."""
         with suppress(FormatError, FileNotFoundError):
-            if self.live:
-                return parse_stream(self.live.read(ID, MAX_SMALL_FILE), *self._name)
-        return b""
+            if self.live and not self._id:
+                self._id = parse_stream(self.live.read(ID, MAX_SMALL_FILE), *self._name)
+        return self._id
 
     def numbers(self) -> list[int]:
         """Return the numbers of all segments, sealed or not, in order."""
@@ -86,11 +87,14 @@ class StreamFiles:
         """Whether nothing was ever stored here: a birth is under way, or was cut short."""
         return not (self.live and RATCHET in self.live.names()) and not self.numbers()
 
-    def outline(self, number: int) -> Outline | None:
-        """Return what a segment's manifest says in short, None where it is not sealed; FormatError."""
+    def outline(self, number: int, accepted: bytes | None = None) -> Outline | None:
+        """Return what a segment's manifest says in short, None where it is not sealed.
+
+        FormatError, also where it is not the one of the SHA-256 that was `accepted`.
+        """
         if self.sealed:
             with suppress(FileNotFoundError):
-                return peek(self.sealed, number)
+                return peek(self.sealed, number, accepted)
         return None
 
     def _has_a_copy(self, number: int) -> bool:

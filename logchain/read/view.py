@@ -1,9 +1,8 @@
 """What all who read one store in one go share: what was looked up once, what was told once."""
 
-from logchain.format.errors import FormatError
 from logchain.read.accepted import Accepted
 from logchain.read.gone import Gone
-from logchain.read.sealed import Outline, SealedText
+from logchain.read.sealed import Outline, SealedText, require_accepted
 from logchain.read.segments import StreamFiles
 from logchain.store.layout import Directory
 
@@ -27,18 +26,23 @@ class View:
         return self._accepted is not None
 
     def outline(self, files: StreamFiles, vm: str, stream: str, number: int) -> Outline | None:
-        """Return the head of a segment's manifest, which never changes; None where it is not sealed; FormatError."""
-        found = self._outlines.get((vm, stream, number)) or files.outline(number)
+        """Return the head of a segment's manifest, which never changes; None where it is not sealed.
+
+        FormatError where the last `verify` accepted another: who changed its times could hide lines.
+        """
+        found = self._outlines.get((vm, stream, number)) or files.outline(number, self._digest(files, number))
         if found:
             self._outlines[vm, stream, number] = found
         return found
 
     def judge(self, files: StreamFiles, text: SealedText) -> bool:
         """Tell whether the last `verify` accepted a segment's manifest; FormatError where it accepted another one."""
-        digest = self._accepted.manifest(files.try_stream_id(), text.number) if self._accepted else None
-        if digest and digest != text.digest:
-            raise FormatError("its manifest is not the one that your last 'logchain verify' accepted")
+        digest = self._digest(files, text.number)
+        require_accepted(text.digest, digest)
         return digest is not None
+
+    def _digest(self, files: StreamFiles, number: int) -> bytes | None:
+        return self._accepted.manifest(files.try_stream_id(), number) if self._accepted else None
 
     def is_new(self, gap: tuple[str, str, str]) -> bool:
         """Tell whether a gap was not told before: VM, stream, reason."""

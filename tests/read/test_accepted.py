@@ -113,6 +113,28 @@ def test_a_segment_that_was_replaced_is_not_shown(pinned: Pinned) -> None:
     assert not [entry for entry in shown(pinned) if entry.kind == Kind.GAP]
 
 
+@pytest.mark.parametrize(
+    ("year", "wanted"), [(b"2001", Selection(since=10**15)), (b"2201", Selection(until=7 * 10**15))], ids=["old", "new"]
+)
+def test_a_changed_time_hides_no_segment(pinned: Pinned, year: bytes, wanted: Selection) -> None:
+    """A manifest that was accepted, and says now that its lines are of another time, is a gap: not left out."""
+
+    def gaps() -> list[bytes]:
+        with open_store(pinned.path) as directory:
+            entries = select(directory, wanted, View(directory, read_accepted(pinned.audit.store_id)))
+            return [entry.untrusted_payload for entry in entries if entry.kind == Kind.GAP]
+
+    assert accept(pinned) == Verdict.INTACT
+    assert not gaps()
+    path = pinned.sealed() / "00000001.manifest"
+    good = path.read_bytes()
+    times = next(line for line in good.split(b"\n") if line.startswith(b"time "))
+    path.chmod(0o640)
+    path.write_bytes(good.replace(times, b" ".join([b"time", *[year + b"-01-01T00:00:00.000000Z"] * 2])))
+    (gap,) = gaps()
+    assert b"not the one that your last 'logchain verify' accepted" in gap
+
+
 def test_a_ledger_that_was_put_back_is_damage(pinned: Pinned, tmp_path: Path) -> None:
     """All of an older copy fits itself: only who accepted more can tell."""
     shutil.copytree(pinned.path, tmp_path / "older")
