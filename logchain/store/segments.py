@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
-from logchain.format.errors import Busy, FormatError
+from logchain.format.errors import Busy, FormatError, StoreError, WriteFailed
 from logchain.format.identity import parse_stream
 from logchain.format.keystate import KeyState, Status, read_ratchet
 from logchain.format.limits import MAX_RECORD, MAX_SMALL_FILE
@@ -17,9 +17,9 @@ from logchain.format.slots import FILE_SIZE
 from logchain.format.tags import TAG_ENTRY, parse_tags
 from logchain.store.births import finish_birth
 from logchain.store.clock import Clock
-from logchain.store.durable import reading, sync
+from logchain.store.durable import reading, sync, write
 from logchain.store.layout import ID, LIVE, RATCHET, Directory, log_name, segments, stream_directory, tags_name
-from logchain.store.opening import hold_stream, stands
+from logchain.store.opening import hold_stream, lock_stream, stands
 
 __all__ = [
     "Extent",
@@ -38,15 +38,32 @@ _TRIES = 20  # a writer holds a slot torn for microseconds
 def durable_state(directory: Directory) -> KeyState:
     """Return a stream's key state, and see that it is on the disk: what follows from it outlives a power cut.
 
-    Raises FormatError where neither slot is valid, FileNotFoundError where there is none.
+    Raises FormatError where neither slot is valid, FileNotFoundError where there is none, WriteFailed: then the next
+    look has to write it to the disk in truth.
     """
     state = _state(directory)
     fd = directory.file(RATCHET)
     try:
         sync([fd])
+    except WriteFailed:
+        _write_again(directory)
+        raise
     finally:
         os.close(fd)
     return state
+
+
+def _write_again(directory: Directory) -> None:
+    """Write a key state anew of which a sync failed: the kernel may call clean what it dropped, and a sync would lie.
+
+    Nobody but us does it where its writer was killed. One who lives has been told of the same failure, and does it when
+    the stream is next opened.
+    """
+    with suppress(OSError, StoreError), ExitStack() as stack:
+        stack.callback(os.close, lock_stream(directory))
+        fd = directory.file(RATCHET, os.O_RDWR)
+        stack.callback(os.close, fd)
+        write(fd, os.pread(fd, FILE_SIZE, 0), 0)
 
 
 def read_stream_id(live: Directory, vm: str, stream: str) -> bytes:

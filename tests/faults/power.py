@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tests.faults.recorded import Cut, File, Folder, Named, Recorder, Step, Sync, Write
 
-__all__ = ["WAYS", "Disk", "Loss"]
+__all__ = ["SECTOR", "WAYS", "Disk", "Loss"]
 
 SECTOR, PAGE = 512, 4096
 

@@ -1,5 +1,7 @@
 """What the compressor sees of live/: what is closed, and what it closes itself."""
 
+import fcntl
+
 import pytest
 
 from logchain.format.errors import FormatError, WriteFailed
@@ -193,3 +195,23 @@ def test_a_key_state_is_believed_once_it_is_on_the_disk(store: Store, monkeypatc
         (store.directory() / "ratchet").write_bytes(b"")
         with pytest.raises(FormatError):
             durable_state(stream)
+
+
+def test_a_key_state_of_which_a_sync_failed_is_written_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its writer was killed before its own sync; the next sync would say "done" of pages that the kernel dropped."""
+    store.log(b"x")
+    before = (store.directory() / "ratchet").read_bytes()
+    disk = Disk(monkeypatch)
+    with open_store(store.path) as directory, stream_directory(directory, VM, STREAM) as stream:
+        disk.fails = lambda what, _: what == "sync"
+        with pytest.raises(WriteFailed):
+            durable_state(stream)
+        assert disk.calls == [("sync", "ratchet"), ("write", "ratchet")]
+        assert (store.directory() / "ratchet").read_bytes() == before
+        writer = store.directory() / "lock"
+        disk.calls.clear()
+        with writer.open("rb") as lock:  # one who lives sees to it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(WriteFailed):
+                durable_state(stream)
+        assert disk.calls == [("sync", "ratchet")]
