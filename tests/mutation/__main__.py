@@ -2,8 +2,9 @@
 
 python -m tests.mutation [--sample N] [FILE[:LINE]…]: without files, all of both rooms. pytest collects once, and a
 process is forked for each mutant: in it the functions get the changed code, and the tests that reach the changed line
-run until one fails. (mutmut, which does `format/`, starts pytest anew for each mutant: hours for `store/`.) Exit code
-0, or 1 where more lived than may.
+run until one fails. (mutmut, which does `format/`, starts pytest anew for each mutant: hours for `store/`.) A mutant
+may write for ever: all files are below one directory in `/var/tmp`, and who fills it is ended. Exit code 0, or 1 where
+more lived than may. Run it in the tree's root.
 """
 
 import argparse
@@ -11,13 +12,14 @@ import gc
 import os
 import random
 import resource
+import select
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
-from math import sqrt
 from pathlib import Path
 from types import FunctionType
 from typing import NamedTuple
@@ -28,14 +30,16 @@ from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
 from tests.mutation.changes import Key, Mutant, codes, mutants
+from tests.mutation.share import LEAST
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path.cwd()
 ROOMS = ("format", "store")
 SLOW = "not every_step and not every_call_may and not sender_that_comes and not TestStream"  # minutes, all of them
-SPARSE = "giant"  # makes a file of a tebibyte, which no mutant may
-LEAST = 90  # % of a room's mutants that have to be found
+SPARSE = "not giant"  # a file of a tebibyte, all holes
 SEED = 20261124
 _ENOUGH, _MOST, _PATIENCE = 2.5, 15, 120  # s of CPU behind which no more tests begin; and that end one; s of the clock
+_FILE, _PLACE, _MEMORY = 64 << 20, 256 << 20, 4 << 30  # bytes: of one file, of all files of a mutant, of a process
+_LOOK = 0.2  # s between looks at how much there is
 _LIVED, _KILLED, _FAULT = 0, 1, 2
 _Functions = dict[str, list[tuple[Key, FunctionType]]]  # of each file
 
@@ -55,8 +59,8 @@ class Case(NamedTuple):
 class Mutants:
     """A pytest plugin that, in place of a run, runs once to see which tests reach which lines, and then the mutants."""
 
-    def __init__(self, cases: list[Case]) -> None:
-        self._cases = cases
+    def __init__(self, cases: list[Case], place: Path) -> None:
+        self._cases, self._place = cases, place
         self._seconds: dict[str, float] = {}  # a test: how long it took
         self._killers: dict[str, list[str]] = {}  # a file: tests that found something in it, the last first
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -118,9 +122,17 @@ class Mutants:
             finally:
                 os._exit(code)
         os.close(writable)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        kept = set(self._place.glob("*/*"))
+        handle = os.pidfd_open(child)
+        while not select.select([handle], [], [], _LOOK)[0]:
+            if _size(self._place) > _PLACE:
+                os.kill(child, signal.SIGKILL)
+        os.close(handle)
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)  # what a test started
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for left in set(self._place.glob("*/*")) - kept:
+            shutil.rmtree(left, ignore_errors=True)
         os.set_blocking(readable, False)  # what a test started may hold the other end
         with open(readable, "rb", buffering=0) as pipe:
             killer = (pipe.read(4_096) or b"").decode()
@@ -139,8 +151,6 @@ def _child(case: Case, items: list[pytest.Item], functions: _Functions, writable
         if key in changed and function.__code__ != changed[key]:
             function.__code__ = changed[key]
     resource.setrlimit(resource.RLIMIT_CPU, (_MOST, _MOST))
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 30, 2 << 30))  # one that writes for ever must not fill the machine
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_PATIENCE)
     os.dup2(nowhere, 1)
@@ -152,6 +162,16 @@ def _child(case: Case, items: list[pytest.Item], functions: _Functions, writable
         if time.process_time() > _ENOUGH:
             break
     return _LIVED
+
+
+def _size(place: Path) -> int:
+    """Return how many bytes the files below a directory take now."""
+    total = 0
+    for directory, _, names in os.walk(place):
+        for name in names:
+            with suppress(OSError):  # tests remove theirs meanwhile
+                total += 512 * os.lstat(f"{directory}/{name}").st_blocks
+    return total
 
 
 def _passes(item: pytest.Item) -> bool:
@@ -183,7 +203,17 @@ def cases(chosen: list[str]) -> list[Case]:
     return found
 
 
-def report(outcomes: Counter[tuple[str, str]], sampled: bool) -> bool:
+def sampled(found: list[Case], number: int) -> list[Case]:
+    """Return so many cases of each file, by chance that is the same each time."""
+    kept = []
+    for path in dict.fromkeys(case.path for case in found):
+        of = [case for case in found if case.path == path]
+        chosen = random.Random(SEED).sample(range(len(of)), min(number, len(of)))
+        kept += [of[at] for at in sorted(chosen)]
+    return kept
+
+
+def report(outcomes: Counter[tuple[str, str]]) -> bool:
     """Print the numbers of each file and each room; tell whether they are good enough."""
     good = True
     print(f"{'mutants':>8} {'killed':>8} {'timed out':>10} {'lived':>8} {'no test':>8}")
@@ -195,44 +225,36 @@ def report(outcomes: Counter[tuple[str, str]], sampled: bool) -> bool:
             print("{:8} {:8} {:10} {:8} {:8}".format(sum(counts), *counts), f"{share:7.1%}  {name}")
         if paths:
             good &= share * 100 >= LEAST
-        if paths and sampled:
-            print(f"a sample: ±{1.96 * sqrt(share * (1 - share) / sum(counts)):.1%} (95 %)")
     return good
 
 
 def main() -> int:
     """Try the mutants, and say how many were found."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.partition("\n")[0])
-    parser.add_argument("--sample", type=int, help="try only so many, chosen by chance, the same ones each time")
+    parser.add_argument("--sample", type=int, help="try so many of each file, the same each time")
     parser.add_argument("chosen", nargs="*", metavar="FILE[:LINE]", help="below the tree's root")
     given = parser.parse_args()
     found = cases(given.chosen)
-    if given.sample and given.sample < len(found):
-        kept = set(random.Random(SEED).sample(range(len(found)), given.sample))
-        found = [case for at, case in enumerate(found) if at in kept]
+    if given.sample:
+        found = sampled(found, given.sample)
     settings.register_profile("mutants", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
     settings.load_profile("mutants")
+    for limit, most in ((resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_AS, _MEMORY)):
+        resource.setrlimit(limit, (most, most))  # now: a test that needs more has to fail without any mutant
     rooms = sorted({Path(case.path).parent.name for case in found})
-    plugin = Mutants(found)
-    with tempfile.TemporaryDirectory() as temporary:
-        options = [
-            "-q",
-            "-s",
-            "-n",
-            "0",
-            "-p",
-            "no:cacheprovider",
-            "-W",
-            "ignore::pytest.PytestAssertRewriteWarning",
-            f"--basetemp={temporary}/tests",
-            "-k",
-            SLOW,
-        ]
-        options += ["-o", "tmp_path_retention_policy=none", f"--rootdir={ROOT}"]
+    with tempfile.TemporaryDirectory(prefix="mutants-", dir="/var/tmp") as name:
+        place = Path(name)
+        for below in ("tests", "other"):
+            (place / below).mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = f"{place}/other"
+        plugin = Mutants(found, place)
+        options = ["-q", "-s", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        options += [f"--basetemp={place}/tests", "-o", "tmp_path_retention_policy=failed", f"--rootdir={ROOT}"]
+        options += ["-k", f"{SLOW} and {SPARSE}"]
         code = pytest.main([*options, *(f"{ROOT}/tests/{room}" for room in rooms)], plugins=[plugin])
     if code != pytest.ExitCode.OK:
         return 2
-    return 0 if report(plugin.outcomes, bool(given.sample)) else 1
+    return 0 if report(plugin.outcomes) else 1
 
 
 if __name__ == "__main__":
