@@ -262,7 +262,7 @@ def _ledger(report: Report) -> Iterator[str]:
         yield "         No pinned fingerprint: it may have been made up, with all that it says."
     listed, unlisted = (sum(getattr(stream, name) for stream in report.streams) for name in ("listed", "unlisted"))
     sealed = sum(stream.sealed for stream in report.streams)
-    yield f"         {sealed:,} records are as they were sealed. The store has {ledger.sealed:,} sealed segments."
+    yield f"         {sealed:,} records are as they were sealed. Sealed segments in the store: {ledger.sealed:,}."
     when = f" by {format_local(ledger.listed_time, None)}" if ledger.listed_time else ""
     yield f"         {listed:,} records of open segments are as listed{when}, {unlisted:,} are not listed yet."
     if ledger.gone > ledger.restored:

@@ -49,7 +49,7 @@ def test_the_fingerprint_carries_a_verdict(stocked: Run, pin: str) -> None:
     tail = text.partition("\nINTACT: ")[2]
     assert "ratchet  not checked: no --audit-secret." in tail
     assert "It begins with the key that the fingerprint is of." in tail
-    assert "6 records are as they were sealed. The store has 1 sealed segments." in tail
+    assert "6 records are as they were sealed. Sealed segments in the store: 1." in tail
     assert "10 records of open segments are as listed by" in tail
     assert "witness  none." in tail
 
