@@ -121,6 +121,13 @@ def test_answers_are_those_of_the_page(vector: Vector) -> None:
     assert vector["kind"] == "error" or len(said) <= 512
 
 
+def test_which_characters_an_error_shows() -> None:
+    """All printable ASCII, as it is; their neighbours on both sides are not shown."""
+    printable = bytes(range(32, 127))
+    assert format_error(printable.decode()) == b"error " + printable + b"\n"
+    assert format_error("\x1f\x7f\xa0") == b"error ???\n"
+
+
 @given(st.text(min_size=1, max_size=300))
 def test_an_error_is_printable_whatever_it_says(words: str) -> None:
     """At most 200 printable ASCII characters go down, one for one."""

@@ -12,7 +12,9 @@ from logchain.format.limits import MAX_NUMBER, MAX_SEGMENT
 from logchain.format.record import LINE, NOTE, PART, format_note, format_time
 from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, format_slots
 from logchain.read.verify import Verdict
-from tests.conftest import Store
+from logchain.store.layout import open_directory, open_store
+from logchain.store.opening import hold_stream, is_written
+from tests.conftest import STREAM, VM, Store
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -48,6 +50,48 @@ def change(store: Store, name: str, to: Callable[[bytes], bytes]) -> None:
 def quarantined(store: Store) -> dict[str, bytes]:
     """Return what was put away, by the names that the files had."""
     return {path.name.partition("-")[2]: path.read_bytes() for path in (store.directory() / "quarantine").glob("*")}
+
+
+def test_the_keys_of_a_stream_that_begins_anew_are_overwritten(store: Store) -> None:
+    """Who copies the disk later does not find them in what the old file held."""
+    store.log(b"x")
+    old = store.state()
+    (store.directory() / LOG).write_bytes(b"")
+    with (store.directory() / "ratchet").open("rb") as ratchet:
+        assert old.next in ratchet.read()
+        store.open().close()
+        ratchet.seek(0)
+        assert not any(ratchet.read())
+    assert store.state().status == Status.LOST_TEXT
+    assert old.next not in text(store, "ratchet")
+
+
+def test_whether_somebody_writes(store: Store) -> None:
+    """It is told while a writer has the stream, and who asks keeps nobody from it."""
+    writer = store.open()
+    with open_directory(store.directory()) as directory:
+        assert is_written(directory)
+        writer.close()
+        assert not is_written(directory)
+        before = len(os.listdir("/proc/self/fd"))
+        assert not is_written(directory)
+        assert len(os.listdir("/proc/self/fd")) == before
+        store.log(b"x")
+    assert store.lines() == [b"x"]
+
+
+@pytest.mark.parametrize("identity", [None, b"", b"another program's\n"])
+def test_a_stream_of_what_is_no_store_is_not_held(store: Store, identity: bytes | None) -> None:
+    """Its keys would be used for a store that nobody can name; whose stream it was is not even locked."""
+    store.log(b"x")
+    before = len(os.listdir("/proc/self/fd"))
+    with open_store(store.path) as directory:
+        (store.path / "format").unlink()
+        if identity is not None:
+            (store.path / "format").write_bytes(identity)
+        with pytest.raises(StoreError, match="is no store, or not a whole one"):
+            hold_stream(directory, VM, STREAM)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_what_verifies_is_adopted(torn: Store) -> None:

@@ -13,6 +13,7 @@ from logchain.format.errors import Busy, StoreError
 from logchain.format.keystate import (
     BIRTHS_MAGIC,
     NO_KEY,
+    NO_SESSION,
     RATCHET_MAGIC,
     BirthState,
     Status,
@@ -275,26 +276,47 @@ def test_a_claim_that_no_entry_backs(backup: Store, tmp_path: Path) -> None:
     assert [text for text in damage(store) if text.startswith("the stream had to begin anew (restored)")]
 
 
-def test_a_half_restored_store(backup: Store, tmp_path: Path) -> None:
-    """Where sealed/ is newer than live/, the stream goes on behind all that is sealed."""
+@pytest.mark.parametrize("stream", ["open", "closed"])
+def test_a_half_restored_store(backup: Store, tmp_path: Path, stream: str) -> None:
+    """Where sealed/ is newer than live/, the stream goes on behind all that is sealed, and has nothing to prove."""
     store = brought_back(backup, tmp_path / "store")
-    live = store.directory(stream="closed")
+    live = store.directory(stream=stream)
     old = {path.name: path.read_bytes() for path in live.iterdir() if path.is_file()}
     for _ in range(3):
-        store.log(b"more", stream="closed")
+        store.log(b"more", stream=stream)
         with opened(store) as (directory, _):
-            close_idle(directory, VM, "closed", store.clock, 0)
-    seal(store, stream="closed")
+            close_idle(directory, VM, stream, store.clock, 0)
+    seal(store, stream=stream)
+    behind = store.state(stream=stream).next_number
     for path in live.glob("*.*"):
         path.unlink()
     for name, data in old.items():
         (live / name).write_bytes(data)
-    last = max(int(path.stem) for path in (store.path / "sealed" / VM / "closed").glob("*.manifest"))
-    assert store.state(stream="closed").segment < last
+    last = max(int(path.stem) for path in (store.path / "sealed" / VM / stream).glob("*.manifest"))
+    before = store.state(stream=stream)
+    assert before.segment < last
     told(store)
-    assert store.state(stream="closed").segment == last
-    store.log(b"after", stream="closed")
-    assert store.state(stream="closed").segment == last + 1
+    state = store.state(stream=stream)
+    assert (state.segment, state.status, state.first, state.records) == (last, Status.RESTORED, behind, 0)
+    assert (state.end, state.tag, state.key) == (0, bytes(32), NO_KEY)
+    assert (state.session, state.resume) == (NO_SESSION, ())
+    assert before.resume
+    store.log(b"after", stream=stream)
+    assert store.state(stream=stream).segment == last + 1
+    assert store.lines(stream=stream)[-1] == b"after"
+
+
+def test_a_loss_that_nobody_told_of_yet(backup: Store, tmp_path: Path) -> None:
+    """A stream that lost its keys, and then came back before it went on, still says that it lost them."""
+    store = brought_back(backup, tmp_path / "store")
+    store.open(stream="lost").close()
+    before = store.state(stream="lost")
+    assert before.status == Status.LOST_KEYS
+    told(store)
+    assert store.state(stream="lost")[1:-4] == before[1:-4]
+    assert store.state(stream="lost").birth > before.birth
+    store.log(b"after", stream="lost")
+    assert [note.fields["reason"] for note in store.notes(stream="lost") if note.event == "broken"] == ["keys"]
 
 
 def test_when_all_births_are_given(backup: Store, tmp_path: Path) -> None:
