@@ -26,6 +26,7 @@ __all__ = ["command"]
 _HEADINGS = ("VM", "STREAM", "SEGMENTS", "RECORDS", "SIZE", "FIRST", "LAST", "STATE")
 _OF_SEGMENTS = ("VM", "STREAM", "SEGMENT", "RECORDS", "SIZE", "ON DISK", "FIRST", "LAST", "STATE")
 _OFTEN = 1.0  # s between two looks for changes
+_SAY_EVERY = 10.0  # s
 _SHARE = 20  # or so many times what a look takes: it may cost a twentieth of a core
 
 
@@ -93,15 +94,16 @@ class _Following:
         self._store, self._selection = store, selection
         self._changes, self._catalog = Changes(store), read_catalog(store)
         self._shown: dict[tuple[str, str], StreamRow] = {}
+        self._said = 0.0  # when we said how many there are; monotonic
 
     def run(self) -> NoReturn:
         """Print, until a signal ends it or nobody reads it any more."""
         self._changes.changed()
         self._look(list(self._selection.names(self._store)))
-        click.echo(json.dumps({"listed": len(self._shown)}))
+        self._say_how_many()
         stamp, rest, again = self._stamp(), 0.0, 0.0
         while True:
-            time.sleep(max(_OFTEN, rest))
+            self._rest(max(_OFTEN, rest))
             began = time.monotonic()
             self._see_that_it_is_there()
             self._look([name for name in self._changes.changed() if self._selection.has(*name)])
@@ -114,6 +116,18 @@ class _Following:
                     del self._shown[vm, stream]
                     click.echo(json.dumps({"vm": vm, "stream": stream, "state": "gone"}))
                 again = time.monotonic() + _SHARE * (time.monotonic() - began)
+
+    def _rest(self, span: float) -> None:
+        """Wait so many seconds; now and then say how many there are, so that we are not taken for one that hangs."""
+        end = time.monotonic() + span
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _SAY_EVERY))
+            if time.monotonic() - self._said >= _SAY_EVERY:
+                self._say_how_many()
+
+    def _say_how_many(self) -> None:
+        click.echo(json.dumps({"listed": len(self._shown)}))
+        self._said = time.monotonic()
 
     def _see_that_it_is_there(self) -> None:
         """Raise StoreError where the store's path has become another's: who reads us would never know."""

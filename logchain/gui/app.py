@@ -5,22 +5,25 @@ import signal
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtCore import QMessageLogContext, QSettings, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
+from logchain.format.errors import StoreError
 from logchain.gui.checks import Checks, store_key
 from logchain.gui.command import Logchain
+from logchain.gui.plain import shown
 from logchain.gui.window import Window
 
 __all__ = ["make_window", "run"]
 
+_NOWHERE = Path(os.devnull)  # nobody can make a file below it, nor root
 _ICON = Path(__file__).with_name("logchain.svg")
 
 
 def run(store: Path, config: str | None) -> int:
     """Show the window until it is closed; return the exit code."""
-    app = QApplication(sys.argv[:1])
+    app = _make_application()
     app.setApplicationName("logchain")
     QGuiApplication.setDesktopFileName("logchain")
     app.setWindowIcon(QIcon(str(_ICON)))
@@ -41,6 +44,27 @@ def make_window(store: Path, config: str | None) -> Window:
     return Window(Logchain(store, config), settings, checks)
 
 
+def _make_application() -> QApplication:
+    """Return Qt's application; where there is no screen, Qt would abort: tell it in one line instead, and end."""
+    heard: list[str] = []
+
+    def hear(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:  # noqa: ARG001 (Qt's signature)
+        heard.append(message)
+        if kind == QtMsgType.QtFatalMsg:
+            why = shown(heard[0].split("\n")[0].removeprefix("qt.qpa.xcb: "))
+            sys.stderr.write(f"logchain: the window cannot be shown here: {why}\n")
+            sys.stderr.flush()
+            os._exit(StoreError.exit_code)  # back in Qt it aborts
+
+    qInstallMessageHandler(hear)
+    app = QApplication(sys.argv[:1])
+    qInstallMessageHandler(None)
+    return app
+
+
 def _directory(variable: str, default: str) -> Path:
-    base = os.environ.get(variable, "")
-    return (Path(base) if base.startswith("/") else Path.home() / default) / "logchain"
+    """Return where our files of a kind are; where the user has no home, a place in which there can be none."""
+    base, home = os.environ.get(variable, ""), os.path.expanduser("~")
+    if base.startswith("/"):
+        return Path(base) / "logchain"
+    return (Path(home) / default if home.startswith("/") and home != "/" else _NOWHERE) / "logchain"

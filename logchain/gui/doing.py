@@ -16,7 +16,7 @@ from logchain.gui.logs import Filter, Log
 from logchain.gui.naming import also_taken, choose, names_of
 from logchain.gui.options import Options
 from logchain.gui.plain import message, shown
-from logchain.gui.timeline_view import BUCKETS
+from logchain.gui.timeline_picture import BUCKETS
 
 if TYPE_CHECKING:
     from logchain.gui.window import Window

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from PySide6.QtCore import QSize, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from logchain.format.errors import UsageError
 from logchain.format.limits import MAX_TIME
@@ -46,8 +46,7 @@ class FilterBar(QWidget):
         self.quick = [_quick_button(name, told) for name, _, told in _QUICK]
         self.problem = label("", wrap=False)
         self.problem.setAccessibleName("What is wrong with the time range")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(6, 4, 6, 0)
+        row, states = QHBoxLayout(), QHBoxLayout()
         row.addWidget(self.words, 3)
         for name, box in (("&Since", self.since), ("&Until", self.until)):
             said = label(name.replace("&", ""), wrap=False)
@@ -55,8 +54,13 @@ class FilterBar(QWidget):
             row.addWidget(said)
             row.addWidget(box, 1)
         for button in (*self.quick, self.clear):
-            row.addWidget(button)
-        row.addWidget(self.problem)
+            states.addWidget(button)
+        states.addWidget(self.problem)
+        states.addStretch()
+        self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._rows.setContentsMargins(6, 4, 6, 0)
+        self._rows.addLayout(row, 1)
+        self._rows.addLayout(states)
         self.problem.hide()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -70,6 +74,26 @@ class FilterBar(QWidget):
         self.clear.clicked.connect(self.show_all)
         QShortcut(QKeySequence.StandardKey.Find, self, self.words.setFocus)
         QShortcut(QKeySequence("Escape"), self, self.show_all)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Stand in one row where there is room for it, else in two."""
+        super().resizeEvent(event)
+        self._rows.setDirection(
+            QBoxLayout.Direction.LeftToRight if self.width() >= self._width() else QBoxLayout.Direction.TopToBottom
+        )
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the least size: as narrow as two rows."""
+        return QSize(max(self._widths()), super().minimumSizeHint().height())
+
+    def _width(self) -> int:
+        return sum(self._widths()) + self._rows.spacing()
+
+    def _widths(self) -> list[int]:
+        """Return the least widths of the two rows."""
+        margins = self._rows.contentsMargins()
+        items = [self._rows.itemAt(place) for place in range(self._rows.count())]
+        return [item.minimumSize().width() + margins.left() + margins.right() for item in items if item]
 
     def show_all(self) -> None:
         """Clear every filter."""
@@ -128,7 +152,8 @@ def _time_box(name: str, told: str) -> QComboBox:
     made.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     made.addItems(_TIMES)
     made.setAccessibleName(name)
-    made.setMinimumContentsLength(17)
+    made.setMinimumContentsLength(14)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     edit = made.lineEdit()
     assert isinstance(edit, QLineEdit)
     edit.setPlaceholderText("any time")

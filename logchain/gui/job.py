@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -204,7 +204,7 @@ class _Question(QWidget):
         self.told = label()
         self.field = line_edit("", "Answer")
         self.yes = QPushButton("&Yes")
-        self.yes.setAutoDefault(False)  # nothing goes by a press of Enter
+        self.yes.setAutoDefault(False)  # nothing goes by a press of Enter alone
         self.no = QPushButton("&No")
         row = QHBoxLayout()
         row.addWidget(self.field, 1)
@@ -217,6 +217,7 @@ class _Question(QWidget):
         self.yes.clicked.connect(lambda: self._tell(self.field.text() if self.field.isVisible() else self._word))
         self.no.clicked.connect(lambda: self._tell(""))
         self.field.textChanged.connect(self._typed)
+        self.field.installEventFilter(self)
         self.hide()
 
     def ask(self, question: str, word: str, secret: bool, unseen: int = 0) -> None:
@@ -231,6 +232,14 @@ class _Question(QWidget):
         self._typed("")
         self.show()
         (self.no if word == "yes" else self.field).setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take Enter in the field as OK once the word is right; the dialog would press No, or Cancel."""
+        pressed = event.key() if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress else None
+        if pressed in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.yes.click()
+            return True
+        return super().eventFilter(watched, event)
 
     def _typed(self, text: str) -> None:
         self.yes.setEnabled(self._word == "yes" or (text == self._word if self._word else bool(text)))

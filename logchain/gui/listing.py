@@ -47,8 +47,15 @@ class Listing(QObject):
         self._throttled = vms
         self._put_connected()
 
+    def read_again(self) -> None:
+        """Read the list anew, and what is below the rows that are open."""
+        self._begin_anew()
+        self._feed.follow()
+        for name in self._model.opened_names():
+            self._read_below(*name)
+
     def _begin_anew(self) -> None:
-        self.is_complete = False
+        self._told, self.is_complete = set(), False
 
     def _take(self, rows: Objects) -> None:
         """Take in logs, new or changed or gone; and that all were told."""
@@ -70,8 +77,9 @@ class Listing(QObject):
         if gone:
             self._remove([name for name in gone if name not in {log[:2] for log in logs}])  # it may have come again
         self._model.put(logs)
-        self.arrived.emit()
-        if any("listed" in row for row in rows):
+        if logs or gone:
+            self.arrived.emit()
+        if not self.is_complete and any("listed" in row for row in rows):  # it says so again now and then
             self._complete()
 
     def _complete(self) -> None:

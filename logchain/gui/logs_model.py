@@ -98,6 +98,11 @@ class LogsModel(QAbstractItemModel):
             return self.createIndex(index.row(), index.column(), number)
         return self.createIndex(place, index.column(), 0)
 
+    def opened_names(self) -> list[tuple[str, str]]:
+        """Return the logs that are open: VM and stream."""
+        places = [self.logs.places[number] for number in self._below if number in self.logs.places]
+        return [self.logs.at(place)[:2] for place in places]
+
     def set_below(self, vm: str, stream: str, rows: Sequence[tuple[str, ...]]) -> None:
         """Show what is below a log: a text for each column, by row; one row at least."""
         for number, asked in list(self._below.items()):

@@ -13,13 +13,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from logchain.gui.columns import set_widths
 from logchain.gui.logs import Log
 from logchain.gui.logs_model import HEADINGS, LABELS, LogsModel
 from logchain.gui.plain import label, mnemonic, shown
 
 __all__ = ["LogsView"]
 
-_WIDTHS = (170, 100, 150, 150, 80, 80, 80, 100, 260)
+_WIDTHS = (22, 12, 20, 20, 10, 10, 10, 12, 34)  # digits
 
 
 class LogsView(QStackedWidget):
@@ -50,8 +51,7 @@ class LogsView(QStackedWidget):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(lambda at: self.columns_menu().exec(header.mapToGlobal(at)))
         self.tree.setSortingEnabled(True)
-        for column, width in enumerate(_WIDTHS):
-            self.tree.setColumnWidth(column, width)
+        set_widths(header, _WIDTHS)
         self.told = label("Reading the list of logs …")
         self.told.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.told.setAccessibleName("Why there are no logs here")

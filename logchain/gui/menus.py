@@ -41,7 +41,7 @@ class Menus:
         self.log.addSeparator()
         self._close = self._add(self.log, "Close", lambda: window.close(), "Ctrl+Q")
         view = bar.addMenu("&View")
-        self._add(view, "&Refresh", lambda: window.refresh(), "F5")
+        self._add(view, "&Refresh", lambda: window.listing.read_again(), "F5")
         for place, name in enumerate(("&Logs", "S&essions", "&Quotas")):
             self._add(view, name, lambda _=False, place=place: window.tabs.setCurrentIndex(place), f"Ctrl+{place + 1}")
         self._add(view, "Go to the &timeline", lambda: window.timeline.setFocus(), "Ctrl+T")

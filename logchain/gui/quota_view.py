@@ -16,13 +16,14 @@ from PySide6.QtWidgets import (
 )
 
 from logchain.gui.answers import as_time
+from logchain.gui.columns import set_widths
 from logchain.gui.plain import label, shown
 from logchain.read.amounts import format_ago, format_size
 
 __all__ = ["QuotaView"]
 
 _HEADINGS = ("Qube", "Quota", "Used", "Limit", "A day", "Full in", "Standing", "Goes next", "Last seen")
-_WIDTHS = (150, 170, 90, 90, 90, 80, 140, 220, 120)
+_WIDTHS = (20, 22, 11, 11, 11, 9, 18, 30, 15)  # digits
 _SHARE = Qt.ItemDataRole.UserRole
 _STANDINGS = {"within": "within", "over": "▲ over: read slowly", "spent": "▲ spent: not read"}
 
@@ -66,18 +67,23 @@ class QuotaView(QWidget):
         self.rows.setAccessibleName("Quotas")
         self.rows.setItemDelegateForColumn(1, _Bar(self.rows))
         self.rows.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in enumerate(_WIDTHS):
-            self.rows.setColumnWidth(column, width)
+        set_widths(self.rows.header(), _WIDTHS)
         layout = QVBoxLayout(self)
         layout.addWidget(self.told)
         layout.addWidget(self.rows)
 
     def put(self, status: Mapping[str, Any]) -> None:
-        """Show what `logchain status --json` told."""
+        """Show what `logchain status --json` told; the place in it, and the row that is chosen, stay."""
         self.told.setText(shown("\n".join(_lines(status))))
+        scroll, current = self.rows.verticalScrollBar(), self.rows.currentItem()
+        place, kept = scroll.value(), current.text(0) if current else None
         self.rows.clear()
         for budget in status.get("budgets") or ():
-            self.rows.addTopLevelItem(_row(budget, as_time(status.get("now"))))
+            item = _row(budget, as_time(status.get("now")))
+            self.rows.addTopLevelItem(item)
+            if item.text(0) == kept:
+                self.rows.setCurrentItem(item)
+        scroll.setValue(place)
 
 
 def _lines(status: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from logchain.gui.gaps import marks_of, silences
 from logchain.gui.logs import Filter
 from logchain.gui.naming import choose
 from logchain.gui.plain import shown
-from logchain.gui.timeline_view import BUCKETS
+from logchain.gui.timeline_picture import BUCKETS
 
 if TYPE_CHECKING:
     from logchain.gui.window import Window

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from logchain.format.limits import MAX_TIME
 from logchain.gui.answers import as_span, as_time, event_sign
+from logchain.gui.columns import set_widths
 from logchain.gui.plain import label, shown, tip
 from logchain.read.amounts import format_second
 
@@ -15,11 +16,12 @@ __all__ = ["SessionsView", "session_cells"]
 
 _HEADINGS = ("Qube", "Stream", "Session", "Start", "End", "Before", "Duration", "Longest silence", "Lines", "Why")
 _RIGHT = range(5, 9)
-_WIDTHS = (110, 110, 90, 150, 150, 90, 90, 110, 80, 300)
+_WIDTHS = (14, 14, 10, 20, 20, 10, 10, 14, 10, 40)  # digits
 _MOST = 20_000  # rows
 _TOP = QModelIndex()
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
+_Identity: TypeAlias = tuple[object, ...]
 
 
 def session_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -120,6 +122,11 @@ class _Sessions(QAbstractTableModel):
         return f"{_HEADINGS[column]}: {text}" if role == Qt.ItemDataRole.AccessibleTextRole else text
 
 
+def _identity(row: Mapping[str, Any]) -> _Identity:
+    """Return what stays of a row when it is read again: a session that goes on grows."""
+    return tuple(str(row.get(name)) for name in ("kind", "vm", "stream", "session", "start", "time", "message"))
+
+
 def _was_between(row: Mapping[str, Any], since: int, until: int) -> bool:
     first = as_time(row.get("start")) or as_time(row.get("time")) or as_time(row.get("end"))
     last = first if row.get("kind") != "session" else as_time(row.get("end"))
@@ -148,8 +155,11 @@ class SessionsView(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         header.setSortIndicator(3, Qt.SortOrder.DescendingOrder)
-        for column, width in enumerate(_WIDTHS):
-            self.table.setColumnWidth(column, width)
+        set_widths(header, _WIDTHS)
+        self._chosen: set[_Identity] = set()
+        self._current: _Identity | None = None
+        self.model.modelAboutToBeReset.connect(self._keep_choice)
+        self.model.modelReset.connect(self._choose_again)  # after the table's own
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
@@ -158,6 +168,22 @@ class SessionsView(QWidget):
     def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take other rows; `choose` shows them."""
         self.model.put(rows)
+
+    def _keep_choice(self) -> None:
+        rows, current = self.model.rows, self.table.currentIndex()
+        self._chosen = {_identity(rows[index.row()]) for index in self.table.selectionModel().selectedRows()}
+        self._current = _identity(rows[current.row()]) if current.isValid() else None
+
+    def _choose_again(self) -> None:
+        if self._current is None and not self._chosen:
+            return
+        chosen, flag = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
+        for place, row in enumerate(self.model.rows):
+            identity = _identity(row)
+            if identity == self._current:
+                chosen.setCurrentIndex(self.model.index(place, 0), flag.NoUpdate)
+            if identity in self._chosen:
+                chosen.select(self.model.index(place, 0), flag.Select | flag.Rows)
 
     def choose(self, names: Collection[tuple[str, str]] | None, since: int, until: int) -> None:
         """Show the sessions of these logs, of all for None, that were between two times, µs since 1970."""

@@ -76,8 +76,11 @@ class Window(QMainWindow):
         layout.setStretch(2, 1)
         self.setCentralWidget(centre)
         self.counts = label("", wrap=False)
+        where = label(str(logchain.store), wrap=False)
+        for part in (self.counts, where):
+            part.setMinimumWidth(1)  # the window may be narrower than what they tell
         self.statusBar().addWidget(self.counts, 1)
-        self.statusBar().addPermanentWidget(label(str(logchain.store), wrap=False))
+        self.statusBar().addPermanentWidget(where)
         self.doing = Doing(self)
         self._labels = f"labels-{store_key(logchain.store)}"
         self._arranging = QTimer(self, interval=_ARRANGE_EVERY, singleShot=True)
@@ -99,6 +102,7 @@ class Window(QMainWindow):
         self.logs.pressed.connect(self._press_page)
         self.logs.labelled.connect(self._label)
         self.feed.failed.connect(self._fail)
+        self.feed.silent.connect(self._fall_silent)
         self._restore()
 
     def _take_arrival(self) -> None:
@@ -166,6 +170,10 @@ class Window(QMainWindow):
         else:
             self._stale = f"what is shown is no longer current: {why}"
             self.show_banner(self._attention)
+
+    def _fall_silent(self, now: bool) -> None:
+        self._stale = "what is shown may be no longer current: 'logchain list' says nothing (F5: again)" if now else ""
+        self.show_banner(self._attention)
 
     def _press_page(self) -> None:
         if self.model.logs.sums()[0]:

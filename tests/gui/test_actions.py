@@ -159,8 +159,10 @@ def test_forget_wants_the_name_typed(window: Window, qtbot: QtBot, room: Path) -
     assert not job.question.yes.isEnabled()
     job.question.field.setText("vaul")
     assert not job.question.yes.isEnabled()
+    QTest.keyClick(job.question.field, Qt.Key.Key_Return)
+    assert job.question.isVisible()  # no other button was pressed
     job.question.field.setText("vault")
-    job.question.yes.click()
+    QTest.keyClick(job.question.field, Qt.Key.Key_Return)
     assert "vault is forgotten" in ended(qtbot, job)
     qtbot.waitUntil(lambda: "vault/journal" not in names(window), timeout=20_000)
     assert not (room / "store/live/vault").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import pytest
 from PySide6.QtCore import QPersistentModelIndex, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTreeView
 from pytestqt.qtbot import QtBot
 
@@ -273,3 +274,24 @@ def test_numbers_of_a_forged_catalog_pass_the_feed(window: Window, qtbot: QtBot)
     row = {"vm": "new", "stream": "web", "state": "open", "room": (1 << 63) + 8_192, "records": 1 << 70}
     window.feed.rows.emit([row])
     qtbot.waitUntil(lambda: "new/web" in names(window), timeout=20_000)
+
+
+def test_f5_reads_the_list_and_what_is_open_again(window: Window, qtbot: QtBot, room: Path) -> None:
+    """Also what the list told wrongly, and what is below a row that was opened before its last lines came."""
+    index = window.model.index(names(window).index("vault/journal"), 0)
+    window.logs.tree.expand(index)
+    qtbot.waitUntil(lambda: _below(window, "vault/journal") > 1, timeout=20_000)
+    qtbot.waitUntil(lambda: not any(window.feed.asks(f"{kind} vault journal") for kind in ("segments", "sessions")))
+    before = _below(window, "vault/journal")
+    run_in(room)("log-collector", "--stdio", "journal", vm="vault", stdin=b"late\n")
+    qtbot.waitUntil(lambda: names(window)[0] == "vault/journal", timeout=20_000)
+    assert _below(window, "vault/journal") == before
+    QTest.keyClick(window, Qt.Key.Key_F5)
+    assert not window.listing.is_complete
+    qtbot.waitUntil(lambda: window.listing.is_complete, timeout=20_000)
+    qtbot.waitUntil(lambda: _below(window, "vault/journal") > before, timeout=20_000)
+    assert len(names(window)) == 4
+
+
+def _below(window: Window, name: str) -> int:
+    return window.model.rowCount(window.model.index(names(window).index(name), 0))

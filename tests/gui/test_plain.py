@@ -18,7 +18,8 @@ from logchain.gui.logs_model import LogsModel
 from logchain.gui.options import Options
 from logchain.gui.plain import label, message, shown, tip
 from logchain.gui.sessions_view import SessionsView
-from logchain.gui.timeline_view import BUCKETS, TimelineView
+from logchain.gui.timeline_picture import BUCKETS
+from logchain.gui.timeline_view import TimelineView
 from logchain.gui.window import Window
 from tests.read.test_display import is_harmful
 

@@ -1,7 +1,8 @@
 """The timeline, the gaps below it, and the sessions."""
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QFont, QImage, QPainter
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -9,8 +10,10 @@ from logchain.format.limits import MAX_TIME
 from logchain.format.record import parse_time
 from logchain.gui.gaps import Mark, marks_of, silences
 from logchain.gui.logs import Filter
+from logchain.gui.quota_view import QuotaView
 from logchain.gui.sessions_view import SessionsView
-from logchain.gui.timeline_view import BUCKETS, TimelineView
+from logchain.gui.timeline_picture import BUCKETS, TimelinePicture
+from logchain.gui.timeline_view import TimelineView
 from logchain.gui.window import Window
 
 DAY = 86_400_000_000
@@ -134,3 +137,108 @@ def test_a_choice_is_what_the_list_shows(window: Window, qtbot: QtBot) -> None:
     assert until <= wanted.until < until + 1_000_000
     QTest.keyClick(window.timeline, Qt.Key.Key_Escape)
     assert window.bar.filter() == Filter()
+
+
+def test_escape_lets_go_of_what_is_chosen_and_of_no_more(window: Window) -> None:
+    """First of the choice that is being made, then of the one that was taken; the words of the filter stay."""
+    window.activateWindow()
+    window.bar.words.setText("work")
+    window.timeline.setFocus()
+    QTest.keyClick(window.timeline, Qt.Key.Key_PageDown)
+    QTest.keyClick(window.timeline, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(window.timeline, Qt.Key.Key_Return)
+    taken = window.bar.filter()
+    before = window.timeline.range()
+    QTest.keyClick(window.timeline, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert window.timeline.range() != before
+    QTest.keyClick(window.timeline, Qt.Key.Key_Escape)
+    since, until = window.timeline.range()
+    assert until - since < before[1] - before[0] + 1_000_000  # the cursor's bucket only
+    assert window.bar.filter() == taken
+    QTest.keyClick(window.timeline, Qt.Key.Key_Escape)
+    assert window.bar.filter() == Filter(words=("work",))
+    QTest.keyClick(window.timeline, Qt.Key.Key_Escape)
+    assert window.bar.filter() == Filter()
+
+
+class _Recorder(QPainter):
+    """A painter that keeps where it drew which text."""
+
+    def __init__(self, device: QImage) -> None:
+        super().__init__(device)
+        self.texts: list[tuple[str, QRectF]] = []
+
+    def drawText(self, *args: object) -> None:  # type: ignore[override]  # noqa: N802
+        """Draw it, and keep the box that it fills."""
+        text, at = str(args[-1]), args[0]
+        if isinstance(at, QPointF):
+            box = QRectF(self.fontMetrics().boundingRect(text)).translated(at)
+            super().drawText(at, text)
+        else:
+            assert isinstance(at, QRectF)
+            assert isinstance(args[1], Qt.AlignmentFlag)
+            box = self.boundingRect(at, args[1], text)
+            super().drawText(at, args[1], text)
+        self.texts.append((text, box))
+
+
+@pytest.mark.parametrize("size", [7, 24])
+def test_any_font_has_room(view: TimelineView, size: int) -> None:
+    """Wide or as small as it may be: what is written is within the picture, and no two texts overlap."""
+    font = QFont(view.font())
+    font.setPointSize(size)
+    view.setFont(font)
+    picture = TimelinePicture()
+    counts = {f"a-long-name-{place}": [place + 1] * BUCKETS for place in range(9)}
+    picture.set_counts({"since": SINCE, "until": UNTIL, "counts": counts})
+    picture.marks = [Mark(BEGIN + DAY * place // 40, "dropped", "work/web", "") for place in range(1, 40)]
+    for width in (view.minimumSizeHint().width(), 700, 1240):
+        image = QImage(width, view.minimumSizeHint().height(), QImage.Format.Format_RGB32)
+        painter = _Recorder(image)
+        painter.setFont(font)
+        picture.draw(painter, image.size(), view.palette())
+        texts = painter.texts
+        painter.end()
+        assert any(text.startswith("2026-11-23") for text, _ in texts)
+        for place, (text, box) in enumerate(texts):
+            assert QRectF(image.rect()).adjusted(-1, -1, 1, 1).contains(box), (width, text, box)
+            for other, beside in texts[place + 1 :]:
+                common = box.intersected(beside)
+                assert min(common.width(), common.height()) <= 1, (width, text, other)
+
+
+def test_what_is_chosen_stays_when_sessions_are_read_again(qtbot: QtBot) -> None:
+    """A session that goes on has more lines then, and another place; it is the same to who looks at it."""
+    view = SessionsView()
+    qtbot.addWidget(view)
+    row = {"kind": "session", "vm": "work", "stream": "main", "why": "eof", "lines": 1, "end": None}
+    rows = [row | {"session": f"{place:016}", "start": _time(place)} for place in range(60)]
+    view.put(rows)
+    view.choose(None, 0, MAX_TIME)
+    view.table.selectRow(40)
+    chosen = view.model.rows[40]["session"]
+    view.put([*(one | {"lines": 7} for one in rows), row | {"session": "f" * 16, "start": _time(99)}])
+    view.choose(None, 0, MAX_TIME)
+    (index,) = view.table.selectionModel().selectedRows()
+    assert (index.row(), view.model.rows[index.row()]["session"]) == (41, chosen)
+    assert view.table.currentIndex().row() == 41
+
+
+def test_the_place_in_the_quotas_stays(qtbot: QtBot) -> None:
+    """When they are told again, in another order, the same qube is chosen, and as far is scrolled."""
+    view = QuotaView()
+    qtbot.addWidget(view)
+    view.resize(600, 300)
+    view.show()
+    budgets = [{"name": f"vm{place:03}", "used": 5, "quota": 9, "standing": "within", "vms": 1} for place in range(200)]
+    view.put({"budgets": budgets})
+    item = view.rows.topLevelItem(100)
+    assert item
+    view.rows.setCurrentItem(item)
+    place = view.rows.verticalScrollBar().value()
+    view.put({"budgets": [budgets[101], *budgets[:101], *budgets[102:]]})
+    current = view.rows.currentItem()
+    assert current
+    assert (current.text(0), view.rows.indexOfTopLevelItem(current)) == ("vm100", 101)
+    assert current.isSelected()
+    assert view.rows.verticalScrollBar().value() == place > 0

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,52 @@ def test_no_screen() -> None:
     done = subprocess.run(["logchain", "gui", "--store", "store"], env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
     assert b"no screen" in done.stderr
+
+
+@pytest.mark.usefixtures("room")
+@pytest.mark.parametrize(("platform", "why"), [("xcb", ":7654"), ("parchment", "parchment")])
+def test_a_screen_that_is_dead(platform: str, why: str) -> None:
+    """A display that nobody serves, or a platform that Qt has not: one line in place of Qt's abort."""
+    environment = os.environ | {"DISPLAY": ":7654", "QT_QPA_PLATFORM": platform}
+    command = ["logchain", "gui", "--store", "store"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert why in done.stderr or "xcb" in done.stderr  # where xcb's own libraries are not there, Qt tells that
+
+
+@pytest.mark.parametrize("home", ["", "relative"])
+def test_no_home(open_window: Open, room: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """The window opens without settings, keeps none, and makes no directory where it was started."""
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    before = sorted(room.iterdir())
+    window = open_window(room / "store", logs=4)
+    window.logs.labelled.emit(["work"], "blue")
+    window.close()
+    assert window.model.labels == {"work": "blue"}
+    assert sorted(room.iterdir()) == before
+
+
+def test_a_list_that_says_nothing(window: Window, qtbot: QtBot) -> None:
+    """It may hang: the banner tells it, until the list says something; it does so by itself, with nothing new."""
+    window.feed.silence.setInterval(200)
+    window.feed.silence.start()
+    qtbot.waitUntil(lambda: "says nothing" in window.banner.text(), timeout=20_000)
+    window.feed.silence.setInterval(30_000)
+    qtbot.waitUntil(lambda: "says nothing" not in window.banner.text(), timeout=30_000)
+
+
+def test_a_narrow_window(window: Window, qtbot: QtBot) -> None:
+    """It fits into half of a screen: the filter bar then has two rows, in which nothing overlaps."""
+    least, height = window.minimumSizeHint().width(), window.bar.height()
+    assert least < 800
+    for width, has_two_rows in ((least, True), (1240, False)):
+        window.resize(width, 700)
+        qtbot.waitUntil(partial(_is_higher, window, height, has_two_rows))
+        boxes = [part.geometry() for part in (window.bar.words, window.bar.until, *window.bar.quick, window.bar.clear)]
+        assert not any(box.intersects(other) for place, box in enumerate(boxes) for other in boxes[place + 1 :])
+
+
+def _is_higher(window: Window, height: int, wanted: bool) -> bool:
+    return (window.bar.height() > height) == wanted
