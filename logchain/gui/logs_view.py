@@ -20,7 +20,7 @@ from logchain.gui.plain import label, mnemonic, shown
 
 __all__ = ["LogsView"]
 
-_WIDTHS = (22, 12, 20, 20, 10, 10, 10, 12, 34)  # digits
+_WIDTHS = (20, 9, 18, 18, 9, 9, 9, 11, 30)  # digits
 
 
 class LogsView(QStackedWidget):

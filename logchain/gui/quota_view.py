@@ -23,7 +23,7 @@ from logchain.read.amounts import format_ago, format_size
 __all__ = ["QuotaView"]
 
 _HEADINGS = ("Qube", "Quota", "Used", "Limit", "A day", "Full in", "Standing", "Goes next", "Last seen")
-_WIDTHS = (20, 22, 11, 11, 11, 9, 18, 30, 15)  # digits
+_WIDTHS = (18, 18, 9, 9, 9, 7, 18, 26, 12)  # digits
 _SHARE = Qt.ItemDataRole.UserRole
 _STANDINGS = {"within": "within", "over": "▲ over: read slowly", "spent": "▲ spent: not read"}
 

@@ -16,7 +16,7 @@ __all__ = ["SessionsView", "session_cells"]
 
 _HEADINGS = ("Qube", "Stream", "Session", "Start", "End", "Before", "Duration", "Longest silence", "Lines", "Why")
 _RIGHT = range(5, 9)
-_WIDTHS = (14, 14, 10, 20, 20, 10, 10, 14, 10, 40)  # digits
+_WIDTHS = (14, 10, 9, 18, 18, 9, 9, 14, 8, 20)  # digits
 _MOST = 20_000  # rows
 _TOP = QModelIndex()
 
@@ -154,6 +154,7 @@ class SessionsView(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSortIndicator(3, Qt.SortOrder.DescendingOrder)
         set_widths(header, _WIDTHS)
         self._chosen: set[_Identity] = set()

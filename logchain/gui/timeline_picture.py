@@ -17,6 +17,7 @@ BUCKETS = 120
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee8866")  # told apart by most eyes
 _REST = "#8a8a8a"
 _MARGIN = 8  # pixels
+_HATCHED = 4  # pixels; what is narrower is filled, or a stray dot would be all of it
 _MOST_LABELS = 6  # of the axis
 _LEFT, _MIDDLE, _RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignRight
 
@@ -119,7 +120,7 @@ class _Drawing:
             frame.setAlpha(50)
             self._painter.setBrush(frame if filled else Qt.BrushStyle.NoBrush)
             left, right = self._x(since), self._x(until)
-            self._painter.drawRect(QRectF(left, self._top, right - left, self._floor - self._top + self._lane))
+            self._painter.drawRect(QRectF(left, self._top, right - left, self._floor - self._top + self._lane - 2))
 
     def _x(self, time_us: int) -> float:
         span = max(1, self._picture.until - self._picture.since + 1)
@@ -161,8 +162,9 @@ class _Drawing:
         for begin, end in self._picture.silences:
             if end > since and begin < until:
                 left, right = self._x(max(begin, since)), self._x(min(end, until))
-                box = QRectF(left, self._floor + 2, right - left, self._lane - 4)
-                self._painter.fillRect(box, QBrush(grey, Qt.BrushStyle.BDiagPattern))
+                box = QRectF(left, self._floor + 2, max(1.0, right - left), self._lane - 4)
+                pattern = Qt.BrushStyle.BDiagPattern if box.width() > _HATCHED else Qt.BrushStyle.SolidPattern
+                self._painter.fillRect(box, QBrush(grey, pattern))
         self._painter.setPen(self._palette.color(QPalette.ColorRole.Text))
         reached, width = -1.0, 1 + max(self._measure.horizontalAdvance(sign) for sign, _ in MARKS.values())
         for mark in sorted(self._picture.marks):
