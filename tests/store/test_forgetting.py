@@ -11,7 +11,7 @@ from logchain.format.ledger import Birth, Forget
 from logchain.format.slots import WIPED
 from logchain.store.archive import finish_removals
 from logchain.store.forgetting import forget
-from logchain.store.layout import open_store, stream_directory
+from logchain.store.layout import open_directory, open_store, stream_directory
 from logchain.store.opening import lock_stream, open_stream
 from tests.conftest import STREAM, VM, Store
 from tests.store.sealing import check, entries, identity, lines, opened, roll, seal
@@ -82,6 +82,55 @@ def test_keys_are_overwritten(store: Store) -> None:
     for file in files:
         with file:
             assert not any(file.read())
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_what_a_crash_left_of_keys_is_overwritten_too(store: Store) -> None:
+    """Also where it is no stream's key state yet."""
+    store.log(b"x")
+    left = store.directory() / ".ratchet.new"
+    left.write_bytes(os.urandom(8_192))
+    with left.open("rb") as file:
+        go(store)
+        assert not any(file.read())
+    assert names(store) == set()
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_mark_where_nothing_tells_whose_it_was(store: Store) -> None:
+    """A collector owns the mark and the id; where the manifest is damaged too, what is sealed stays for all that."""
+    store.log(b"x")
+    roll(store)
+    seal(store)
+    sealed = store.path / "sealed" / VM / STREAM
+    (sealed / "00000001.manifest").unlink()
+    (store.directory() / "id").unlink()
+    (store.directory() / "forgetting").touch()
+    with opened(store) as (directory, ledger):
+        finish_removals(directory, ledger)
+    assert [path.name for path in sealed.iterdir()] == ["00000001.log"]
+    assert not [entry for entry in entries(store) if isinstance(entry.event, Forget)]
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_stream_that_is_being_born_keeps_no_forgetting_waiting(store: Store) -> None:
+    """It is left alone, and the rest of another qube goes."""
+    store.log(b"x")
+    kept = {path: path.read_bytes() for path in store.directory().iterdir() if path.is_file()}
+    go(store)
+    (store.directory() / "quarantine").mkdir(parents=True)
+    for path, data in kept.items():
+        path.write_bytes(data)
+    (store.directory() / "forgetting").touch()
+    born = store.directory(vm="a")
+    born.mkdir(parents=True)
+    with open_directory(born) as directory:
+        lock = lock_stream(directory)
+        with opened(store) as (root, ledger):
+            finish_removals(root, ledger)
+        os.close(lock)
+    assert born.exists()
+    assert names(store) == set()
 
 
 @pytest.mark.usefixtures("unsynced")
