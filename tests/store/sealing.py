@@ -199,6 +199,7 @@ def _check_lists(store: Store, found: list[Entry]) -> None:
         event = found[int(path.name)].event
         store_id, heads = parse_heads(path.read_bytes())
         assert isinstance(event, Heads)
+        assert path.stat().st_mode & 0o777 == 0o440
         assert event.digest == sha256(path.read_bytes()).digest()
         births = {entry.event.birth: entry.event.stream_id for entry in found if isinstance(entry.event, Birth)}
         assert sorted((births[birth], segment) for birth, segment in event.segments) == [head[:2] for head in heads]

@@ -13,6 +13,7 @@ from logchain.format.errors import FormatError, Full, OddFile, StoreError, Usage
 from logchain.format.identity import parse_store
 from logchain.format.keystate import BIRTHS_MAGIC, BirthState, parse_births
 from logchain.format.ledger import fingerprint, open_genesis
+from logchain.format.limits import MAX_SEGMENT
 from logchain.format.ratchet import seed
 from logchain.format.slots import FILE_SIZE, newest
 from logchain.read.verify import Verdict
@@ -206,6 +207,9 @@ def test_names_of_segments(tmp_path: Path) -> None:
         assert segments(directory) == []
         (tmp_path / "00000012.log").touch()
         assert segments(directory) == [12]
+        for number in (0, MAX_SEGMENT, MAX_SEGMENT + 1):
+            (tmp_path / log_name(number)).touch()
+        assert segments(directory) == [12, MAX_SEGMENT]
 
 
 def test_streams_are_those_whose_names_can_be(store: Store) -> None:

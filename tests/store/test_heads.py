@@ -71,6 +71,22 @@ def test_only_what_is_new_is_listed(store: Store, again: bool) -> None:
 
 
 @pytest.mark.usefixtures("unsynced")
+def test_a_sealed_segment_that_was_put_back_hides_none(store: Store) -> None:
+    """Those behind it are listed all the same."""
+    store.log(b"x")
+    kept = {path: path.read_bytes() for path in store.directory().glob("0*")}
+    roll(store)
+    kept |= {path: path.read_bytes() for path in kept}
+    seal(store)
+    store.log(b"next")
+    for path, data in kept.items():
+        path.write_bytes(data)
+    assert record(store)
+    (listed,) = lists(store).values()
+    assert listed == (head(store, 2),)
+
+
+@pytest.mark.usefixtures("unsynced")
 def test_lists_that_somebody_else_made(store: Store) -> None:
     """A command may record heads between the daemon's rounds: what it listed is not listed again."""
     heads = OpenHeads()

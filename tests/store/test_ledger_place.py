@@ -25,8 +25,16 @@ def again(path: Path) -> None:
     (shutil.copytree if path.with_name("before").is_dir() else shutil.copy)(path.with_name("before"), path)
 
 
+def link(path: Path) -> None:
+    """Put a link in its place that leads to it, wherever it may lead tomorrow."""
+    path.rename(path.with_name("before"))
+    path.symlink_to("before")
+
+
 REPLACED: dict[str, Callable[[Path], object]] = {
     "entries": lambda store: again(store / "ledger/entries"),
+    "entries, by a link to them": lambda store: link(store / "ledger/entries"),
+    "ledger, by a link to it": lambda store: link(store / "ledger"),
     "lock": lambda store: again(store / "ledger/lock"),
     "ledger": lambda store: again(store / "ledger"),
     "its keys": lambda store: again(store / "keys/ledger"),

@@ -9,6 +9,7 @@ from logchain.format.record import LINE, PART, format_time
 from logchain.read.verify import Verdict
 from logchain.store.stream import Rolling, StreamWriter
 from tests.conftest import Store
+from tests.store.test_durable import Disk
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -70,6 +71,43 @@ def test_a_segment_ends_at_its_age(store: Store) -> None:
     writer.roll_if_old()  # nothing is open
     end(writer)
     assert store.verdict() == Verdict.INTACT
+
+
+def test_a_segment_ends_when_it_is_asked_to(store: Store) -> None:
+    """The mark has to name the very segment that is open; one that is closed has no end to come."""
+    writer = begin(store)
+    line(store, writer)
+    writer.roll_if_asked()
+    (store.directory() / "00000002.close").touch()
+    writer.roll_if_asked()
+    assert ends(store) == []
+    (store.directory() / "00000001.close").touch()
+    writer.roll_if_asked()
+    writer.roll_if_asked()
+    assert [reason for reason, _ in ends(store)] == ["sealed"]
+    line(store, writer)
+    writer.roll_if_asked()
+    assert [reason for reason, _ in ends(store)] == ["sealed", "sealed"]
+    end(writer)
+    assert store.verdict() == Verdict.INTACT
+
+
+def test_the_names_of_a_segment_are_on_the_disk_before_its_records_count(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the power could take the files, and leave a key state that misses them."""
+    writer = begin(store)
+    line(store, writer)
+    writer.roll("size")
+    disk = Disk(monkeypatch)
+    line(store, writer)
+    synced = [name for what, name in disk.calls if what == "sync"]
+    files = ["00000002.log", "00000002.tags", "main", "ratchet"]
+    assert [name for name in dict.fromkeys(synced) if name in files] == files
+    disk.calls.clear()
+    line(store, writer)
+    assert ("sync", "main") not in disk.calls
+    end(writer)
 
 
 def test_a_segment_ends_with_the_boot(store: Store) -> None:

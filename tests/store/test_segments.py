@@ -1,16 +1,17 @@
 """What the compressor sees of live/: what is closed, and what it closes itself."""
 
 import fcntl
+import os
 
 import pytest
 
 from logchain.format.errors import FormatError, WriteFailed
-from logchain.format.keystate import Status
+from logchain.format.keystate import BIRTHS_MAGIC, Status, format_births, read_births
 from logchain.format.record import LINE, NOTE, parse_note, parse_record
-from logchain.format.slots import WIPED
+from logchain.format.slots import WIPED, format_slots
 from logchain.store.layout import Directory, open_store, stream_directory
 from logchain.store.opening import HeldStream, hold_stream
-from logchain.store.segments import close_idle, closed_segments, durable_state
+from logchain.store.segments import close_idle, closed_segments, durable_state, extent, first_note
 from logchain.store.stream import StreamWriter
 from tests.conftest import STREAM, VM, Store
 from tests.store.sealing import lines, roll, texts
@@ -215,3 +216,46 @@ def test_a_key_state_of_which_a_sync_failed_is_written_anew(store: Store, monkey
             with pytest.raises(WriteFailed):
                 durable_state(stream)
         assert disk.calls == [("sync", "ratchet")]
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_the_secret_of_a_birth_is_gone_before_an_idle_segment_is_closed(store: Store) -> None:
+    """One that was cut short: else a record would be stored while the keys of its stream can still be derived."""
+    store.log(b"x")
+    path = store.path / "births"
+    state = read_births(path.read_bytes())
+    path.write_bytes(format_slots(BIRTHS_MAGIC, format_births(state._replace(birth=1, pending=(VM, STREAM)))))
+    assert close(store, 0)
+    assert state.secret not in path.read_bytes()
+    assert read_births(path.read_bytes())[::2] == (2, None)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_the_first_record_has_to_be_a_note(store: Store) -> None:
+    """A line that reads like one is a sender's word; and looking holds nothing."""
+    store.log(b"x")
+    with open_store(store.path) as directory, stream_directory(directory, VM, STREAM) as stream:
+        before = len(os.listdir("/proc/self/fd"))
+        assert first_note(stream, 1).event == "segment"
+        assert len(os.listdir("/proc/self/fd")) == before
+        path = store.directory() / "00000001.log"
+        path.write_bytes(path.read_bytes().replace(b" # segment", b" - segment", 1))
+        with pytest.raises(FormatError):
+            first_note(stream, 1)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_how_far_a_closed_segment_came(store: Store) -> None:
+    """As its tags say; where these are no whole number of entries, nobody tells."""
+    store.log(b"x")
+    state = store.state()
+    roll(store)
+    with open_store(store.path) as directory, stream_directory(directory, VM, STREAM) as stream:
+        found = extent(stream, store.state(), 1)
+        assert (found.records, found.tag) == (store.state().records, store.state().tag)
+        assert found.size == len(texts(store)[1]) > state.end
+        tags = store.directory() / "00000001.tags"
+        for wrong in (b"", tags.read_bytes()[:-1], tags.read_bytes() + b"!"):
+            tags.write_bytes(wrong)
+            with pytest.raises(FormatError):
+                extent(stream, store.state(), 1)
