@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from logchain.gui.answers import as_span, as_time, event_sign
+from logchain.gui.logs import COLUMNS
 from logchain.read.amounts import format_second, format_size
 
 __all__ = ["rows_below", "words_below"]
@@ -25,7 +26,7 @@ def rows_below(
 
 def words_below(words: str) -> tuple[str, ...]:
     """Return a row that has words only, where there is most room."""
-    return (*[""] * 8, words)
+    return (*[""] * (len(COLUMNS) - 1), words)
 
 
 def _segment(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from logchain.read.amounts import format_second, format_size
 __all__ = ["HEADINGS", "LABELS", "LogsModel"]
 
 HEADINGS = ("Qube", "Stream", "Last received", "First", "Records", "Size", "On disk", "State", "Integrity")
-_RIGHT = range(4, 7)
+_RIGHT = ("records", "size", "room")
 _MOST_CHILDREN = 1_000
 LABELS = {  # the labels of qubes, as Qubes paints them
     "red": "#cc0000",
@@ -236,7 +236,7 @@ _OF_LOGS = {
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
+    side = Qt.AlignmentFlag.AlignRight if COLUMNS[column] in _RIGHT else Qt.AlignmentFlag.AlignLeft
     return side | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -245,7 +245,7 @@ def _cell(log: Log, column: int) -> str:
     if isinstance(value, str):
         sign = SIGNS.get(value, "") if COLUMNS[column] == "state" else ""
         return shown(f"{sign} {value}" if sign else value)
-    if column in (2, 3):
+    if COLUMNS[column] in ("last", "first"):
         return format_second(value)
     return f"{value:,}" if COLUMNS[column] == "records" else format_size(value)
 

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from logchain.gui.columns import set_widths
-from logchain.gui.logs import Log
+from logchain.gui.logs import COLUMNS, Log
 from logchain.gui.logs_model import HEADINGS, LABELS, LogsModel
 from logchain.gui.plain import label, mnemonic, shown
 
@@ -47,7 +47,7 @@ class LogsView(QStackedWidget):
         header = self.tree.header()
         header.setSectionsMovable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSortIndicator(2, Qt.SortOrder.DescendingOrder)
+        header.setSortIndicator(COLUMNS.index("last"), Qt.SortOrder.DescendingOrder)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(lambda at: self.columns_menu().exec(header.mapToGlobal(at)))
         self.tree.setSortingEnabled(True)

@@ -24,6 +24,8 @@ __all__ = ["QuotaView"]
 
 _HEADINGS = ("Qube", "Quota", "Used", "Limit", "A day", "Full in", "Standing", "Goes next", "Last seen")
 _WIDTHS = (18, 18, 9, 9, 9, 7, 18, 26, 12)  # digits
+_QUOTA = _HEADINGS.index("Quota")
+_NUMBERS = [_HEADINGS.index(name) for name in ("Used", "Limit", "A day", "Full in")]
 _SHARE = Qt.ItemDataRole.UserRole
 _STANDINGS = {"within": "within", "over": "▲ over: read slowly", "spent": "▲ spent: not read"}
 
@@ -65,7 +67,7 @@ class QuotaView(QWidget):
         self.rows.setUniformRowHeights(True)
         self.rows.setAlternatingRowColors(True)
         self.rows.setAccessibleName("Quotas")
-        self.rows.setItemDelegateForColumn(1, _Bar(self.rows))
+        self.rows.setItemDelegateForColumn(_QUOTA, _Bar(self.rows))
         self.rows.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         set_widths(self.rows.header(), _WIDTHS)
         layout = QVBoxLayout(self)
@@ -123,9 +125,9 @@ def _row(budget: Mapping[str, Any], now: int) -> QTreeWidgetItem:
         "connected" if budget.get("connected") else f"{format_ago(now - last)} ago" if last else "-",
     ]
     item = QTreeWidgetItem([shown(cell) for cell in cells])
-    item.setData(1, _SHARE, share)
+    item.setData(_QUOTA, _SHARE, share)
     item.setSizeHint(0, QSize(0, QFontMetrics(QGuiApplication.font()).height() + 9))
-    for column in (2, 3, 4, 5):
+    for column in _NUMBERS:
         item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     for column, heading in enumerate(_HEADINGS):
         item.setData(column, Qt.ItemDataRole.AccessibleTextRole, shown(f"{heading}: {cells[column]}"))

@@ -62,8 +62,8 @@ class Refresher(QObject):
         if self._is_seen():
             self._changed = True
             self._read_status()
-            self._redraw()
             self._read_sessions()
+            self._redraw()  # it would begin to read them, and we again
 
     def _is_seen(self) -> bool:
         return self._window.isVisible() and not self._window.isMinimized()

@@ -1,7 +1,7 @@
 """The sessions: who was connected when, and the silences between, as `logchain sessions` tells them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout, QWidget
@@ -12,11 +12,32 @@ from logchain.gui.columns import set_widths
 from logchain.gui.plain import label, shown, tip
 from logchain.read.amounts import format_second
 
-__all__ = ["SessionsView", "session_cells"]
+__all__ = ["SessionsView"]
 
-_HEADINGS = ("Qube", "Stream", "Session", "Start", "End", "Before", "Duration", "Longest silence", "Lines", "Why")
-_RIGHT = range(5, 9)
-_WIDTHS = (14, 10, 9, 18, 18, 9, 9, 14, 8, 20)  # digits
+
+class _Column(NamedTuple):
+    """One column: its heading, how many digits wide, and the member of a row that it is sorted by."""
+
+    heading: str
+    digits: int
+    member: str
+
+
+_COLUMNS = (
+    _Column("Qube", 14, "vm"),
+    _Column("Stream", 10, "stream"),
+    _Column("Session", 9, "session"),
+    _Column("Start", 18, "start"),
+    _Column("End", 18, "end"),
+    _Column("Before", 9, "silence_before"),
+    _Column("Duration", 9, "duration"),
+    _Column("Longest silence", 14, "longest_silence"),
+    _Column("Lines", 8, "lines"),
+    _Column("Why", 20, "why"),
+)
+_START = 3
+_TIMES = ("start", "end")
+_NUMBERS = ("silence_before", "duration", "longest_silence", "lines")
 _MOST = 20_000  # rows
 _TOP = QModelIndex()
 
@@ -24,21 +45,12 @@ Index: TypeAlias = QModelIndex | QPersistentModelIndex
 _Identity: TypeAlias = tuple[object, ...]
 
 
-def session_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of a row of `logchain sessions --json`."""
     names = shown(str(row.get("vm"))), shown(str(row.get("stream")))
     if row.get("kind") != "session":
-        return (
-            *names,
-            event_sign(row.get("kind")),
-            format_second(as_time(row.get("time"))),
-            "",
-            "",
-            "",
-            "",
-            "",
-            _words(row),
-        )
+        sign, when = event_sign(row.get("kind")), format_second(as_time(row.get("time")))
+        return (*names, sign, when, *[""] * (len(_COLUMNS) - 5), _words(row))
     spans = [as_span(row.get(name)) for name in ("silence_before", "duration", "longest_silence")]
     times = [format_second(as_time(row.get(name))) for name in ("start", "end")]
     return (*names, shown(str(row.get("session"))[:8]), *times, *spans, f"{int(row.get('lines') or 0):,}", _words(row))
@@ -48,12 +60,13 @@ def _words(row: Mapping[str, Any]) -> str:
     return shown(str(row.get("why", row.get("message", ""))).replace("\n", " "), 400)
 
 
-def _key(row: Mapping[str, Any], column: int) -> Any:
+def _key(row: Mapping[str, Any], member: str) -> Any:
     """Return what a row is sorted by."""
-    names = {3: "start", 4: "end", 5: "silence_before", 6: "duration", 7: "longest_silence", 8: "lines"}
-    if column in (3, 4):
-        return as_time(row.get(names[column])) or as_time(row.get("time"))
-    return float(row.get(names[column]) or 0) if column in names else session_cells(row)[column]
+    if member in _TIMES:
+        return as_time(row.get(member)) or as_time(row.get("time"))
+    if member in _NUMBERS:
+        return float(row.get(member) or 0)
+    return _words(row) if member == "why" else str(row.get(member, ""))
 
 
 class _Sessions(QAbstractTableModel):
@@ -65,7 +78,7 @@ class _Sessions(QAbstractTableModel):
         self.rows: list[Mapping[str, Any]] = []
         self._names: Collection[tuple[str, str]] | None = None  # of the logs whose sessions are shown; None: of all
         self._since, self._until = 0, MAX_TIME
-        self._sort = 3, True
+        self._sort = "start", True
         self.cut = False  # there are more rows than are shown
 
     def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -94,32 +107,32 @@ class _Sessions(QAbstractTableModel):
 
     def columnCount(self, parent: Index = _TOP) -> int:  # noqa: N802
         """Return how many columns there are."""
-        return 0 if parent.isValid() else len(_HEADINGS)
+        return 0 if parent.isValid() else len(_COLUMNS)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""
-        if column >= 0:
-            self._sort = column, order == Qt.SortOrder.DescendingOrder
+        if 0 <= column < len(_COLUMNS):  # a layout that was kept may be of another version
+            self._sort = _COLUMNS[column].member, order == Qt.SortOrder.DescendingOrder
             self._arrange()
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
         """Return a column's heading."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADINGS[section]
+            return _COLUMNS[section].heading
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
-        column = index.column()
+        column = _COLUMNS[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
+            side = Qt.AlignmentFlag.AlignRight if column.member in _NUMBERS else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
-        text = session_cells(self.rows[index.row()])[column]
+        text = _cells(self.rows[index.row()])[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(text)
-        return f"{_HEADINGS[column]}: {text}" if role == Qt.ItemDataRole.AccessibleTextRole else text
+        return f"{column.heading}: {text}" if role == Qt.ItemDataRole.AccessibleTextRole else text
 
 
 def _identity(row: Mapping[str, Any]) -> _Identity:
@@ -155,8 +168,8 @@ class SessionsView(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSortIndicator(3, Qt.SortOrder.DescendingOrder)
-        set_widths(header, _WIDTHS)
+        header.setSortIndicator(_START, Qt.SortOrder.DescendingOrder)
+        set_widths(header, [column.digits for column in _COLUMNS])
         self._chosen: set[_Identity] = set()
         self._current: _Identity | None = None
         self.model.modelAboutToBeReset.connect(self._keep_choice)

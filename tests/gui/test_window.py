@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from logchain.gui.answers import Objects
 from logchain.gui.checks import store_key
 from logchain.gui.colours import is_dark, set_scheme
+from logchain.gui.feed import Feed
 from logchain.gui.process import Process
 from logchain.gui.window import Window
 from tests.gui.conftest import Open
@@ -41,6 +44,20 @@ def test_the_layout_is_kept(open_window: Open, room: Path, qtbot: QtBot) -> None
     index = again.model.index(3, 0)
     assert "label blue" in again.model.data(index, Qt.ItemDataRole.AccessibleTextRole)
     assert qtbot.screenshot(again) is not None
+
+
+def test_each_command_runs_once_at_first(open_window: Open, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is begun twice is killed, and costs a start."""
+    begun: list[str] = []
+    ask = Feed.ask
+
+    def count(self: Feed, name: str, command: Sequence[str], answer: Callable[[Objects, str], None]) -> None:
+        begun.append(name)
+        ask(self, name, command, answer)
+
+    monkeypatch.setattr(Feed, "ask", count)
+    open_window(room / "store", logs=4)
+    assert sorted(begun) == ["sessions", "status", "timeline"]
 
 
 def test_dark_and_light(window: Window) -> None:
