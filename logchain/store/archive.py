@@ -110,8 +110,8 @@ def _remove(store: Directory, vm: str, stream: str, segment: int) -> None:
 
 def _remove_sealed(sealed: Directory, segment: int) -> None:
     texts = [sealed_name(segment, tier) for tier in TIERS]
-    # the manifest last, for it says whose the rest is
-    remove(sealed, [*texts, *map(temporary_name, texts), manifest_name(segment)])
+    remove(sealed, [*texts, *map(temporary_name, texts)])
+    remove(sealed, [manifest_name(segment)])  # behind a sync, for it says whose the rest is
 
 
 def _remove_copy(store: Directory, vm: str, stream: str, segment: int) -> None:

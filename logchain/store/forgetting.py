@@ -17,7 +17,7 @@ from logchain.format.identity import parse_stream
 from logchain.format.ledger import Forget
 from logchain.format.limits import MAX_SMALL_FILE
 from logchain.store.births import finish_birth
-from logchain.store.durable import put, reading, remove, shred, sync
+from logchain.store.durable import reading, remove, shred, sync
 from logchain.store.layout import (
     FORGETTING,
     ID,
@@ -54,7 +54,7 @@ def forget(store: Directory, ledger: Ledger, vm: str) -> int:
             stack.callback(os.close, lock_stream(live))
         for stream in names:
             with stream_directory(store, vm, stream) as live:
-                put(live, FORGETTING, [])
+                _mark(live)
                 with suppress(FileNotFoundError, FormatError):
                     identity = parse_stream(live.read(ID, MAX_SMALL_FILE), vm, stream)
                     record_births(ledger, live, identity, durable_state(live))  # a birth without a stream is a gap
@@ -65,6 +65,12 @@ def forget(store: Directory, ledger: Ledger, vm: str) -> int:
         _remove_stream(store, vm, stream)
     _remove_vm(store, vm)
     return len(names) + len(sealed_only)
+
+
+def _mark(live: Directory) -> None:
+    """Put the mark there. It is empty, so it is whole at once: another name first could stay behind a crash."""
+    os.close(live.file(FORGETTING, os.O_RDWR | os.O_CREAT))
+    sync([live.fd])
 
 
 def finish_forgetting(store: Directory, ledger: Ledger) -> None:

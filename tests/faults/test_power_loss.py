@@ -10,7 +10,7 @@ import random
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from logchain.read.verify import Verdict, verify_store
 from logchain.store.layout import open_store
 from tests.conftest import FakeClock, Store
 from tests.faults.histories import AWAY, VMS, Day, LogVM, Promised, line
-from tests.faults.power import WAYS, Disk
+from tests.faults.power import WAYS, Disk, Loss
 from tests.faults.recorded import Told
 from tests.store.sealing import check, stored
 
@@ -57,6 +57,8 @@ def check_after(logvm: LogVM, promised: Promised, *, compressor_first: bool) -> 
         assert found == sent[gone : gone + len(found)], vm
         assert promised.gone.get(vm, 0) <= gone <= promised.going.get(vm, 0), vm
         assert gone + len(found) >= promised.acknowledged.get(vm, 0), vm
+    for text in (store.path / "sealed").glob("*/*/*.*"):
+        assert text.with_name(f"{text.name[:8]}.manifest").exists(), text
     with open_store(store.path) as directory:
         genesis = open_genesis(split_entries((store.path / "ledger/entries").read_bytes())[0][0])[1]
         report = verify_store(directory, store.audit, fingerprint=fingerprint(genesis.key))
@@ -76,22 +78,41 @@ def test_power_loss(tmp_path: Path, record_property: Callable[[str, object], Non
     for number in range(DAYS):
         day = Day(tmp_path / f"day{number}", SEED + number)
         day.live(ACTIONS)
-        failures += lose_power_in(day, tmp_path / "found", random.Random(SEED + number), POINTS // DAYS)
+        chance = random.Random(SEED + number)
+        points = chance.choices(range(len(day.recorder.steps)), k=POINTS // DAYS)
+        failures += lose_power_in(day, tmp_path / "found", chance, points)
         assert len(failures) < 20, "\n".join(failures)
     record_property("crash points", POINTS // DAYS * DAYS)
     assert not failures, "\n".join(failures)
 
 
-def lose_power_in(day: Day, path: Path, chance: random.Random, points: int) -> Iterator[str]:
-    """Let the power go in so many of a day's steps; yield what was wrong after that."""
+def test_what_a_person_takes_away(tmp_path: Path) -> None:
+    """Each step of deleting and forgetting may be the last."""
+    day, failures = Day(tmp_path / "day", SEED), list[str]()
+    day.live(ACTIONS)
+    told = [(at, step.what) for at, step in enumerate(day.recorder.steps) if isinstance(step, Told)]
+    begins = min(at for at, what in told if isinstance(what, Promised) and {"mail"} & what.going.keys())
+    ends = min(at for at, what in told if isinstance(what, Promised) and what.forgotten)
+    chance, found = random.Random(SEED), tmp_path / "found"
+    failures += lose_power_in(day, found, chance, range(begins, ends), [Loss("none", "none")])
+    manifests = [at for at in range(begins, ends) if ".manifest', None" in repr(day.recorder.steps[at])]
+    assert manifests
+    failures += lose_power_in(day, found, chance, manifests * 12, [Loss("none", "some")])
+    assert not failures, "\n".join(failures)
+
+
+def lose_power_in(
+    day: Day, path: Path, chance: random.Random, points: Iterable[int], ways: Sequence[Loss] = WAYS
+) -> Iterator[str]:
+    """Let the power go after each of these steps of a day; yield what was wrong after that."""
     disk, promised, done = Disk(day.recorder), Promised(), 0
-    for at in sorted(chance.choices(range(len(day.recorder.steps)), k=points)):
+    for at in sorted(points):
         for step in day.recorder.steps[done : at + 1]:
             disk.apply(step)
             if isinstance(step, Told):
                 assert isinstance(step.what, Promised)
                 promised = step.what
-        done, way = at + 1, chance.choice(WAYS)
+        done, way = at + 1, chance.choice(ways)
         disk.lose_power(way, chance, path)
         clock = FakeClock(promised.clock.now + 1_000_000, 5_000_000, chance.randbytes(16))
         logvm = LogVM(path, Store(path / "store", day.store.audit, clock))
