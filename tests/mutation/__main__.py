@@ -152,6 +152,7 @@ def _child(case: Case, items: list[pytest.Item], functions: _Functions, writable
             function.__code__ = changed[key]
     resource.setrlimit(resource.RLIMIT_CPU, (_MOST, _MOST))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.alarm(_PATIENCE)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -239,6 +240,7 @@ def main() -> int:
         found = sampled(found, given.sample)
     settings.register_profile("mutants", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
     settings.load_profile("mutants")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends it leaves no files behind
     for limit, most in ((resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_AS, _MEMORY)):
         resource.setrlimit(limit, (most, most))  # now: a test that needs more has to fail without any mutant
     for name in ("fsync", "fdatasync"):  # no power is lost here, and a disk may take long

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from logchain.format.errors import Busy, StoreError
+from logchain.format.errors import Busy, FormatError, StoreError
 from logchain.format.keystate import RATCHET_MAGIC, Status, format_keystate
 from logchain.format.limits import MAX_NUMBER, MAX_SEGMENT
 from logchain.format.record import LINE, NOTE, PART, format_note, format_time
 from logchain.format.slots import SLOT_SIZE, WIPED, format_slot, format_slots
 from logchain.read.verify import Verdict
 from logchain.store.layout import open_directory, open_store
-from logchain.store.opening import hold_stream, is_written
+from logchain.store.opening import hold_stream, is_written, prepare_stream
 from tests.conftest import STREAM, VM, Store
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -62,7 +62,7 @@ def test_the_keys_of_a_stream_that_begins_anew_are_overwritten(store: Store) -> 
         store.open().close()
         ratchet.seek(0)
         assert not any(ratchet.read())
-    assert store.state().status == Status.LOST_TEXT
+    assert (store.state().status, store.state().time) == (Status.LOST_TEXT, old.time)
     assert old.next not in text(store, "ratchet")
 
 
@@ -91,7 +91,24 @@ def test_a_stream_of_what_is_no_store_is_not_held(store: Store, identity: bytes 
             (store.path / "format").write_bytes(identity)
         with pytest.raises(StoreError, match="is no store, or not a whole one"):
             hold_stream(directory, VM, STREAM)
+        with pytest.raises(StoreError, match="is no store, or not a whole one"):
+            prepare_stream(directory, "new", STREAM)
+    assert not (store.path / "live/new").exists()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_stream_whose_keys_go_while_it_is_held(store: Store) -> None:
+    """It is let go: neither its lock nor a descriptor stays with who could not open it."""
+    store.log(b"x")
+    before = len(os.listdir("/proc/self/fd"))
+    with open_store(store.path) as directory:
+        held = hold_stream(directory, VM, STREAM)
+        (store.directory() / "ratchet").write_bytes(WIPED * 2)
+        with pytest.raises(FormatError):
+            held.open(store.clock)
+    assert len(os.listdir("/proc/self/fd")) == before
+    store.log(b"y")
+    assert store.lines() == [b"x", b"y"]
 
 
 def test_what_verifies_is_adopted(torn: Store) -> None:
