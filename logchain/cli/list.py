@@ -16,6 +16,7 @@ from logchain.format.errors import StoreError, UsageError
 from logchain.read.amounts import format_second, format_size
 from logchain.read.catalog import read_catalog
 from logchain.read.changes import Changes
+from logchain.read.gone import Gone
 from logchain.read.listing import StreamRow, list_streams
 from logchain.read.segment_listing import SegmentInfo, list_segments
 from logchain.read.selection import Selection
@@ -95,9 +96,14 @@ class _Following:
         self._changes, self._catalog = Changes(store), read_catalog(store)
         self._shown: dict[tuple[str, str], StreamRow] = {}
         self._said = 0.0  # when we said how many there are; monotonic
+        self._ids: dict[tuple[str, str], str] = {}  # that were known last: an id may be lost before its stream
+        self._gone = Gone(store)
+        self._forgotten = self._gone.forgotten()
 
     def run(self) -> NoReturn:
         """Print, until a signal ends it or nobody reads it any more."""
+        if self._forgotten:
+            click.echo(json.dumps({"forgotten": sorted(self._forgotten)}))
         self._changes.changed()
         self._look(list(self._selection.names(self._store)))
         self._say_how_many()
@@ -106,15 +112,13 @@ class _Following:
             self._rest(max(_OFTEN, rest))
             began = time.monotonic()
             self._see_that_it_is_there()
-            self._look([name for name in self._changes.changed() if self._selection.has(*name)])
+            wanted = [name for name in self._changes.changed() if self._selection.has(*name)]
+            self._look([*wanted, *self._came_back()])
+            self._look_for_missing()
             rest = _SHARE * (time.monotonic() - began)
             if self._stamp() != stamp and began >= again:  # the compressor ended a round: sealed, compressed, evicted
                 stamp, self._catalog = self._stamp(), read_catalog(self._store)
-                names = list(self._selection.names(self._store))
-                self._look(names)
-                for vm, stream in self._shown.keys() - set(names):
-                    del self._shown[vm, stream]
-                    click.echo(json.dumps({"vm": vm, "stream": stream, "state": "gone"}))
+                self._look(list(self._selection.names(self._store)))
                 again = time.monotonic() + _SHARE * (time.monotonic() - began)
 
     def _rest(self, span: float) -> None:
@@ -138,9 +142,39 @@ class _Following:
 
     def _look(self, names: list[tuple[str, str]]) -> None:
         for row in list_streams(self._store, self._catalog, names):
-            if self._shown.get(row[:2]) != row:
-                self._shown[row[:2]] = row
+            name = row[:2]
+            if self._shown.get(name) != row:
+                if row.id not in ("", self._ids.get(name, row.id)) and self._is_forgotten(name):
+                    self._tell_gone(name)  # and another has its names now
+                self._shown[name] = row
+                self._ids[name] = row.id or self._ids.get(name, "")
                 click.echo(json.dumps(_object(row)))
+
+    def _came_back(self) -> list[tuple[str, str]]:
+        """Return the names of those that were missing and are not: with the times they had, so they look unchanged."""
+        return [name for name in self._changes.names if name in self._shown and self._shown[name].state == "missing"]
+
+    def _look_for_missing(self) -> None:
+        """Tell of the logs that are not there any more, and whether they were forgotten."""
+        for name in self._shown.keys() - set(self._changes.names):
+            row = self._shown[name]
+            if row.state != "missing":
+                if self._is_forgotten(name) or (row.state == "empty" and not self._ids[name]):
+                    self._tell_gone(name)
+                else:  # neither this program nor anybody who keeps to the ledger removed it
+                    self._shown[name] = row._replace(state="missing", connected=False)
+                    click.echo(json.dumps(_object(self._shown[name])))
+
+    def _is_forgotten(self, name: tuple[str, str]) -> bool:
+        """Tell whether the ledger has it that a stream was forgotten; of one whose id is lost, that one just was."""
+        before, self._forgotten = self._forgotten, self._gone.forgotten()
+        return self._ids[name] in self._forgotten if self._ids[name] else self._forgotten > before
+
+    def _tell_gone(self, name: tuple[str, str]) -> None:
+        """Tell that a log was forgotten."""
+        vm, stream = name
+        click.echo(json.dumps({"vm": vm, "stream": stream, "state": "gone", "id": self._ids.pop(name)}))
+        del self._shown[name]
 
     def _stamp(self) -> int:
         try:

@@ -113,7 +113,7 @@ def _ago(status: Status, time_us: int) -> str:
 
 def _table(status: Status) -> Iterator[str]:
     if not status.budgets:
-        yield "no qube has sent anything yet"
+        yield "no qube has sent anything yet" if status.births == 0 else "there are no logs here"
         return
     bar = max(6, min(30, shutil.get_terminal_size().columns - _REST))
     yield _row("VM", "QUOTA".ljust(bar + 8), "USED", "A DAY", "LAST SEEN", "FULL IN")

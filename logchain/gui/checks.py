@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from logchain.gui.answers import as_time
+from logchain.gui.logs import Log
 from logchain.read.amounts import format_second
 
 __all__ = ["Checks", "store_key", "told_of"]
@@ -21,59 +22,98 @@ def store_key(store: Path) -> str:
     return sha256(os.fsencode(store)).hexdigest()[:16]
 
 
+class _Check(NamedTuple):
+    """What a check found of a log: the stream's id (hex), the time of its last record (µs since 1970), how many."""
+
+    id: str
+    last: int
+    records: int
+    words: str
+
+
 class Checks:
-    """The last check of each log, by the stream's id (hex); of one whose id is lost, by its names."""
+    """The last check of each log. Another log that got the names of one that was forgotten has none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._found = _read(path)
 
-    def of(self, vm: str, stream: str, id_: str) -> str:
-        """Return what is known of a log, in words; `id_` is the stream's, empty where it is lost."""
-        name = f"{vm}/{stream}"
-        return self._found.get(name) or self._found.get(id_) or "not checked"
+    def of(self, log: Log) -> str:
+        """Return what is known of a log, in words: of one that is less than it was when it was checked, that it is."""
+        kept = self._found.get(f"{log.vm}/{log.stream}")
+        if not kept:
+            return "not checked"
+        if kept.words.startswith("DAMAGED") or log.state == "no access":
+            return kept.words
+        if log.state == "missing":
+            return "LESS than what was checked: it is not here any more"
+        if log.id and kept.id and log.id != kept.id:
+            return "LESS than what was checked: another log is in its place"
+        if _is_less(kept, log.last, log.records):
+            return f"LESS than what was checked, which went to {format_second(kept.last)}: verify the store"
+        return kept.words
 
-    def take(self, report: Mapping[str, Any], now: int, ids: Mapping[str, str]) -> None:
-        """Take in what `logchain verify --json` told at `now`, µs since 1970; `ids` are the streams' by VM/stream.
+    def take(self, report: Mapping[str, Any], now: int, logs: Iterable[Log], *, whole: bool) -> None:
+        """Take in what `logchain verify --json` told at `now`, µs since 1970.
 
-        Raises OSError where it cannot be kept.
+        `logs` are those that are known; where the whole store was checked each has to be in the report. Raises OSError
+        where it cannot be kept.
         """
         self._found = _read(self._path)  # another window may have checked another log
-        bad = bool([one for one in report.get("findings") or () if one.get("damage")])
-        for row in report.get("streams") or ():
-            name = f"{row.get('vm')}/{row.get('stream')}"
-            self._found.pop(name, None)
-            id_ = ids.get(name, "")
-            words = _words(report, row, now, bad)
-            self._found[id_ or name] = words
-            if words.startswith("DAMAGED"):  # the id may be what is lost next
-                self._found[name] = words
+        bad = any(one.get("damage") for one in report.get("findings") or ())
+        rows = {f"{row.get('vm')}/{row.get('stream')}": row for row in report.get("streams") or ()}
+        for log in logs:
+            name = f"{log.vm}/{log.stream}"
+            before = self._found.get(name)
+            if row := rows.get(name):
+                words = _words(report, row, now, bad)
+                found = _Check(log.id, as_time(row.get("time")), int(row.get("records") or 0), words)
+                if before and not words.startswith("DAMAGED") and _is_less(before, found.last, found.records):
+                    less = f"LESS than an earlier check, which went to {format_second(before.last)}; now: "
+                    found = found._replace(words=f"{less}{words}")
+                self._found[name] = found
+            elif whole:
+                checked = f"checked {format_second(now)}"
+                words = f"cannot tell: the check of the whole store did not find it; {checked}"
+                if log.state == "missing":
+                    words = f"DAMAGED: it is not in the store any more; {checked}"
+                elif before and before.words.startswith("DAMAGED"):
+                    words = before.words
+                self._found[name] = (before or _Check(log.id, log.last, log.records, ""))._replace(words=words)
         self._write()
 
-    def keep(self, vms: Collection[str]) -> None:
-        """Leave out what is kept by the name of a qube that is none of these, as far as the file can be written."""
+    def forget(self, ids: Collection[str], names: Collection[str] = ()) -> None:
+        """Leave out the logs with these ids, and these names (VM/stream), as far as the file can be written."""
         self._found = _read(self._path)
-        gone = [name for name in self._found if "/" in name and name.partition("/")[0] not in vms]
-        for name in gone:
-            del self._found[name]
-        if gone:
+        kept = {name: check for name, check in self._found.items() if check.id not in ids and name not in names}
+        if kept != self._found:
+            self._found = kept
             with suppress(OSError):
                 self._write()
 
     def _write(self) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        new.write_text(json.dumps(self._found), "utf-8")
+        new.write_text(json.dumps({name: check._asdict() for name, check in self._found.items()}), "utf-8")
         new.replace(self._path)
 
 
-def _read(path: Path) -> dict[str, str]:
+def _is_less(kept: _Check, last: int, records: int) -> bool:
+    """Tell whether records that were checked are gone. The clock alone may be set back, and old ones may be evicted."""
+    return last < kept.last and records < kept.records
+
+
+def _read(path: Path) -> dict[str, _Check]:
     """Return what was kept; nothing where there is none yet, or none that we wrote: then nothing was checked."""
     try:
         with path.open("rb") as file:
-            return {str(name): str(words) for name, words in dict(json.loads(file.read(_MOST))).items()}
+            told = dict(json.loads(file.read(_MOST)))
+        found = {str(name): _Check(**check) for name, check in told.items()}
+        if all(list(map(type, check)) == [str, int, int, str] for check in found.values()):
+            return found
     except (OSError, ValueError, TypeError, RecursionError):
-        return {}
+        pass
+    return {}
 
 
 def told_of(report: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
@@ -79,7 +80,8 @@ class Doing(QObject):
 
     def run(self, action: Action, words: Sequence[str]) -> Job:
         """Run a command of an action, in a dialog of its own."""
-        as_json = self._take_report if "--json" in words else None
+        whole = not any(word.startswith(("--vm=", "--stream=")) for word in words)
+        as_json = partial(self._take_report, whole=whole) if "--json" in words else None
         job = Job(self._window.logchain, action.title, words, self._window, results=action.results, as_json=as_json)
         return self._show(job)
 
@@ -112,17 +114,13 @@ class Doing(QObject):
         job.show()
         return job
 
-    def _take_report(self, report: dict[str, Any]) -> str:
+    def _take_report(self, report: dict[str, Any], *, whole: bool) -> str:
         """Keep what a check found, and return what it tells."""
-        logs = self._window.model.logs.all()
-        ids = {f"{log.vm}/{log.stream}": log.id for log in logs}
         try:
-            self._window.checks.take(report, time.time_ns() // 1000, ids)
+            self._window.checks.take(report, time.time_ns() // 1000, self._window.model.logs.all(), whole=whole)
         except OSError as error:
             self._window.statusBar().showMessage(shown(f"The result could not be kept: {error}"), 10_000)
-        self._window.model.put(
-            [log._replace(integrity=self._window.checks.of(log.vm, log.stream, log.id)) for log in logs]
-        )
+        self._window.listing.judge()
         return told_of(report)
 
     def copy_command(self) -> None:

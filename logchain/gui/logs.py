@@ -36,7 +36,7 @@ class Filter(NamedTuple):
     words: tuple[str, ...] = ()
     since: int = 0
     until: int = MAX_TIME
-    states: tuple[str, ...] = ()  # beginnings of them; none: all
+    states: tuple[str, ...] = ()  # beginnings of them, or of what is known of the integrity; none: all
 
 
 class Logs:
@@ -145,6 +145,6 @@ def _where(wanted: Filter) -> tuple[str, list[Any]]:
         tests.append("last >= ? AND first <= ? AND first > 0")
         values += [wanted.since, wanted.until]
     if wanted.states:
-        tests.append(f"({' OR '.join(['state LIKE ?'] * len(wanted.states))})")
-        values += [f"{state}%" for state in wanted.states]
+        tests.append(f"({' OR '.join(['state LIKE ? OR integrity LIKE ?'] * len(wanted.states))})")
+        values += [f"{state}%" for state in wanted.states for _ in range(2)]
     return " AND ".join(tests), values

@@ -207,7 +207,7 @@ class LogsModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DecorationRole and column == 0 and self.labels:
             return _square(self.labels.get(log.vm, ""))
         bad = (COLUMNS[column] == "state" and log.state in PROBLEMS) or (
-            COLUMNS[column] == "integrity" and log.integrity.startswith("DAMAGED")
+            COLUMNS[column] == "integrity" and log.integrity.startswith(("DAMAGED", "LESS"))
         )
         if role == Qt.ItemDataRole.FontRole and bad:
             font = QFont()

@@ -23,9 +23,10 @@ STATES = {  # what each means, for the help
     "gave up": "the disk refused a write",
     "broken": "the key state was lost once: nothing links what came before it to what came after",
     "damaged": "something is missing or cannot be read: verify it",
+    "missing": "it was here, is not any more, and the ledger has no entry that says why: verify the whole store",
     "no access": "you may not read it",
 }
-PROBLEMS = ("damaged", "broken", "gave up", "no access", "throttled")
+PROBLEMS = ("damaged", "missing", "less", "broken", "gave up", "no access", "throttled")  # states, or integrity
 SIGNS = {  # before the word: a state is told by its sign and word, never by colour alone
     "live": "●",
     "silent": "○",
@@ -35,17 +36,17 @@ SIGNS = {  # before the word: a state is told by its sign and word, never by col
     "sealed": "■",
     "compressed": "▣",
     "gone": "✕",
-} | dict.fromkeys(("damaged", "broken", "gave up", "no access"), "▲")
+} | dict.fromkeys(("damaged", "missing", "broken", "gave up", "no access"), "▲")
 
 
-def as_log(row: Mapping[str, Any], throttled: Collection[str], now: int, integrity: str) -> Log:
-    """Return a log as the list shows it, from a row of `logchain list --json`."""
+def as_log(row: Mapping[str, Any], throttled: Collection[str], now: int) -> Log:
+    """Return a log as the list shows it, from a row of `logchain list --json`, with no word of its integrity."""
     last = as_time(row.get("last"))
     records, size, room = (int(row.get(name) or 0) for name in ("records", "size", "room"))
     state = state_of(row, row.get("vm") in throttled, now - last)
     vm, stream = str(row.get("vm")), str(row.get("stream"))
     first, id_ = as_time(row.get("first")), str(row.get("id", ""))
-    return Log(vm, stream, last, first, records, size, room, state, integrity, id_)
+    return Log(vm, stream, last, first, records, size, room, state, "", id_)
 
 
 def state_of(row: Mapping[str, Any], throttled: bool, quiet: int) -> str:

@@ -91,7 +91,7 @@ class Window(QMainWindow):
         self.listing = Listing(self.model, self.feed, checks, self)
         self.listing.arrived.connect(self._take_arrival)
         self.listing.completed.connect(self._take_all)
-        self.listing.left.connect(self._keep_only)
+        self.listing.forgot.connect(self._forget)
         self.refresher = Refresher(self)
         self.refresher.throttled.connect(self.listing.throttle)
         self._stale = ""  # why what is shown is no longer current
@@ -115,13 +115,10 @@ class Window(QMainWindow):
         self._arranging.start(0)
         self.refresh()
 
-    def _keep_only(self, vms: Collection[str]) -> None:
-        """Keep nothing of qubes but of these: one that was forgotten leaves no trace here."""
-        labels = {vm: name for vm, name in self.model.labels.items() if vm in vms}
-        if labels != self.model.labels:
-            self.model.labels = labels
-            self._keep_labels()
-        self.checks.keep(vms)
+    def _forget(self, vms: Collection[str]) -> None:
+        """Keep nothing of these qubes: one that was forgotten leaves no trace here."""
+        if any(vm in vms for vm in self._kept_labels()):
+            self._label(list(vms), "")
 
     def _keep_labels(self) -> None:
         self.settings.setValue(self._labels, [f"{vm}={name}" for vm, name in self.model.labels.items()])

@@ -22,6 +22,11 @@ class Changes:
         self._tops: tuple[int, ...] = ()
         self._scanned = 0
 
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """VM and stream of all that were there when one last asked."""
+        return self._names
+
     def changed(self) -> list[tuple[str, str]]:
         """Return VM and stream of those that are new, or whose key state may have changed."""
         now = time.time_ns()

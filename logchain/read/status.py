@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from logchain.format.errors import FormatError, OddFile, StoreError
-from logchain.format.keystate import KeyState
+from logchain.format.keystate import KeyState, read_births
 from logchain.format.limits import QUOTA_BEYOND, SEGMENT_ROOM
 from logchain.format.settings import UNLIMITED, Settings
+from logchain.format.slots import FILE_SIZE
 from logchain.read.catalog import Catalog, read_catalog
+from logchain.read.gone import Gone
 from logchain.read.head import Head, read_head
 from logchain.read.live import is_connected, open_segment
 from logchain.read.sealed import peek
 from logchain.read.segments import StreamFiles, all_streams, open_stream_files
 from logchain.read.witnessed import WitnessReport, signed_by
-from logchain.store.layout import COMPRESSOR, KEYS, LEDGER, Directory, is_restoring, segments
+from logchain.store.layout import BIRTHS, COMPRESSOR, KEYS, LEDGER, Directory, is_restoring, segments
 
 __all__ = ["BudgetStatus", "CompressorStatus", "SegmentCounts", "Status", "read_status"]
 
@@ -97,6 +99,8 @@ class Status:
     refused: list[str] = field(default_factory=list)  # why whole VMs are left out
     restoring: bool = False  # `logchain restored` has not finished
     witness: WitnessReport | None = None  # None: the settings have none
+    births: int | None = 0  # that were given, where there are no logs; None: they are lost, or may not be read
+    forgotten: int = 0  # streams, where there are none
 
     @property
     def total(self) -> int:
@@ -134,6 +138,8 @@ def read_status(store: Directory, settings: Settings, now: int) -> Status:
         restoring=is_restoring(store),
         witness=signed_by(store, settings.witness) if settings.witness else None,
     )
+    if not status.budgets:
+        status.births, status.forgotten = _births(store), len(Gone(store).forgotten())
     capped = cap is not None and status.total >= cap
     for budget in status.budgets:
         if capped or budget.used >= budget.quota:
@@ -249,6 +255,12 @@ def _ledger_room(store: Directory) -> int:
     return 0
 
 
+def _births(store: Directory) -> int | None:
+    with suppress(FileNotFoundError, FormatError, StoreError):
+        return read_births(store.read(BIRTHS, FILE_SIZE)).birth - 1
+    return None
+
+
 def _compressor(store: Directory, catalog: Catalog) -> CompressorStatus:
     round_, complaints = catalog.state.get("round", 0), catalog.state.get("complaints", "")
     return CompressorStatus(
@@ -276,6 +288,12 @@ def _compressor_runs(store: Directory) -> bool | None:
     return False
 
 
+def _no_logs(status: Status) -> str:
+    """Return what is to be said where nothing is there that was there once, or may have been."""
+    given = "the store's births cannot be read" if status.births is None else f"{status.births:,} were begun"
+    return f"there are no logs, but {given}, {status.forgotten:,} forgotten: 'logchain verify' tells what was removed"
+
+
 def _attention(status: Status) -> Iterator[str]:
     compressor = status.compressor
     if status.restoring:
@@ -286,6 +304,8 @@ def _attention(status: Status) -> Iterator[str]:
         yield "log-compressor has ended no round for over an hour; its log tells why"
     elif compressor.runs is None and not compressor.round:
         yield "nobody can tell whether log-compressor runs; ask as root, or as the store's owner"
+    if not status.budgets and not status.refused and (status.births is None or status.births > status.forgotten):
+        yield _no_logs(status)
     if compressor.complaints:
         yield "log-compressor could not do all: see above"
     if status.ledger.problem:

@@ -72,6 +72,27 @@ def test_following(stocked: Run, tmp_path: Path) -> None:
         process.kill()
 
 
+def test_following_what_is_taken_away(stocked: Run, tmp_path: Path) -> None:
+    """A log that is moved away is missing, not gone, and is told again when it is back; forgotten ones come first."""
+    stocked("logchain", "forget", "--vm", "vault", "--yes")
+    command = [f"{SCRIPTS}/logchain", "list", "--json", "--follow", "--store", "store"]
+    told: list[dict[str, Any]] = []
+    live, aside = tmp_path / "store/live/dom0", tmp_path / "aside"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path) as process:
+        for line in process.stdout or ():
+            told.append(json.loads(line))
+            if "listed" in told[-1]:
+                live.rename(aside)
+            elif told[-1].get("state") == "missing" and aside.exists():
+                aside.rename(live)
+            elif "listed" in [name for row in told for name in row]:
+                process.kill()
+    assert len(told[0]["forgotten"]) == 1
+    assert told[-3] == {"listed": 2}
+    assert told[-2] == told[1] | {"state": "missing"}
+    assert told[-1] == told[1]
+
+
 def test_following_is_for_programs(stocked: Run) -> None:
     """Without --json, or of segments, there is nothing to follow."""
     for words in (("-f",), ("-f", "--json", "--segments")):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -126,3 +127,23 @@ def test_damage_is_told(stocked: Run) -> None:
     os.unlink("store/live/work/journal/ratchet")
     done = stocked("logchain", "status")
     assert b"! work/journal cannot be read; 'logchain verify' tells what holds\n" in done.stdout
+
+
+def test_logs_that_were_taken_away(stocked: Run) -> None:
+    """Where births tell that there were logs, nobody is told that nothing was sent; it needs a person."""
+    for part in ("live", "sealed"):
+        for path in Path("store", part).glob("*"):
+            shutil.rmtree(path)
+    done = stocked("logchain", "status")
+    assert done.returncode == 3
+    assert b"\nthere are no logs here\n" in done.stdout
+    assert b"\n! there are no logs, but 3 were begun, 0 forgotten: 'logchain verify' tells" in done.stdout
+
+
+def test_logs_that_were_forgotten(stocked: Run) -> None:
+    """Where all were forgotten on purpose there is nothing to see to."""
+    for vm in ("dom0", "vault", "work"):
+        assert stocked("logchain", "forget", "--vm", vm, "--yes").returncode == 0
+    out = stocked("logchain", "status").stdout
+    assert b"\nthere are no logs here\n" in out
+    assert b"were begun" not in out

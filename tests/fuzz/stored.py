@@ -16,6 +16,7 @@ from logchain.format.errors import FormatError
 from logchain.format.manifest import Block, Manifest
 from logchain.gui.answers import as_time, event_sign, objects
 from logchain.gui.checks import Checks
+from logchain.gui.states import as_log
 from logchain.read.accepted import Accepted, read_accepted, write_accepted
 from logchain.read.catalog import open_activity, read_catalog
 from logchain.read.sealed import open_tier
@@ -157,7 +158,7 @@ def checks(data: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        assert isinstance(Checks(Path(file.name)).of("work", "main", "00"), str)
+        assert isinstance(Checks(Path(file.name)).of(as_log({"vm": "work", "stream": "main", "id": "00"}, (), 0)), str)
 
 
 def exporter_state(data: bytes) -> None:

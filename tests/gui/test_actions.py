@@ -514,7 +514,7 @@ def test_copy_as_command(window: Window, room: Path) -> None:
     store = room / "store"
     assert lines == [
         f"logchain show --vm=work --stream=web --store {store}",
-        f"logchain sessions --vm=work --stream=web --store {store}",
+        f"logchain sessions --store {store}",  # it shows those of all logs
         f"logchain status --store {store}",
     ]
     for line in lines:

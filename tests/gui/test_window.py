@@ -1,6 +1,7 @@
 """The window as a whole: what it keeps, how it starts and ends, and what it is without PySide6."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.answers import Objects
+from logchain.gui.actions import ACTIONS
 from logchain.gui.checks import store_key
 from logchain.gui.colours import is_dark, set_scheme
 from logchain.gui.feed import Feed
 from logchain.gui.process import Process
 from logchain.gui.window import Window
-from tests.gui.conftest import Open
+from tests.cli.conftest import run_in
+from tests.gui.conftest import Open, column, names
 
 
 def test_the_layout_is_kept(open_window: Open, room: Path, qtbot: QtBot) -> None:
@@ -229,3 +232,62 @@ def test_a_narrow_window(window: Window, qtbot: QtBot) -> None:
 
 def _is_higher(window: Window, height: int, wanted: bool) -> bool:
     return (window.bar.height() > height) == wanted
+
+
+def test_a_log_that_is_taken_away(window: Window, room: Path, qtbot: QtBot) -> None:
+    """It is missing, and no longer called intact; nor is one that has less than was checked, or went unlisted."""
+    words = ["verify", "--json", f"--audit-secret={room / 'audit'}"]
+    verify = next(one for one in ACTIONS if one.command == ("verify", "--json"))
+    job = window.doing.run(verify, words)
+    qtbot.waitUntil(lambda: job.code is not None, timeout=30_000)
+    assert all(cell.startswith("intact") for cell in column(window, 8))
+    for part in ("live", "sealed"):
+        shutil.rmtree(room / "store" / part / "vault")
+    shutil.rmtree(room / "store/live/work/web")
+    (room / "store/live/work/web").mkdir()
+    qtbot.waitUntil(lambda: _cells(window)["vault/journal"][0] == "▲ missing", timeout=20_000)
+    qtbot.waitUntil(lambda: _cells(window)["work/web"][1].startswith("LESS"), timeout=20_000)
+    assert _cells(window)["vault/journal"][1] == "LESS than what was checked: it is not here any more"
+    window.bar.quick[3].click()
+    qtbot.waitUntil(lambda: sorted(names(window)) == ["vault/journal", "work/web"])
+    job = window.doing.run(verify, words)
+    qtbot.waitUntil(lambda: job.code is not None, timeout=30_000)
+    assert job.code == 1
+    assert _cells(window)["vault/journal"][1].startswith("DAMAGED: it is not in the store any more")
+    assert _cells(window)["work/web"][1].startswith("LESS than an earlier check")
+
+
+def _cells(window: Window) -> dict[str, tuple[str, str]]:
+    """Return state and integrity of the logs that are shown."""
+    return dict(zip(names(window), zip(column(window, 7), column(window, 8), strict=True), strict=True))
+
+
+def test_an_older_copy_in_the_place_of_the_store(window: Window, room: Path, qtbot: QtBot) -> None:
+    """What has less than was checked says so; a log that the copy does not have is missing."""
+    shutil.copytree(room / "store", room / "older")
+    run = run_in(room)
+    run("log-collector", "--stdio", "web", vm="work", stdin=b"later\n" * 9)
+    run("log-collector", "--stdio", "main", vm="new", stdin=b"first\n")
+    qtbot.waitUntil(lambda: "new/main" in names(window), timeout=20_000)
+    verify = next(one for one in ACTIONS if one.command == ("verify", "--json"))
+    job = window.doing.run(verify, ["verify", "--json", f"--audit-secret={room / 'audit'}"])
+    qtbot.waitUntil(lambda: job.code is not None, timeout=30_000)
+    assert _cells(window)["work/web"][1].startswith("intact")
+    (room / "store").rename(room / "aside")
+    (room / "older").rename(room / "store")
+    qtbot.waitUntil(lambda: _cells(window)["new/main"][0] == "▲ missing", timeout=30_000)
+    assert _cells(window)["work/web"][1].startswith("LESS than what was checked, which went to 20")
+
+
+def test_labels_outlive_an_empty_moment(open_window: Open, room: Path, qtbot: QtBot) -> None:
+    """A store that has no logs for now, as while it is restored, takes no label."""
+    window = open_window(room / "store", logs=4)
+    window.logs.labelled.emit(["work"], "red")
+    window.close()
+    (room / "store/live").rename(room / "live")
+    (room / "store/sealed").rename(room / "sealed")
+    (room / "store/live").mkdir()
+    (room / "store/sealed").mkdir()
+    again = open_window(room / "store")
+    qtbot.waitUntil(lambda: again.listing.is_complete, timeout=20_000)
+    assert again.model.labels == {"work": "red"}
