@@ -16,8 +16,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from logchain.gui.answers import Objects
 from logchain.gui.actions import ACTIONS
+from logchain.gui.answers import Objects
 from logchain.gui.checks import store_key
 from logchain.gui.colours import is_dark, set_scheme
 from logchain.gui.feed import Feed
