@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from logchain.format.errors import FormatError, StoreError
+from logchain.format.errors import FormatError, Full, StoreError, WriteFailed
 from logchain.format.ledger import Birth, Evict, Seal
 from logchain.format.slots import WIPED
 from logchain.store.archive import compress_segment, delete, evict, finish_removals
@@ -125,5 +125,27 @@ def test_a_stream_that_may_not_be_looked_into_keeps_no_removal_waiting(
         names = [("a", STREAM), ("b", STREAM)]
         monkeypatch.setattr("logchain.store.archive.streams", lambda *_: names)
         monkeypatch.setattr(Directory, "directory", refuse)
+        finish_removals(directory, ledger)
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("error", [Full("no room"), WriteFailed("the disk refused")])
+def test_a_removal_that_the_disk_refuses_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: StoreError
+) -> None:
+    """It is no stream's own trouble: nobody goes on as if it were done."""
+    sealed_with_a_copy(store)
+    left = {path: path.read_bytes() for path in (store.path / "sealed" / VM / STREAM).iterdir()}
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    with opened(store) as (directory, ledger):
+        evict(directory, ledger, VM, STREAM, 1, "cap")
+        put(left)
+        with monkeypatch.context() as patch:
+            patch.setattr("logchain.store.archive.remove", refuse)
+            with pytest.raises(type(error)):
+                finish_removals(directory, ledger)
         finish_removals(directory, ledger)
     assert not any(path.exists() for path in left)
