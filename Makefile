@@ -78,6 +78,9 @@ growth: $(READY) ## how time grows from 10,000 to MOST (10000000) records, fitte
 bench-door: $(READY) ## measure the acceptor: latency, lock-step, what connections cost
 	$(BIN)/python -m bench.door
 
+bench-slow-sync: $(READY) ## measure ten senders on a disk on which each sync takes 20 ms
+	$(BIN)/python -m bench.slow_sync
+
 bench-syslog: $(READY) ## measure rsyslog and syslog-ng with the snippets of examples/syslog
 	$(BIN)/python -m bench.syslog
 

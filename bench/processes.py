@@ -7,7 +7,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from struct import pack
@@ -39,7 +39,7 @@ def running(command: list[str], here: Path | None = None) -> Iterator[subprocess
 
 
 @contextmanager
-def serving(settings: str) -> Iterator[int]:
+def serving(settings: str, collector: Sequence[str] = (f"{SCRIPTS}/log-collector",)) -> Iterator[int]:
     """Serve a new store in a new directory, the current one then; give the acceptor's process."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "/var/tmp")) as scratch:
         os.chdir(scratch)
@@ -47,7 +47,7 @@ def serving(settings: str) -> Iterator[int]:
         made = [f"{SCRIPTS}/logchain", "init", *store, "--audit-secret-out", "audit"]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
         Path("settings").write_text(settings)
-        with running([f"{SCRIPTS}/log-collector", "--listen", "door", *store, "--config", "settings"]) as process:
+        with running([*collector, "--listen", "door", *store, "--config", "settings"]) as process:
             connect(Path("door")).close()
             yield process.pid
 
