@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _MEMORY = "/dev/shm"
 _NAME = "logchain-handed-over-"  # what bears it is shredded: nobody else's directory does
 _CHUNK = bytes(1 << 20)
 _MOST_LINES, _LONGEST = 100, 1_000  # lines, and bytes of a line, of what a command of Qubes says
+_MOST = 16_000  # characters of all of it, escaped: what we say at the end has to find room
 _PATIENCE = 1.0  # s for the rest of it, where something that the command left behind holds the pipe
 
 
@@ -103,13 +105,20 @@ class Destination(NamedTuple):
         """Hand a file over; in a disposable it is shown until the viewer is closed. StoreError where that fails."""
         # what it says may be the other qube's: qrexec hands on its standard error
         command = [*self.command, str(path)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         relay = Thread(target=_relay, args=(self.command[0], process.stdout), daemon=True)
         relay.start()
         try:
             code = process.wait()
         except BaseException:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # also what it started: that may be what sends
             process.wait()
             raise
         relay.join(_PATIENCE)
@@ -126,11 +135,16 @@ class Destination(NamedTuple):
 def _relay(name: str, pipe: IO[bytes]) -> None:
     """Say what a command says, escaped and as its words: they may be another qube's, and shall not pass for ours."""
     with pipe:
+        left = _MOST
         for _ in range(_MOST_LINES):
             untrusted_line = pipe.readline(_LONGEST)
             if not untrusted_line:
                 return
-            click.echo(f"{name}: {escape(untrusted_line.rstrip())}", err=True)
+            line = escape(untrusted_line.rstrip())
+            left -= len(line)
+            if left < 0:
+                break
+            click.echo(f"{name}: {line}", err=True)
         click.echo(f"{name}: says more, which is not shown", err=True)
         while pipe.read(_LONGEST):
             pass  # so that it does not wait for us

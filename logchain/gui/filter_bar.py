@@ -1,5 +1,6 @@
 """The bar that chooses which logs are shown: words, a time range, and states at one press."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from PySide6.QtCore import QSize, QTimer, Signal
@@ -62,6 +63,7 @@ class FilterBar(QWidget):
         self._rows.addLayout(row, 1)
         self._rows.addLayout(states)
         self.problem.hide()
+        self._times = "", ""  # since and until, as they last could be read
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE)
@@ -112,12 +114,10 @@ class FilterBar(QWidget):
             box.setCurrentText(text)
 
     def times(self) -> list[str]:
-        """Return the options by which a command has the same time range."""
-        found = []
-        for option, box in (("--since", self.since), ("--until", self.until)):
-            if text := box.currentText().strip():
-                found.append(f"{option}={text}")
-        return found if not self.problem.text() else []
+        """Return the options by which a command has the same time range: the last that could be read, as is shown."""
+        with suppress(UsageError):
+            self.filter()
+        return [f"--{name}={text}" for name, text in zip(("since", "until"), self._times, strict=True) if text]
 
     def tell(self) -> None:
         """Tell the filter, unless a time cannot be read."""
@@ -138,10 +138,12 @@ class FilterBar(QWidget):
         since, until = self.since.currentText().strip(), self.until.currentText().strip()
         states = {state for _, states, _ in _QUICK for state in states}
         chosen = [set(states) for button, (_, states, _) in zip(self.quick, _QUICK, strict=True) if button.isChecked()]
+        first, last = parse_when(since, now) if since else 0, parse_when(until, now) if until else MAX_TIME
+        self._times = since, until
         return Filter(
             words=tuple(self.words.text().split()),
-            since=parse_when(since, now) if since else 0,
-            until=parse_when(until, now) if until else MAX_TIME,
+            since=first,
+            until=last,
             states=tuple(sorted(states.intersection(*chosen) or {"-"})) if chosen else (),
         )
 

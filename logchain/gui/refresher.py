@@ -10,7 +10,7 @@ from logchain.format.limits import MAX_TIME
 from logchain.gui.answers import Objects
 from logchain.gui.gaps import marks_of, silences
 from logchain.gui.logs import Filter
-from logchain.gui.naming import choose
+from logchain.gui.naming import also_taken, choose, names_of
 from logchain.gui.plain import shown
 from logchain.gui.timeline_picture import BUCKETS
 
@@ -92,13 +92,17 @@ class Refresher(QObject):
     def timeline_words(self) -> list[str]:
         """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""
         wanted, logs = self.wanted(), self._window.model.logs
-        if wanted == Filter():
-            return self.timeline_times()
-        try:
-            return [*self.timeline_times(), *choose(logs.some(wanted, -1), logs.all)]
-        except UsageError:
-            self._tell("▲ The timeline shows all logs: more pass the filter than a command can name.")
-            return self.timeline_times()
+        names, note = list[str](), ""
+        if wanted != Filter():
+            passing = logs.some(wanted, -1)
+            try:
+                names = choose(passing, logs.all)
+                if others := also_taken(passing, logs.all()):
+                    note = f"▲ also counts {names_of(others)}"
+            except UsageError:
+                note = "▲ of all logs: more pass the filter than a command can name"
+        self._window.timeline.set_note(note)
+        return [*self.timeline_times(), *names]
 
     def timeline_times(self) -> list[str]:
         """Return the options of the times that the timeline shows."""
@@ -117,7 +121,9 @@ class Refresher(QObject):
         self._window.feed.ask("sessions", ["sessions", "--json"], self._take_sessions)
 
     def _take_sessions(self, found: Objects, said: str) -> None:
-        self._window.sessions.put(found)
+        if found or not said:
+            self._window.sessions.put(found)
+        self._window.sessions.stale = "" if found else said  # what was read before stays, and is told to be old
         self._choose_sessions()
         self._draw_gaps()
         self._tell(said)

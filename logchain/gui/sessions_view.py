@@ -153,6 +153,7 @@ class SessionsView(QWidget):
         super().__init__(parent)
         self.model = _Sessions(self)
         self.told = label("not read yet")
+        self.stale = ""  # why what is shown is old
         self.table = QTableView()
         self.table.setModel(self.model)
         self.table.setAccessibleName("Sessions")
@@ -207,7 +208,8 @@ class SessionsView(QWidget):
         sessions = sum(1 for row in found if row.get("kind") == "session")
         bad = f"; ▲ gaps: {gaps:,}, where something should be and cannot be read" if gaps else ""
         more = f"; ▲ only the newest {_MOST:,} are here: 'logchain sessions' has all" if self.model.cut else ""
-        self.told.setText(f"Sessions: {sessions:,}; notes: {len(found) - sessions - gaps:,}{bad}{more}")
+        old = f"; ▲ this is old: {shown(self.stale)}" if self.stale else ""
+        self.told.setText(f"Sessions: {sessions:,}; notes: {len(found) - sessions - gaps:,}{bad}{more}{old}")
 
     def of_names(self) -> list[Mapping[str, Any]]:
         """Return the rows of the chosen logs, of all times."""

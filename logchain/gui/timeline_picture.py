@@ -48,6 +48,7 @@ class TimelinePicture:
         self.bands: list[_Band] = []
         self.marks: Sequence[Mark] = ()
         self.silences: Sequence[tuple[int, int]] = ()
+        self.note = ""  # how what is drawn differs from what was asked for
 
     def set_counts(self, told: Mapping[str, Any]) -> None:
         """Take what `logchain timeline --json` told, with BUCKETS buckets."""
@@ -83,6 +84,7 @@ class TimelinePicture:
                 parts.append(f"{mark.name}: {MARKS[mark.kind][1]} ({mark.message[:200]})")
         if any(begin < until and end > since for begin, end in self.silences):
             parts.append("for a while nobody was connected")
+        parts[1:1] = [self.note] if self.note else []
         return "\n".join(parts[:20])
 
     def draw(self, painter: QPainter, size: QSize, palette: QPalette) -> "_Drawing":
@@ -110,6 +112,11 @@ class _Drawing:
             self._painter.fillRect(box, QColor(colour))
         self._draw_gaps()
         self._draw_axis()
+        if note := self._picture.note:
+            self._painter.setPen(self._palette.color(QPalette.ColorRole.Text))
+            room = self._width - 2 * _MARGIN
+            cut = self._measure.elidedText(shown(note), Qt.TextElideMode.ElideRight, room)
+            self._painter.drawText(QRectF(_MARGIN, self._top, room, self._line), Qt.AlignmentFlag.AlignRight, cut)
 
     def draw_choice(self, since: int, until: int, *, filled: bool) -> None:
         """Draw a frame around a time, as far as it is in the picture."""

@@ -43,6 +43,11 @@ class TimelineView(QWidget):
         self._picture.marks, self._picture.silences = marks, silences
         self._moved()
 
+    def set_note(self, note: str) -> None:
+        """Tell how what is shown differs from what was asked for; nothing where it does not."""
+        self._picture.note = note
+        self._moved()
+
     def clear_choice(self) -> None:
         """Let go of what was chosen."""
         self._anchor, self._choice = -1, None

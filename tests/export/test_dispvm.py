@@ -232,3 +232,37 @@ def test_what_a_kill_left(qubes: Run, place: Path) -> None:
         assert directory.exists()
     finally:
         directory.rmdir()
+
+
+def test_a_chatty_qube_does_not_hide_why_it_failed(
+    qubes: Callable[..., "subprocess.CompletedProcess[bytes]"], place: Path
+) -> None:
+    """Of what is said only so much is handed on, escaped, that what we say at the end has room."""
+    script = place / "qvm-open-in-dvm"
+    script.write_text("#!/bin/bash\nfor n in {1..60}; do head -c 20000 /dev/zero; echo; done >&2\nexit 126\n")
+    done = qubes("logchain", "open", "--vm", "work")
+    assert len(done.stderr) < 20_000
+    assert b"says more, which is not shown" in done.stderr
+    assert b"dom0 refused it" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("stocked")
+def test_what_the_command_started_ends_too(place: Path) -> None:
+    """Cancelled, nothing that it started goes on sending."""
+    (place / "qvm-open-in-dvm").write_text(
+        '#!/bin/bash\nsleep 1000 & echo $! > "$PLACE/child.new"\nmv "$PLACE/child.new" "$PLACE/child"\nwait\n'
+    )
+    environment = os.environ | {"PATH": f"{place}:{SCRIPTS}:{os.environ['PATH']}", "PLACE": str(place)}
+    command = [f"{SCRIPTS}/logchain", "open", "--vm", "work", "--store", "store"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        while not (place / "child").exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.terminate()
+    child = Path("/proc", (place / "child").read_text().strip(), "stat")
+    for _ in range(500):
+        with suppress(FileNotFoundError):
+            if child.read_text().rpartition(")")[2].split()[0] != "Z":
+                time.sleep(0.02)
+                continue
+        return
+    raise AssertionError("it goes on")

@@ -1,5 +1,7 @@
 """The timeline, the gaps below it, and the sessions."""
 
+import time
+
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QImage, QPainter
@@ -8,13 +10,15 @@ from pytestqt.qtbot import QtBot
 
 from logchain.format.limits import MAX_TIME
 from logchain.format.record import parse_time
+from logchain.gui.filter_bar import FilterBar
 from logchain.gui.gaps import Mark, marks_of, silences
-from logchain.gui.logs import Filter
+from logchain.gui.logs import Filter, Log
 from logchain.gui.quota_view import QuotaView
 from logchain.gui.sessions_view import SessionsView
 from logchain.gui.timeline_picture import BUCKETS, TimelinePicture
 from logchain.gui.timeline_view import TimelineView
 from logchain.gui.window import Window
+from tests.gui.conftest import names
 
 DAY = 86_400_000_000
 SINCE, UNTIL = "2026-11-23T00:00:00.000000Z", "2026-11-23T23:59:59.999999Z"
@@ -247,3 +251,63 @@ def test_the_place_in_the_quotas_stays(qtbot: QtBot) -> None:
     assert (current.text(0), view.rows.indexOfTopLevelItem(current)) == ("vm100", 101)
     assert current.isSelected()
     assert view.rows.verticalScrollBar().value() == place > 0
+
+
+def test_a_timeline_of_more_than_was_asked_for(window: Window, qtbot: QtBot) -> None:
+    """Where the names of the logs that pass also take others, or are too many, it says so as long as it is so."""
+    window.model.put([Log("vault", "web", 1, 1, 1, 1, 1, "open", "")])
+    window.bar.words.setText("jour")
+    qtbot.waitUntil(lambda: len(names(window)) == 3)
+    assert "also" not in window.timeline.told()
+    window.bar.words.clear()
+    window.bar.quick[2].click()
+    window.model.put(
+        [Log("vault", "journal", 1, 1, 1, 1, 1, "sealed", ""), Log("dom0", "x", 1, 1, 1, 1, 1, "open", "")]
+    )
+    window.bar.words.setText("o")
+    qtbot.waitUntil(lambda: sorted(names(window)) == ["dom0/x", "vault/web", "work/web"])
+    window.model.put([Log("work", "x", 1, 1, 1, 1, 1, "sealed", "")])
+    window.refresher.timeline_words()
+    assert "▲ also counts work/x" in window.timeline._picture.note
+    window.model.put([Log(f"vm{n}", f"s{n % 400}", 1, 1, 1, 1, 1, "open", "") for n in range(600)])
+    window.refresher.timeline_words()
+    assert window.timeline._picture.note.startswith("▲ of all logs")
+    window.bar.show_all()
+    qtbot.waitUntil(lambda: not window.timeline._picture.note)
+
+
+def test_a_time_that_cannot_be_read_takes_no_more(window: Window, qtbot: QtBot) -> None:
+    """An action takes the range that the list still shows, not all times."""
+    window.bar.since.setCurrentText("-1h")
+    qtbot.waitUntil(lambda: window.model.filter.since > 0)
+    window.bar.until.setCurrentText("yesterdy")
+    qtbot.waitUntil(window.bar.problem.isVisible)
+    assert window.bar.times() == ["--since=-1h"]
+
+
+def test_a_range_where_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+    """Of an hour that came twice the one that was chosen is kept."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        bar = FilterBar()
+        qtbot.addWidget(bar)
+        first = 1_792_891_800_000_000  # 2026-10-25 01:30 UTC, when it is 02:30 for the second time
+        bar.set_range(first, first + 600_000_000)
+        found = bar.filter()
+        assert found.since == first
+        assert found.since < found.until <= first + 601_000_000
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_sessions_that_cannot_be_read_stay(window: Window, qtbot: QtBot) -> None:
+    """What was read before is kept, and is told to be old: no session is no answer."""
+    before = len(window.sessions.model.rows)
+    assert before
+    window.refresher._take_sessions([], "logchain: it cannot be read")
+    assert len(window.sessions.model.rows) == before
+    assert "this is old: logchain: it cannot be read" in window.sessions.told.text()
+    window.refresh()
+    qtbot.waitUntil(lambda: "old" not in window.sessions.told.text(), timeout=20_000)

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from logchain.gui.actions import ACTIONS
@@ -291,3 +291,58 @@ def test_labels_outlive_an_empty_moment(open_window: Open, room: Path, qtbot: Qt
     again = open_window(room / "store")
     qtbot.waitUntil(lambda: again.listing.is_complete, timeout=20_000)
     assert again.model.labels == {"work": "red"}
+
+
+def test_two_windows_keep_what_each_found(room: Path, open_window: Open) -> None:
+    """Neither what one checked nor its labels are written over by the other; one that is forgotten leaves no trace."""
+    first, second = (open_window(room / "store", logs=4) for _ in range(2))
+    first.logs.labelled.emit(["work"], "red")
+    second.logs.labelled.emit(["vault"], "blue")
+    logs = first.model.logs.all()
+    for window, vm in ((first, "vault"), (second, "work")):
+        damage = [{"damage": True, "text": f"{vm}/x is no file"}]
+        row = {"vm": vm, "stream": "journal", "findings": damage, "records": 3}
+        window.checks.take({"streams": [row]}, 1, logs, whole=False)
+    first.close()
+    second.close()
+    third = open_window(room / "store", logs=4)
+    assert third.model.labels == {"work": "red", "vault": "blue"}
+    cells = _cells(third)
+    assert cells["vault/journal"][1].startswith("DAMAGED: vault/x")
+    assert cells["work/journal"][1].startswith("DAMAGED")
+    (kept,) = (room / "state/logchain").glob("window-*.json")
+    third.checks.forget({next(log.id for log in logs if log.vm == "vault")})
+    assert "vault" not in kept.read_text()
+    assert "work" in kept.read_text()
+
+
+def test_a_page_of_text_in_the_filter(window: Window, qtbot: QtBot) -> None:
+    """Pasted words are cut to what can be looked for; the list follows them."""
+    for text in ("%" * 30_000, "a " * 1_500):
+        window.bar.words.setText(text)
+        qtbot.waitUntil(lambda: bool(window.model.filter.words), timeout=20_000)
+        assert len(window.bar.words.text()) <= 500
+        window.bar.show_all()
+        qtbot.waitUntil(lambda: window.model.rowCount() == 4, timeout=20_000)
+
+
+def test_a_layout_of_another_version(window: Window) -> None:
+    """A column that there is not sorts nothing; labels that are none are none."""
+    before = names(window)
+    window.model.sort(10, Qt.SortOrder.AscendingOrder)
+    assert names(window) == before
+    for value in (5, 1.5, True, QSize(1, 2)):
+        window.settings.setValue(window._labels, value)
+        assert window._kept_labels() == {}
+
+
+def test_close_where_the_command_ended_meanwhile(window: Window, qtbot: QtBot, room: Path) -> None:
+    """Who is asked whether to cancel it, and presses Close when it has ended, has the window closed."""
+    verify = next(one for one in ACTIONS if one.command == ("verify", "--json"))
+    job = window.doing.run(verify, ["verify", "--json", f"--audit-secret={room / 'audit'}"])
+    window.close()
+    (box,) = window.findChildren(QMessageBox)
+    qtbot.waitUntil(lambda: job.code is not None, timeout=30_000)
+    assert window.isVisible()
+    box.button(QMessageBox.StandardButton.Close).click()
+    qtbot.waitUntil(lambda: not window.isVisible())
