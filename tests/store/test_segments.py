@@ -204,10 +204,12 @@ def test_a_key_state_of_which_a_sync_failed_is_written_anew(store: Store, monkey
     before = (store.directory() / "ratchet").read_bytes()
     disk = Disk(monkeypatch)
     with open_store(store.path) as directory, stream_directory(directory, VM, STREAM) as stream:
+        descriptors = len(os.listdir("/proc/self/fd"))
         disk.fails = lambda what, _: what == "sync"
         with pytest.raises(WriteFailed):
             durable_state(stream)
         assert disk.calls == [("sync", "ratchet"), ("write", "ratchet")]
+        assert len(os.listdir("/proc/self/fd")) == descriptors
         assert (store.directory() / "ratchet").read_bytes() == before
         writer = store.directory() / "lock"
         disk.calls.clear()
@@ -251,7 +253,9 @@ def test_how_far_a_closed_segment_came(store: Store) -> None:
     state = store.state()
     roll(store)
     with open_store(store.path) as directory, stream_directory(directory, VM, STREAM) as stream:
+        before = len(os.listdir("/proc/self/fd"))
         found = extent(stream, store.state(), 1)
+        assert len(os.listdir("/proc/self/fd")) == before
         assert (found.records, found.tag) == (store.state().records, store.state().tag)
         assert found.size == len(texts(store)[1]) > state.end
         tags = store.directory() / "00000001.tags"
