@@ -18,7 +18,7 @@ from logchain.format.errors import UsageError
 from logchain.gui.actions import ACTIONS, Action
 from logchain.gui.command import Logchain
 from logchain.gui.job import _MOST, Job
-from logchain.gui.logs import Log
+from logchain.gui.logs import Filter, Log
 from logchain.gui.naming import also_taken, choose
 from logchain.gui.options import Options
 from logchain.gui.process import Process
@@ -532,3 +532,73 @@ def test_previews_are_off(window: Window, qtbot: QtBot) -> None:
     window.doing.preview()
     text = ended(qtbot, window.doing.jobs[-1])
     assert text.count("GET /") == 50
+
+
+def test_a_copied_command_is_of_what_is_shown(window: Window, qtbot: QtBot, room: Path) -> None:
+    """With a filter it names what passes; where nothing does there is none."""
+    window.bar.words.setText("work")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 2)
+    for view, name in ((window.logs, "list"), (window.sessions, "sessions")):
+        window.tabs.setCurrentWidget(view)
+        window.doing.copy_command()
+        line = QGuiApplication.clipboard().text()
+        assert line == f"logchain {name} --vm=work --stream=journal --stream=web --store {room / 'store'}"
+    window.bar.words.setText("nobody")
+    qtbot.waitUntil(lambda: window.model.rowCount() == 0)
+    QGuiApplication.clipboard().setText("before")
+    window.doing.copy_command()
+    assert QGuiApplication.clipboard().text() == "before"
+
+
+def test_a_preview_says_which_logs_it_also_shows(window: Window, qtbot: QtBot) -> None:
+    """Names of qubes and streams are chosen apart, for a preview too."""
+    window.menus.previews.setChecked(True)
+    window.bar.words.setText("web")
+    qtbot.waitUntil(lambda: names(window) == ["work/web"])
+    window.model.put([Log("vault", "web", 1, 1, 1, 1, 1, "open", "")])
+    window.bar.words.setText("a")
+    qtbot.waitUntil(lambda: window.model.rowCount() > 2)
+    window.model.arrange(Filter(words=("web",)))
+    window.logs.tree.selectAll()
+    window.doing.preview()
+    assert "also" not in window.doing.jobs[-1].windowTitle()
+    ended(qtbot, window.doing.jobs[-1])
+    window.model.logs.remove("vault", "web")
+    window.model.put([Log("vault", "other", 1, 1, 1, 1, 1, "open", "")])
+    window.model.arrange(Filter(words=("e",), states=("open",)))
+    window.logs.tree.selectAll()
+    window.model.put([Log("work", "other", 1, 1, 1, 1, 1, "sealed", "")])
+    window.doing.preview()
+    assert "▲ also of work/other" in window.doing.jobs[-1].windowTitle()
+    ended(qtbot, window.doing.jobs[-1])
+
+
+def test_damage_is_remembered_where_the_id_is_lost(open_window: Open, qtbot: QtBot, room: Path) -> None:
+    """The next window knows what was found, though nothing tells which stream it is."""
+    (room / "store/live/work/web/id").unlink()
+    window = open_window(room / "store", logs=4)
+    job = window.doing.run(action("verify", "--json"), ["verify", "--json", f"--audit-secret={room / 'audit'}"])
+    ended(qtbot, job)
+    for shown in (window, open_window(room / "store", logs=4)):
+        assert dict(zip(names(shown), column(shown, 8), strict=True))["work/web"].startswith("DAMAGED")
+
+
+def test_many_logs_that_go_at_once(window: Window, qtbot: QtBot) -> None:
+    """They are removed together: who is left is asked for once."""
+    rows = [{"vm": f"vm{n}", "stream": "x", "state": "open", "records": 1, "id": f"{n:064x}"} for n in range(300)]
+    window.feed.rows.emit(rows)
+    qtbot.waitUntil(lambda: window.model.rowCount() == 304)
+    told: list[object] = []
+    window.listing.forgot.connect(told.append)
+    window.feed.rows.emit([row | {"state": "gone"} for row in rows])
+    qtbot.waitUntil(lambda: window.model.rowCount() == 4)
+    assert told == [{f"vm{n}" for n in range(300)}]
+
+
+def test_since_an_hour_goes_on(window: Window) -> None:
+    """What is of the last seconds is so whenever the list is arranged, not only when it was typed."""
+    window.bar.since.setCurrentText("-5s")
+    window.filter(window.bar.filter())
+    before = window.model.filter.since
+    window._arrange_now()
+    assert window.model.filter.since > before > 0
