@@ -7,36 +7,17 @@ import sysconfig
 from itertools import chain
 from pathlib import Path
 
+import click
 import pytest
 
+from logchain.cli.commands import logchain_group
 from logchain.format.settings import DEFAULT_SETTINGS, parse_settings
 from tests.docs.generate import GENERATED
 from tests.docs.pages import PAGES, ROOT, anchors, links, page_name
 
-_LOGCHAIN = (
-    "audit-key",
-    "catalog",
-    "decrypt",
-    "delete",
-    "export",
-    "forget",
-    "gui",
-    "init",
-    "keygen",
-    "list",
-    "open",
-    "recipient",
-    "restored",
-    "seal",
-    "sessions",
-    "show",
-    "status",
-    "timeline",
-    "verify",
-)
 _COMMANDS = (
     "logchain",
-    *(f"logchain {name}" for name in _LOGCHAIN),
+    *(f"logchain {name}" for name in logchain_group.list_commands(click.Context(logchain_group))),
     "log-collector",
     "log-exporter",
     "log-exporter stdin",
