@@ -68,9 +68,16 @@ class Checks:
             if row := rows.get(name):
                 words = _words(report, row, now, bad)
                 found = _Check(log.id, as_time(row.get("time")), int(row.get("records") or 0), words)
-                if before and not words.startswith("DAMAGED") and _is_less(before, found.last, found.records):
+                seen = (
+                    found if found.records else found._replace(last=log.last, records=log.records)
+                )  # all was deleted?
+                if before and not words.startswith("DAMAGED") and _is_less(before, seen.last, seen.records):
                     less = f"LESS than an earlier check, which went to {format_second(before.last)}; now: "
                     found = found._replace(words=f"{less}{words}")
+                elif before and not found.records:
+                    found = before._replace(id=log.id, words=words)
+                else:  # the list may be behind the check: what it does not have yet is not lost
+                    found = found._replace(last=min(found.last, log.last), records=min(found.records, log.records))
                 self._found[name] = found
             elif whole:
                 checked = f"checked {format_second(now)}"

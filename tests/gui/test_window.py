@@ -279,6 +279,38 @@ def test_an_older_copy_in_the_place_of_the_store(window: Window, room: Path, qtb
     assert _cells(window)["work/web"][1].startswith("LESS than what was checked, which went to 20")
 
 
+def test_a_check_that_is_newer_than_the_list(window: Window, room: Path, qtbot: QtBot) -> None:
+    """What the list does not have yet is not called lost; what goes later is."""
+    window.feed.stop()
+    run_in(room)("log-collector", "--stdio", "web", vm="work", stdin=b"later\n" * 9)
+    assert _verify(window, room, qtbot)["work/web"][1].startswith("intact")
+    window.feed.follow()
+    qtbot.waitUntil(lambda: max(log.records for log in window.model.logs.all() if log.stream == "web") > 9)
+    shutil.rmtree(room / "store/live/work/web")
+    (room / "store/live/work/web").mkdir()
+    qtbot.waitUntil(lambda: _cells(window)["work/web"][1].startswith("LESS"), timeout=20_000)
+
+
+def test_a_log_whose_records_were_all_deleted(window: Window, room: Path, qtbot: QtBot) -> None:
+    """A check before and one after it say nothing of less: the ledger has who did it."""
+    _verify(window, room, qtbot)
+    run = run_in(room)
+    run("logchain", "seal")
+    run("logchain", "delete", "--vm=vault", "--until=now", "--yes")
+    qtbot.waitUntil(
+        lambda: [log.records for log in window.model.logs.all() if log.vm == "vault"] == [0], timeout=20_000
+    )
+    assert not _cells(window)["vault/journal"][1].startswith(("LESS", "DAMAGED"))
+    assert not _verify(window, room, qtbot)["vault/journal"][1].startswith(("LESS", "DAMAGED"))
+
+
+def _verify(window: Window, room: Path, qtbot: QtBot) -> dict[str, tuple[str, str]]:
+    verify = next(one for one in ACTIONS if one.command == ("verify", "--json"))
+    job = window.doing.run(verify, ["verify", "--json", f"--audit-secret={room / 'audit'}"])
+    qtbot.waitUntil(lambda: job.code is not None, timeout=30_000)
+    return _cells(window)
+
+
 def test_labels_outlive_an_empty_moment(open_window: Open, room: Path, qtbot: QtBot) -> None:
     """A store that has no logs for now, as while it is restored, takes no label."""
     window = open_window(room / "store", logs=4)
