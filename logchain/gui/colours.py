@@ -6,8 +6,7 @@ from PySide6.QtWidgets import QApplication
 
 __all__ = ["SCHEMES", "is_dark", "set_scheme", "warning_colour"]
 
-SCHEMES = ("system", "light", "dark")
-_SCHEMES = dict(zip(SCHEMES, (Qt.ColorScheme.Unknown, Qt.ColorScheme.Light, Qt.ColorScheme.Dark), strict=True))
+SCHEMES = {"system": Qt.ColorScheme.Unknown, "light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
 _ROLE = QPalette.ColorRole
 _OWN = {  # where the platform does not follow: window, base, text, button, highlight, faint
     "light": ("#efefef", "#ffffff", "#000000", "#e6e6e6", "#2f6fb0", "#707070"),
@@ -20,7 +19,7 @@ def set_scheme(name: str) -> None:
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     app.setPalette(QPalette())
-    QGuiApplication.styleHints().setColorScheme(_SCHEMES[name])
+    QGuiApplication.styleHints().setColorScheme(SCHEMES[name])
     if name != "system" and is_dark() != (name == "dark"):
         app.setStyle("Fusion")
         app.setPalette(_palette(*_OWN[name]))

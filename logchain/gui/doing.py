@@ -125,20 +125,20 @@ class Doing(QObject):
 
     def copy_command(self) -> None:
         """Copy the command that shows what this view shows."""
-        view = self._window.tabs.currentWidget()
+        view, wanted = self._window.tabs.currentWidget(), self._window.model.filter
         logs: list[Log] = []
         words: list[str] = []
         if view is self._window.quota:
             words = ["status"]
         elif self._window.timeline.hasFocus():
-            words, logs = ["timeline", f"--buckets={BUCKETS}"], self._passing(self._window.refresher.wanted())
+            words, logs = ["timeline", f"--buckets={BUCKETS}"], self._passing(wanted.of_all_times())
             words += self._window.refresher.timeline_times()
         elif view is self._window.sessions:
-            words, logs = ["sessions", *self._window.bar.times()], self._passing(self._window.refresher.wanted())
+            words, logs = ["sessions", *self._window.bar.times()], self._passing(wanted.of_all_times())
         elif logs := self._window.logs.chosen():
             words = ["show", *self._window.bar.times()]
         else:
-            words, logs = ["list"], self._passing(self._window.model.filter)
+            words, logs = ["list"], self._passing(wanted)
         if not self._window.model.rowCount() and view is not self._window.quota:
             self._window.statusBar().showMessage("Nothing passes the filter: there is no command for that.", 10_000)
             return
@@ -153,4 +153,4 @@ class Doing(QObject):
 
     def _passing(self, wanted: Filter) -> list[Log]:
         """Return the logs that pass a filter; none, which no command has to name, where all do."""
-        return [] if wanted == Filter() else self._window.model.logs.some(wanted, -1)
+        return [] if wanted == Filter() else self._window.model.logs.passing(wanted)

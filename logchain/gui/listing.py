@@ -18,7 +18,7 @@ __all__ = ["Listing"]
 
 _QUIET_EVERY = 30_000  # ms until senders that fell silent are looked for
 
-Name: TypeAlias = tuple[str, str]  # VM and stream
+_Name: TypeAlias = tuple[str, str]  # VM and stream
 
 
 class Listing(QObject):
@@ -32,9 +32,9 @@ class Listing(QObject):
         super().__init__(parent)
         self._model, self._feed, self._checks = model, feed, checks
         self.is_complete = False
-        self._told: set[Name] = set()  # names that the list told, until it is complete
+        self._told: set[_Name] = set()  # names that the list told, until it is complete
         self._forgotten: frozenset[str] = frozenset()  # ids, when the list began
-        self._connected: dict[Name, dict[str, Any]] = {}
+        self._connected: dict[_Name, dict[str, Any]] = {}
         self._throttled: Collection[str] = ()
         quiet = QTimer(self)
         quiet.timeout.connect(self._put_connected)
@@ -61,7 +61,7 @@ class Listing(QObject):
     def _take(self, rows: Objects) -> None:
         """Take in logs, new or changed or gone; and that all were told."""
         logs: list[Log] = []
-        gone: dict[Name, str] = {}
+        gone: dict[_Name, str] = {}
         for row in rows:
             if "forgotten" in row:
                 self._forgotten = frozenset(map(str, row["forgotten"]))
@@ -110,7 +110,7 @@ class Listing(QObject):
         """Tell anew what is known of the integrity of all logs."""
         self._put(self._model.logs.all())
 
-    def _remove(self, names: Collection[Name]) -> None:
+    def _remove(self, names: Collection[_Name]) -> None:
         for name in names:
             self._model.logs.remove(*name)
             self._connected.pop(name, None)

@@ -38,6 +38,10 @@ class Filter(NamedTuple):
     until: int = MAX_TIME
     states: tuple[str, ...] = ()  # beginnings of them, or of what is known of the integrity; none: all
 
+    def of_all_times(self) -> "Filter":
+        """Return it without its times."""
+        return self._replace(since=0, until=MAX_TIME)
+
 
 class Logs:
     """All logs, and the order in which those that pass the filter are shown; a log keeps its number, 1 and up."""
@@ -71,10 +75,6 @@ class Logs:
     def remove(self, vm: str, stream: str) -> None:
         """Leave out a log; it goes with the next `sort`."""
         self._database.execute("DELETE FROM logs WHERE vm = ? AND stream = ?", (vm, stream))
-
-    def clear(self) -> None:
-        """Leave out all."""
-        self._database.execute("DELETE FROM logs")
 
     def sort(self, column: str, *, descending: bool, wanted: Filter) -> bool:
         """Make the order anew, by one of COLUMNS; tell whether it is another."""
@@ -115,14 +115,14 @@ class Logs:
 
     def all(self) -> list[Log]:
         """Return all logs, by VM and stream."""
-        return self.some(Filter(), -1)
+        return self.passing(Filter())
 
     def vms(self) -> set[str]:
         """Return the VMs that have logs."""
         return {str(vm) for (vm,) in self._database.execute("SELECT DISTINCT vm FROM logs")}
 
-    def some(self, wanted: Filter, most: int) -> list[Log]:
-        """Return so many logs that pass a filter, by VM and stream; all of them where `most` is negative."""
+    def passing(self, wanted: Filter, most: int = -1) -> list[Log]:
+        """Return the logs that pass a filter, by VM and stream: so many at most, all of them where that is negative."""
         where, values = _where(wanted)
         query = f"SELECT {_FIELDS} FROM logs WHERE {where} ORDER BY vm, stream LIMIT ?"
         return [Log._make(row) for row in self._database.execute(query, [*values, most])]

@@ -29,7 +29,7 @@ LABELS = {  # the labels of qubes, as Qubes paints them
     "black": "#000000",
 }
 
-Index: TypeAlias = QModelIndex | QPersistentModelIndex
+_Index: TypeAlias = QModelIndex | QPersistentModelIndex
 _TOP = QModelIndex()
 
 
@@ -51,7 +51,7 @@ class LogsModel(QAbstractItemModel):
         """Which logs are shown."""
         return self._filter
 
-    def log(self, index: Index) -> Log | None:
+    def log(self, index: _Index) -> Log | None:
         """Return the log at an index, or the one that it is below."""
         if not index.isValid():
             return None
@@ -85,12 +85,12 @@ class LogsModel(QAbstractItemModel):
             self.changePersistentIndexList(old, [self._moved(index, number) for index, number in kept])
         self.layoutChanged.emit()
 
-    def _number(self, index: Index) -> int:
+    def _number(self, index: _Index) -> int:
         if index.internalId():
             return int(index.internalId())
         return self.logs.order[index.row()] if index.row() < len(self.logs.order) else 0
 
-    def _moved(self, index: Index, number: int) -> QModelIndex:
+    def _moved(self, index: _Index, number: int) -> QModelIndex:
         place = self.logs.places.get(number, -1)
         if place < 0:
             return QModelIndex()
@@ -120,7 +120,7 @@ class LogsModel(QAbstractItemModel):
                 self._below[number] = kept
                 self.endInsertRows()
 
-    def forget_below(self, index: Index) -> None:
+    def forget_below(self, index: _Index) -> None:
         """Let go of what is below a log that was closed: it is asked for anew when the log is opened again."""
         number = self._number(index)
         rows = self._below.get(number, ())
@@ -131,36 +131,36 @@ class LogsModel(QAbstractItemModel):
 
     # What follows has the names that Qt calls.
 
-    def index(self, row: int, column: int, parent: Index = _TOP) -> QModelIndex:
+    def index(self, row: int, column: int, parent: _Index = _TOP) -> QModelIndex:
         """Return an index."""
         if not parent.isValid():
             return self.createIndex(row, column, 0) if row < len(self.logs.order) else QModelIndex()
         return self.createIndex(row, column, self.logs.order[parent.row()])
 
-    def parent(self, index: Index = _TOP) -> Any:
+    def parent(self, index: _Index = _TOP) -> Any:
         """Return the log that an index is below."""
         place = self.logs.places.get(index.internalId(), -1) if index.isValid() and index.internalId() else -1
         return self.createIndex(place, 0, 0) if place >= 0 else QModelIndex()
 
-    def rowCount(self, parent: Index = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: _Index = _TOP) -> int:  # noqa: N802
         """Return how many rows there are."""
         if not parent.isValid():
             return len(self.logs.order)
         return 0 if parent.internalId() or parent.column() else len(self._below.get(self._number(parent), ()))
 
-    def columnCount(self, parent: Index = _TOP) -> int:  # noqa: N802, ARG002
+    def columnCount(self, parent: _Index = _TOP) -> int:  # noqa: N802, ARG002
         """Return how many columns there are."""
         return len(COLUMNS)
 
-    def hasChildren(self, parent: Index = _TOP) -> bool:  # noqa: N802
+    def hasChildren(self, parent: _Index = _TOP) -> bool:  # noqa: N802
         """Tell whether a row can be opened: every log can."""
         return not parent.isValid() or not (parent.internalId() or parent.column())
 
-    def canFetchMore(self, parent: Index) -> bool:  # noqa: N802
+    def canFetchMore(self, parent: _Index) -> bool:  # noqa: N802
         """Tell whether what is below a log was not asked for yet."""
         return parent.isValid() and not parent.internalId() and self._number(parent) not in self._below
 
-    def fetchMore(self, parent: Index) -> None:  # noqa: N802
+    def fetchMore(self, parent: _Index) -> None:  # noqa: N802
         """Ask for what is below a log."""
         log = self.log(parent)
         if log:
@@ -183,7 +183,7 @@ class LogsModel(QAbstractItemModel):
             return _alignment(section)
         return None
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(index.column())
@@ -217,7 +217,7 @@ class LogsModel(QAbstractItemModel):
             return warning_colour()
         return None
 
-    def _data_below(self, index: Index, role: int) -> Any:
+    def _data_below(self, index: _Index, role: int) -> Any:
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
         rows = self._below.get(index.internalId(), ())

@@ -116,7 +116,7 @@ class LogsView(QStackedWidget):
     def label_menu(self) -> QMenu:
         """Return the menu that says which label the qubes of the selected logs have."""
         vms = sorted({log.vm for log in self.chosen()})
-        menu = QMenu(mnemonic(f"&Label of {vms[0] if len(vms) == 1 else 'these qubes'}").replace("&&", "&"), self)
+        menu = QMenu(f"&Label of {mnemonic(vms[0]) if len(vms) == 1 else 'these qubes'}", self)
         group = QActionGroup(menu)
         known = {self.model.labels.get(vm, "") for vm in vms}
         for name in ("", *LABELS):

@@ -24,7 +24,7 @@ class Process(QObject):
     through one pipe, for a question must not be shown before what it is about.
     """
 
-    lines = Signal(list)  # JSON objects, bytes
+    lines = Signal(list)  # one JSON object each, as bytes
     said = Signal(str)  # lines for the person, with newlines between them
     progress = Signal(int, str)  # percents, of what
     asked = Signal(str, str, bool)  # a question, the word that agrees, whether the answer is a secret

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from logchain.format.errors import UsageError
-from logchain.format.limits import MAX_TIME
 from logchain.gui.answers import Objects
 from logchain.gui.gaps import marks_of, silences
 from logchain.gui.logs import Filter
@@ -53,9 +52,9 @@ class Refresher(QObject):
 
     def _choose_sessions(self) -> None:
         """Show the sessions of the logs that are shown, in the time that is chosen."""
-        wanted, logs = self._window.model.filter, self._window.model.logs
-        names = None if self.wanted() == Filter() else {log[:2] for log in logs.some(self.wanted(), -1)}
-        self._window.sessions.choose(names, wanted.since, wanted.until)
+        shown_now, wanted = self._window.model.filter, self._wanted()
+        names = None if wanted == Filter() else {log[:2] for log in self._window.model.logs.passing(wanted)}
+        self._window.sessions.choose(names, shown_now.since, shown_now.until)
 
     def refresh(self) -> None:
         """Read all of it anew."""
@@ -77,7 +76,7 @@ class Refresher(QObject):
     def _redraw(self) -> None:
         if self._changed and self._is_seen():
             self._changed = False
-            if self._window.model.logs.some(self.wanted(), 1):
+            if self._window.model.logs.passing(self._wanted(), 1):
                 words = ["timeline", "--json", f"--buckets={BUCKETS}", *self.timeline_words()]
                 self._window.feed.ask("timeline", words, self._draw)
             else:
@@ -85,16 +84,19 @@ class Refresher(QObject):
             if not self._window.feed.asks("sessions"):
                 self._read_sessions()
 
-    def wanted(self) -> Filter:
-        """Return the filter without its times."""
-        return self._window.model.filter._replace(since=0, until=MAX_TIME)
+    def _wanted(self) -> Filter:
+        """Return the filter without its times: timeline and sessions have their own."""
+        return self._window.model.filter.of_all_times()
 
     def timeline_words(self) -> list[str]:
-        """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed."""
-        wanted, logs = self.wanted(), self._window.model.logs
+        """Return the options of what the timeline shows: what passes the filter, of all times if it is not zoomed.
+
+        Notes on the timeline what these options count besides.
+        """
+        wanted, logs = self._wanted(), self._window.model.logs
         names, note = list[str](), ""
         if wanted != Filter():
-            passing = logs.some(wanted, -1)
+            passing = logs.passing(wanted)
             try:
                 names = choose(passing, logs.all)
                 if others := also_taken(passing, logs.all()):

@@ -35,13 +35,13 @@ _COLUMNS = (
     _Column("Lines", 8, "lines"),
     _Column("Why", 20, "why"),
 )
-_START = 3
+_START = [column.member for column in _COLUMNS].index("start")
 _TIMES = ("start", "end")
 _NUMBERS = ("silence_before", "duration", "longest_silence", "lines")
 _MOST = 20_000  # rows
 _TOP = QModelIndex()
 
-Index: TypeAlias = QModelIndex | QPersistentModelIndex
+_Index: TypeAlias = QModelIndex | QPersistentModelIndex
 _Identity: TypeAlias = tuple[object, ...]
 
 
@@ -101,11 +101,11 @@ class _Sessions(QAbstractTableModel):
         names = self._names
         return [row for row in self._all if names is None or (row.get("vm"), row.get("stream")) in names]
 
-    def rowCount(self, parent: Index = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: _Index = _TOP) -> int:  # noqa: N802
         """Return how many rows there are."""
         return 0 if parent.isValid() else len(self.rows)
 
-    def columnCount(self, parent: Index = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: _Index = _TOP) -> int:  # noqa: N802
         """Return how many columns there are."""
         return 0 if parent.isValid() else len(_COLUMNS)
 
@@ -121,7 +121,7 @@ class _Sessions(QAbstractTableModel):
             return _COLUMNS[section].heading
         return None
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
         column = _COLUMNS[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -192,13 +192,13 @@ class SessionsView(QWidget):
     def _choose_again(self) -> None:
         if self._current is None and not self._chosen:
             return
-        chosen, flag = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
+        selection, flag = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
         for place, row in enumerate(self.model.rows):
             identity = _identity(row)
             if identity == self._current:
-                chosen.setCurrentIndex(self.model.index(place, 0), flag.NoUpdate)
+                selection.setCurrentIndex(self.model.index(place, 0), flag.NoUpdate)
             if identity in self._chosen:
-                chosen.select(self.model.index(place, 0), flag.Select | flag.Rows)
+                selection.select(self.model.index(place, 0), flag.Select | flag.Rows)
 
     def choose(self, names: Collection[tuple[str, str]] | None, since: int, until: int) -> None:
         """Show the sessions of these logs, of all for None, that were between two times, µs since 1970."""
