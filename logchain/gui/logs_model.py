@@ -174,8 +174,8 @@ class LogsModel(QAbstractItemModel):
             self.arrange()
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
-        """Return a column's heading."""
-        if orientation != Qt.Orientation.Horizontal:
+        """Return a column's heading; none of a column that only the layout of another version has."""
+        if orientation != Qt.Orientation.Horizontal or section >= len(HEADINGS):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return HEADINGS[section]
