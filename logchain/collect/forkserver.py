@@ -39,8 +39,8 @@ class ForkServer:
         self._pid = os.fork()
         if self._pid == 0:
             try:
-                _close_all_but(store.fd, theirs.fileno())
                 signal.set_wakeup_fd(-1)
+                _close_all_but(store.fd, theirs.fileno())
                 # they stay blocked: they end an instance, as soon as it is one, and never the server
                 for number in STOPS:
                     signal.signal(number, lambda *_: None)

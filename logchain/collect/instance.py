@@ -90,16 +90,19 @@ def be_instance(
         confine(held.directory.fd, parent)
         return held.open(clock, Rolling(order.segment, order.segment_age * 1_000_000))
 
-    return serve(
-        connection.fileno(),
-        answers,
-        open_writer,
-        clock,
-        control.fileno(),
-        order.service,
-        lambda message: log(f"{name}: {message}"),
-        allowance,
-    )
+    try:
+        return serve(
+            connection.fileno(),
+            answers,
+            open_writer,
+            clock,
+            control.fileno(),
+            order.service,
+            lambda message: log(f"{name}: {message}"),
+            allowance,
+        )
+    finally:
+        signal.set_wakeup_fd(-1)  # the sockets are closed before the process has ended
 
 
 def _apart(action: Callable[[], None]) -> None:

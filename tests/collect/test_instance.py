@@ -60,11 +60,18 @@ def signals() -> Iterator[None]:
 
 @pytest.mark.usefixtures("signals")
 def test_what_an_instance_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Done here, but for the confinement: that is tried elsewhere. It confines itself to the stream's directory."""
-    confined: list[tuple[str, int]] = []
-    monkeypatch.setattr(
-        instance, "confine", lambda fd, parent: confined.append((os.readlink(f"/proc/self/fd/{fd}"), parent))
-    )
+    """Done here, but for the confinement: that is tried elsewhere. It confines itself to the stream's directory.
+
+    A signal is told to the acceptor's end of the control socket, and to nothing once that may be closed.
+    """
+    confined: list[tuple[str, int, int]] = []
+
+    def confine(fd: int, parent: int) -> None:
+        signals_go_to = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(signals_go_to)
+        confined.append((os.readlink(f"/proc/self/fd/{fd}"), parent, signals_go_to))
+
+    monkeypatch.setattr(instance, "confine", confine)
     sender, connection = socket.socketpair()
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -72,11 +79,11 @@ def test_what_an_instance_does(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     sender.shutdown(socket.SHUT_WR)
     root = open_store(store.path)
     assert be_instance(ORDER, connection, ours, theirs, root, store.clock, 7, pytest.fail) == 0
-    assert confined == [(str(store.directory()), 7)]
+    assert confined == [(str(store.directory()), 7, ours.fileno())]
     assert root.fd == -1
     assert sender.recv(1_000).startswith(b"logchain/1 session=")
     assert store.lines() == [b"x"]
-    assert signal.set_wakeup_fd(-1) == ours.fileno()
+    assert signal.set_wakeup_fd(-1) == -1
     for one in (sender, connection, ours, theirs):
         one.close()
 
