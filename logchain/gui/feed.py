@@ -27,13 +27,9 @@ class Feed(QObject):
         super().__init__(parent)
         self._logchain = logchain
         self._running: dict[str, Process] = {}
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.setInterval(_AGAIN)
+        self._again = QTimer(self, interval=_AGAIN, singleShot=True)
         self._again.timeout.connect(self.follow)
-        self.silence = QTimer(self)
-        self.silence.setSingleShot(True)
-        self.silence.setInterval(_SILENCE)
+        self.silence = QTimer(self, interval=_SILENCE, singleShot=True)
         self.silence.timeout.connect(lambda: self._fall_silent(True))
         self._is_silent = False
 

@@ -64,9 +64,7 @@ class FilterBar(QWidget):
         self._rows.addLayout(states)
         self.problem.hide()
         self._times = "", ""  # since and until, as they last could be read
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE)
+        self._timer = QTimer(self, interval=_PAUSE, singleShot=True)
         self._timer.timeout.connect(self.tell)
         self.words.textChanged.connect(lambda: self._timer.start())
         for box in (self.since, self.until):

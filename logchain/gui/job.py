@@ -25,8 +25,9 @@ __all__ = ["Job"]
 
 _MOST = 256 << 10  # bytes of text that are shown
 _PAUSE = 50  # ms between two writes into the box
-_PATIENCE = 3_000  # ms for a command that was told to end, before it can be killed: no double click does that; and
-# as long for one that was killed, before we give up
+# ms for a command that was told to end, before it can be killed (no double click does that); as long for one that was
+# killed, before we give up
+_PATIENCE = 3_000
 _LEFT = -2  # no exit code: it is not known how it ends
 _RESULTS = {
     0: "✔ Done.",
@@ -87,13 +88,9 @@ class Job(QDialog):
         layout = QVBoxLayout(self)
         for widget in (self.heading, self.bar, self.text, self.question, buttons):
             layout.addWidget(widget)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE)
+        self._timer = QTimer(self, interval=_PAUSE, singleShot=True)
         self._timer.timeout.connect(self._write)
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(_PATIENCE)
+        self._patience = QTimer(self, interval=_PATIENCE, singleShot=True)
         self._patience.timeout.connect(self._lose_patience)
         self.process = Process(logchain.program(*words), self)
         self.process.lines.connect(self._take)

@@ -42,7 +42,8 @@ class Menus:
         self._close = self._add(self.log, "Close", lambda: window.close(), "Ctrl+Q")
         view = bar.addMenu("&View")
         self._add(view, "&Refresh", lambda: window.listing.read_again(), "F5")
-        for place, name in enumerate(("&Logs", "S&essions", "&Quotas")):
+        for place in range(window.tabs.count()):
+            name = window.tabs.tabText(place)
             self._add(view, name, lambda _=False, place=place: window.tabs.setCurrentIndex(place), f"Ctrl+{place + 1}")
         self._add(view, "Go to the &timeline", lambda: window.timeline.setFocus(), "Ctrl+T")
         view.addSeparator()

@@ -40,8 +40,7 @@ class Process(QObject):
         self._process.readyRead.connect(self._plan)
         self._process.errorOccurred.connect(self._failed)
         self._process.finished.connect(self._finished)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
+        self._timer = QTimer(self, singleShot=True)
         self._since = QElapsedTimer()
         self._timer.timeout.connect(self._take)
 

@@ -1,7 +1,7 @@
 """The window: filter, timeline, and the tabs of logs, sessions and quotas; what happens between them."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
@@ -82,7 +82,7 @@ class Window(QMainWindow):
         self.statusBar().addWidget(self.counts, 1)
         self.statusBar().addPermanentWidget(where)
         self.doing = Doing(self)
-        self._labels = f"labels-{store_key(logchain.store)}"
+        self._labels_key = f"labels-{store_key(logchain.store)}"
         self._arranging = QTimer(self, interval=_ARRANGE_EVERY, singleShot=True)
         self._arranging.timeout.connect(self._arrange_now)
         again = QTimer(self)
@@ -121,7 +121,7 @@ class Window(QMainWindow):
             self._label(list(vms), "")
 
     def _keep_labels(self) -> None:
-        self.settings.setValue(self._labels, [f"{vm}={name}" for vm, name in self.model.labels.items()])
+        self.settings.setValue(self._labels_key, [f"{vm}={name}" for vm, name in self.model.labels.items()])
         self.settings.sync()
 
     def _arrange_now(self) -> None:
@@ -131,7 +131,7 @@ class Window(QMainWindow):
 
     def _kept_labels(self) -> dict[str, str]:
         self.settings.sync()
-        kept = self.settings.value(self._labels)
+        kept = self.settings.value(self._labels_key)
         kept = [kept] if isinstance(kept, str) else kept  # one is no list
         pairs = [str(one).partition("=") for one in kept] if isinstance(kept, list) else []
         return {vm: name for vm, _, name in pairs if name}
@@ -179,8 +179,8 @@ class Window(QMainWindow):
             self.feed.follow()
 
     def _label(self, vms: Sequence[str], name: str) -> None:
-        labels = {vm: label for vm, label in self._kept_labels().items() if vm not in vms}  # another window's too
-        self.model.labels = labels | (dict.fromkeys(vms, name) if name else {})
+        others = {vm: kept for vm, kept in self._kept_labels().items() if vm not in vms}  # another window's too
+        self.model.labels = others | (dict.fromkeys(vms, name) if name else {})
         self._keep_labels()
         self.logs.tree.viewport().update()
 
@@ -206,15 +206,19 @@ class Window(QMainWindow):
 
     # layout, kept for each user
 
+    def _layouts(self) -> dict[str, tuple[Callable[[], QByteArray], Callable[[QByteArray], bool]]]:
+        """Return what saves and what restores each part of it, by the name that it is kept under."""
+        columns, sessions = self.logs.tree.header(), self.sessions.table.horizontalHeader()
+        return {
+            "geometry": (self.saveGeometry, self.restoreGeometry),
+            "splitter": (self.splitter.saveState, self.splitter.restoreState),
+            "columns": (columns.saveState, columns.restoreState),
+            "sessions": (sessions.saveState, sessions.restoreState),
+        }
+
     def _restore(self) -> None:
-        settings = self.settings
-        for name, restore in (
-            ("geometry", self.restoreGeometry),
-            ("splitter", self.splitter.restoreState),
-            ("columns", self.logs.tree.header().restoreState),
-            ("sessions", self.sessions.table.horizontalHeader().restoreState),
-        ):
-            state = settings.value(name)
+        for name, (_, restore) in self._layouts().items():
+            state = self.settings.value(name)
             if isinstance(state, QByteArray):  # whatever else stands there was not written by us
                 restore(state)
         self.model.labels = self._kept_labels()
@@ -228,13 +232,10 @@ class Window(QMainWindow):
             self.doing.ask_to_end()
             event.ignore()
             return
-        settings = self.settings
-        settings.setValue("geometry", self.saveGeometry())
-        settings.setValue("splitter", self.splitter.saveState())
-        settings.setValue("columns", self.logs.tree.header().saveState())
-        settings.setValue("sessions", self.sessions.table.horizontalHeader().saveState())
+        for name, (save, _) in self._layouts().items():
+            self.settings.setValue(name, save())
         self.menus.save()
-        settings.sync()
+        self.settings.sync()
         self.feed.stop()
         for timer in self.findChildren(QTimer):
             timer.stop()

@@ -366,7 +366,7 @@ def test_a_layout_of_another_version(window: Window) -> None:
     assert window.model.headerData(9, Qt.Orientation.Horizontal) is None
     assert window.model.headerData(8, Qt.Orientation.Horizontal)
     for value in (5, 1.5, True, QSize(1, 2)):
-        window.settings.setValue(window._labels, value)
+        window.settings.setValue(window._labels_key, value)
         assert window._kept_labels() == {}
 
 
