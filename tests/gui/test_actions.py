@@ -57,6 +57,15 @@ def ended(qtbot: QtBot, job: Job) -> str:
     return job.text.toPlainText()
 
 
+def open_work(window: Window, qtbot: QtBot, qubes: Path) -> tuple[Job, Path]:
+    """Open work/web in a viewer that stays until `qubes`/viewer is gone; return the job, and the file that is seen."""
+    (qubes / "viewer").touch()
+    window.logs.choose("work", "web")
+    job = window.doing.run(action("open"), options(window, action("open")).words())
+    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
+    return job, Path((qubes / "called").read_text().split()[-1])
+
+
 @pytest.fixture
 def qubes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Qubes' commands, as stand-ins that note how they were called."""
@@ -303,11 +312,7 @@ def test_cancel(window: Window, qtbot: QtBot, qubes: Path) -> None:
 
 def test_to_close_the_window_over_a_command(window: Window, qtbot: QtBot, qubes: Path) -> None:
     """It asks first; what runs is ended, and leaves nothing, before the window is closed."""
-    (qubes / "viewer").touch()
-    window.logs.choose("work", "web")
-    window.doing.run(action("open"), options(window, action("open")).words())
-    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
-    path = Path((qubes / "called").read_text().split()[-1])
+    _, path = open_work(window, qtbot, qubes)
     for button in (QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close):
         assert not window.close()
         box = window.findChildren(QMessageBox)[-1]
@@ -326,26 +331,18 @@ def test_to_close_the_window_over_a_command(window: Window, qtbot: QtBot, qubes:
 
 def test_a_command_that_is_killed(window: Window, qtbot: QtBot, qubes: Path) -> None:
     """It is not called done."""
-    (qubes / "viewer").touch()
-    window.logs.choose("work", "web")
-    job = window.doing.run(action("open"), options(window, action("open")).words())
-    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
+    job, left = open_work(window, qtbot, qubes)
     os.kill(job.process._process.processId(), signal.SIGKILL)
     (qubes / "viewer").unlink()
     ended(qtbot, job)
     assert (job.code, job.heading.text()[0]) == (-1, "▲")
-    left = Path((qubes / "called").read_text().split()[-1])
     assert left.exists() == ("/dev/shm" in job.heading.text())
     shutil.rmtree(left.parent)
 
 
 def test_a_double_click_on_cancel(window: Window, qtbot: QtBot, qubes: Path) -> None:
     """It is one click: a command is killed by a second press only if it did not end, and then that is told."""
-    (qubes / "viewer").touch()
-    window.logs.choose("work", "web")
-    job = window.doing.run(action("open"), options(window, action("open")).words())
-    qtbot.waitUntil((qubes / "called").exists, timeout=20_000)
-    path = Path((qubes / "called").read_text().split()[-1])
+    job, path = open_work(window, qtbot, qubes)
     job.button.click()
     job.button.click()
     job.reject()
@@ -394,13 +391,9 @@ def as_root(qubes: Path, room: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_kill_under_sudo(as_root: Path, open_window: Open, qtbot: QtBot, room: Path) -> None:
     """It is killed though no signal reaches it, that is told, and the window can be closed."""
     window = open_window(room / "store", logs=4)
-    window.logs.choose("work", "web")
-    (as_root / "viewer").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("logchain.gui.job._PATIENCE", 100)
-        job = window.doing.run(action("open"), options(window, action("open")).words())
-    qtbot.waitUntil((as_root / "called").exists, timeout=20_000)
-    path = Path((as_root / "called").read_text().split()[-1])
+        job, path = open_work(window, qtbot, as_root)
     pid = job.process._process.processId()
     assert job.line.startswith("sudo logchain open")
     job.process._press = lambda key: Process._press(job.process, key) if key != b"\x03" else None  # type: ignore[method-assign]
@@ -418,12 +411,9 @@ def test_kill_under_sudo(as_root: Path, open_window: Open, qtbot: QtBot, room: P
 def test_what_cannot_be_killed(as_root: Path, open_window: Open, qtbot: QtBot, room: Path) -> None:
     """A command that hears nothing any more is told to go on, and stops neither its dialog nor the window."""
     window = open_window(room / "store", logs=4)
-    window.logs.choose("work", "web")
-    (as_root / "viewer").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("logchain.gui.job._PATIENCE", 100)
-        job = window.doing.run(action("open"), options(window, action("open")).words())
-    qtbot.waitUntil((as_root / "called").exists, timeout=20_000)
+        job, path = open_work(window, qtbot, as_root)
     pid = job.process._process.processId()
     os.kill(pid, signal.SIGSTOP)
     job.button.click()
@@ -435,7 +425,7 @@ def test_what_cannot_be_killed(as_root: Path, open_window: Open, qtbot: QtBot, r
     (as_root / "viewer").unlink()
     os.kill(pid, signal.SIGCONT)  # and now it hears that it is to be killed
     qtbot.waitUntil(lambda: not Path(f"/proc/{pid}/exe").exists(), timeout=20_000)
-    shutil.rmtree(Path((as_root / "called").read_text().split()[-1]).parent)
+    shutil.rmtree(path.parent)
 
 
 def test_where_sudo_asks_for_a_password(as_root: Path, open_window: Open, qtbot: QtBot, room: Path) -> None:
