@@ -143,6 +143,8 @@ class _Following:
     def _look(self, names: list[tuple[str, str]]) -> None:
         for row in list_streams(self._store, self._catalog, names):
             name = row[:2]
+            if row.state == "damaged" and self._ids.get(name) in self._gone.forgotten():
+                continue  # it is being removed, and told of when it is gone
             if self._shown.get(name) != row:
                 if row.id not in ("", self._ids.get(name, row.id)) and self._is_forgotten(name):
                     self._tell_gone(name)  # and another has its names now

@@ -105,9 +105,10 @@ class FilterBar(QWidget):
 
     def set_range(self, since: int, until: int) -> None:
         """Choose a time range, µs since 1970."""
-        for box, time_us in ((self.since, since), (self.until, until + 999_999)):  # it is told in whole seconds
-            text, second = format_second(time_us), time_us - time_us % 1_000_000
-            if parse_when(text, datetime.now()) != second:  # the clock showed that time twice
+        last = min(until + 999_999, MAX_TIME)  # it is told in whole seconds
+        for box, time_us in ((self.since, since), (self.until, last)):
+            text, second = format_second(time_us) if time_us else "", time_us - time_us % 1_000_000
+            if text and parse_when(text, datetime.now()) != second:  # the clock showed that time twice
                 text = format_local(second, None, full=True)
             box.setCurrentText(text)
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from logchain.cli.list import _Following
 from logchain.compress.catalog import Catalog
 from logchain.format.record import LINE
+from logchain.read.selection import Selection
+from logchain.store import forgetting
 from logchain.store.layout import open_store
 from tests.cli.conftest import SCRIPTS, Run
-from tests.conftest import Store
+from tests.conftest import STREAM, VM, Store
 from tests.read.archived import Archive
 
 
@@ -91,6 +94,42 @@ def test_following_what_is_taken_away(stocked: Run, tmp_path: Path) -> None:
     assert told[-3] == {"listed": 2}
     assert told[-2] == told[1] | {"state": "missing"}
     assert told[-1] == told[1]
+
+
+def test_following_what_is_being_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log that the ledger says is forgotten is gone when it is gone, and not damaged while it goes."""
+    store = Archive.make(tmp_path / "store")
+    store.log(b"x")
+    with open_store(store.path) as directory:
+        following = _Following(str(store.path), directory, Selection())
+        following._look([(VM, STREAM)])
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(forgetting, "_remove_stream", lambda *_: None)
+            patch.setattr(forgetting, "_remove_vm", lambda *_: None)
+            store.forget()
+        (store.directory() / "ratchet").unlink()
+        following._look([(VM, STREAM)])
+        assert not capsys.readouterr().out
+        with store.ledger() as (found, ledger):
+            forgetting.finish_forgetting(found, ledger)
+        following._changes.changed()
+        following._look_for_missing()
+    assert [row["state"] for row in objects(capsys.readouterr().out.encode())] == ["gone"]
+
+
+def test_a_log_that_loses_its_keys_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a log that nobody forgot it is told that it is damaged."""
+    store = Archive.make(tmp_path / "store")
+    store.log(b"x")
+    with open_store(store.path) as directory:
+        following = _Following(str(store.path), directory, Selection())
+        following._look([(VM, STREAM)])
+        (store.directory() / "ratchet").unlink()
+        following._look([(VM, STREAM)])
+    assert [row["state"] for row in objects(capsys.readouterr().out.encode())][1:] == ["damaged"]
 
 
 def test_following_is_for_programs(stocked: Run) -> None:

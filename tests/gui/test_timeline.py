@@ -276,6 +276,16 @@ def test_a_timeline_of_more_than_was_asked_for(window: Window, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: not window.timeline._picture.note)
 
 
+@pytest.mark.usefixtures("qtbot")
+@pytest.mark.parametrize("time_us", [0, 1, MAX_TIME - 1_999_999, MAX_TIME - 999_999], ids=str)
+def test_a_range_at_either_end_of_time(time_us: int) -> None:
+    """What a forged time makes of the axis can be chosen: it fits in the fields."""
+    bar = FilterBar()
+    bar.set_range(time_us, time_us)
+    chosen = bar.filter()
+    assert chosen.since <= time_us <= chosen.until
+
+
 def test_a_time_that_cannot_be_read_takes_no_more(window: Window, qtbot: QtBot) -> None:
     """An action takes the range that the list still shows, not all times."""
     window.bar.since.setCurrentText("-1h")
