@@ -230,7 +230,8 @@ class Check:
 
     def read_stream(self, vm: str, name: str, found: set[str]) -> None:
         path, live = f"live/{vm}/{name}", {int(word[:8]) for word in found if re.fullmatch("[0-9]{8}[.]log", word)}
-        if not live and "ratchet" not in found and ("id" not in found or "forgetting" not in found):
+        erased = "id" not in found or "forgetting" not in found or not any(self.bytes(f"{path}/id", 4096))
+        if not live and "ratchet" not in found and erased:
             self.notices.append(f"{path}: its birth, or its forgetting, was cut short")
             return
         said = ID.read(self.bytes(f"{path}/id", 4096))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from logchain.format.errors import FormatError
-from logchain.format.limits import MAX_MANIFEST
+from logchain.format.limits import MAX_MANIFEST, MAX_SMALL_FILE
 from logchain.read.findings import Finding
 from logchain.read.ledger import Ledger
 from logchain.read.sealed import peek
@@ -19,7 +19,7 @@ from logchain.read.segments import StreamFiles, open_stream_files
 from logchain.read.verify_heads import HeadsLists
 from logchain.read.verify_live import LiveTask
 from logchain.read.verify_sealed import SealedTask
-from logchain.store.layout import FORGETTING, LOCK, Directory, manifest_name, segments
+from logchain.store.layout import FORGETTING, ID, LOCK, Directory, manifest_name, segments
 
 __all__ = ["Planner", "StreamPlan"]
 
@@ -71,7 +71,9 @@ class Planner:
         history = self._ledger.of(plan.stream_id)
         names = files.live.names() if files.live else []
         plan.bare = not set(names) - {LOCK}
-        if FORGETTING in names and (history.forgotten is not None or not set(names) - {FORGETTING, LOCK}):
+        left = set(names) - {FORGETTING, LOCK}
+        is_erased = not left or (left == {ID} and _is_zeros(files))  # the id is overwritten before it goes
+        if FORGETTING in names and (history.forgotten is not None or is_erased):
             plan.find("the stream is being forgotten, or a crash left the rest of it", damage=False)
             plan.ids |= {plan.stream_id} - {b""}
             return
@@ -174,6 +176,13 @@ class Planner:
                 sealed = f"{count:,} segments that were sealed" if count > 1 else "a segment that was sealed"
                 text = f"stream {stream_id.hex()} is gone, with {sealed}"
                 yield Finding(True, text, entry=next(iter(history.sealed.values())).entry)
+
+
+def _is_zeros(files: StreamFiles) -> bool:
+    """Tell whether a stream's id is overwritten, or went while we looked."""
+    with suppress(FileNotFoundError):
+        return not (files.live and any(files.live.read(ID, MAX_SMALL_FILE)))
+    return True
 
 
 def _digest(sealed: Directory, number: int) -> bytes:

@@ -101,6 +101,10 @@ def test_a_stream_that_is_said_to_be_forgotten(store: Pinned) -> None:
         elif path.name not in ("forgetting", "lock"):
             path.unlink()
     assert store.damage() == []  # so a crash leaves it
+    (made_up / "id").write_bytes(b"\1" + bytes(99))
+    assert any("key state is lost" in bad for bad in store.damage())
+    (made_up / "id").write_bytes(bytes(100))
+    assert store.damage() == []  # and so, a moment earlier
 
 
 def test_a_qube_that_is_not_asked_about(store: Pinned) -> None:
