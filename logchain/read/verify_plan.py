@@ -71,9 +71,7 @@ class Planner:
         history = self._ledger.of(plan.stream_id)
         names = files.live.names() if files.live else []
         plan.bare = not set(names) - {LOCK}
-        left = set(names) - {FORGETTING, LOCK}
-        is_erased = not left or (left == {ID} and _is_zeros(files))  # the id is overwritten before it goes
-        if FORGETTING in names and (history.forgotten is not None or is_erased):
+        if FORGETTING in names and (history.forgotten is not None or _is_erased(files, names)):
             plan.find("the stream is being forgotten, or a crash left the rest of it", damage=False)
             plan.ids |= {plan.stream_id} - {b""}
             return
@@ -178,8 +176,10 @@ class Planner:
                 yield Finding(True, text, entry=next(iter(history.sealed.values())).entry)
 
 
-def _is_zeros(files: StreamFiles) -> bool:
-    """Tell whether a stream's id is overwritten, or went while we looked."""
+def _is_erased(files: StreamFiles, names: Iterable[str]) -> bool:
+    """Tell whether nothing is left of a stream but perhaps its id, overwritten, as it is before it goes."""
+    if set(names) - {FORGETTING, LOCK, ID}:
+        return False
     with suppress(FileNotFoundError):
         return not (files.live and any(files.live.read(ID, MAX_SMALL_FILE)))
     return True
